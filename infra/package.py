@@ -1,9 +1,8 @@
-"""Build the deployment package: `python infra/package.py app.zip`.
+"""Build the deployment package: `python infra/package.py app.zip`, or `--azd` for the folder that azd deploys.
 
-Run it with the Python version of the site, on Linux x86-64: the packages are installed for exactly
-this interpreter, so no remote build can choose other versions. The package is
-imported and its functions are listed before the zip file is written. Needs only the standard
-library. docs/decisions/0038 has the reasons.
+Run it with the Python version of the site: the packages are installed for exactly this version, so
+no remote build can choose another one. On Linux x86-64, the package is imported and its functions
+are listed before it is written. Needs only the standard library. docs/decisions/0038 has the reasons.
 https://learn.microsoft.com/azure/azure-functions/flex-consumption-how-to#deploy-your-code-project
 """
 
@@ -11,7 +10,6 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import platform
 import re
 import shutil
 import subprocess
@@ -23,6 +21,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ".python_packages/lib/site-packages"
 """Where the worker looks for installed packages."""
+AZD_FOLDER = ".package"
+"""Where azd looks for the package (azure.yaml)."""
+# Versions of the C library that the machine of the site has.
+_PLATFORMS = (
+    "manylinux_2_28_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux_2_26_x86_64",
+    "manylinux2014_x86_64",
+)
 
 _LIST = """
 import json, sys
@@ -62,13 +69,15 @@ def _ignored(name: str, patterns: list[str]) -> bool:
     return any(fnmatch.fnmatchcase(part, one) for part in name.split("/") for one in patterns)
 
 
-def build(target: Path, folder: Path, python: str = sys.executable) -> list[str]:
-    """Build in an empty folder, check it, write the zip file; the names of the functions.
+def build(folder: Path, python: str = sys.executable) -> list[str]:
+    """Build the package in an empty folder and check it; the names of the functions.
+
+    Without names if this machine is not Linux on x86-64: then the package cannot be imported.
 
     Raises:
         PackageError: the interpreter is not the site's, or the package cannot be imported.
     """
-    _check_interpreter(python)
+    is_same_machine = _check_interpreter(python)
     for name in deployed():
         copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -81,25 +90,33 @@ def build(target: Path, folder: Path, python: str = sys.executable) -> list[str]
         "--root-user-action=ignore",
     ]
     command += ["--target", str(folder / PACKAGES), "-r", str(folder / "requirements.txt")]
+    if not is_same_machine:
+        command += ["--implementation", "cp", "--python-version", site_python()]
+        command += [part for platform in _PLATFORMS for part in ("--platform", platform)]
     if subprocess.run(command, check=False).returncode:
         message = "pip could not install the packages."
         raise PackageError(message)
-    functions = _functions(folder, python)
+    return _functions(folder, python) if is_same_machine else []
+
+
+def compress(folder: Path, target: Path) -> None:
+    """Write the files of a package to a zip file."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 file.write(path, path.relative_to(folder))
-    return functions
 
 
-def _check_interpreter(python: str) -> None:
-    asked = "import platform; print(platform.python_version(), platform.machine())"
+def _check_interpreter(python: str) -> bool:
+    """Whether the interpreter can import the package, after a check of its version."""
+    asked = "import platform as p; print(p.python_version(), p.machine(), p.system())"
     done = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
-    version, machine = done.stdout.split()
+    version, *machine = done.stdout.split()
     wanted = site_python()
-    if version.rpartition(".")[0] != wanted or machine != "x86_64" or platform.system() != "Linux":
-        message = f"The package must be built with Python {wanted} on Linux x86-64, not {version}."
+    if version.rpartition(".")[0] != wanted:
+        message = f"The package must be built with Python {wanted}, not {version}."
         raise PackageError(message)
+    return machine == ["x86_64", "Linux"]
 
 
 def _functions(folder: Path, python: str) -> list[str]:
@@ -117,17 +134,23 @@ def _functions(folder: Path, python: str) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Returns 0 when the package is written."""
     if len(arguments) != 1:
-        print("usage: python infra/package.py app.zip", file=sys.stderr)
+        print("usage: python infra/package.py app.zip, or --azd", file=sys.stderr)
         return 2
-    target = Path(arguments[0]).resolve()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            functions = build(target, Path(folder))
+        if arguments == ["--azd"]:
+            target = ROOT / AZD_FOLDER
+            shutil.rmtree(target, ignore_errors=True)
+            functions = build(target)
+        else:
+            target = Path(arguments[0]).resolve()
+            with tempfile.TemporaryDirectory() as folder:
+                functions = build(Path(folder))
+                compress(Path(folder), target)
     except PackageError as error:
         print(error, file=sys.stderr)
         return 1
-    size = target.stat().st_size / 1_000_000
-    print(f"{target.name}: {size:.0f} MB, functions: {', '.join(functions)}")
+    found = ", ".join(functions) or "not imported, because this machine is not Linux on x86-64"
+    print(f"{target.name}: functions: {found}")
     return 0
 
 

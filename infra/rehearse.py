@@ -33,7 +33,7 @@ from devhost.api_client import ApiClient, ApiError
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import Process, ProcessError, start_azurite
 from infra.check import code, project, settings
-from infra.package import PACKAGES, PackageError, build, deployed, site_python
+from infra.package import PACKAGES, PackageError, build, compress, deployed, site_python
 from sandbox import samples, upload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +75,8 @@ def rehearse(folder: Path, python: str) -> Iterator[str]:
         PackageError, ProcessError, ApiError: it did not work.
     """
     built, package, host = folder / "built", folder / "package", folder / "host"
-    functions = build(folder / "app.zip", built, python)
+    functions = build(built, python)
+    compress(built, folder / "app.zip")
     shutil.rmtree(built)
     with zipfile.ZipFile(folder / "app.zip") as file:
         file.extractall(package)

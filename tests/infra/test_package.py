@@ -42,7 +42,7 @@ def test_a_package_is_built_only_with_the_python_of_the_site(tmp_path: Path) -> 
     if version == package.site_python():
         pytest.skip("this is the Python of the site")
     with pytest.raises(package.PackageError, match=rf"must be built with Python .* not {version}"):
-        package.build(tmp_path / "app.zip", tmp_path / "built")
+        package.build(tmp_path / "built")
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra import package
 from infra.check.deployment import Deployment
 from infra.check.project import INFRA
 
@@ -343,7 +344,8 @@ def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) ->
     (name,) = content["services"]
     [azure_site] = deployments["dev"].of("Microsoft.Web/sites")
     assert azure_site.get("tags", "azd-service-name") == name
-    assert content["services"][name] == {"project": ".", "language": "python", "host": "function"}
+    service = content["services"][name]
+    assert [service[key] for key in ("project", "language", "host")] == [".", "python", "function"]
     assert all(
         one.get("tags", "azd-env-name") == "dev"
         for one in deployments["dev"].resources
@@ -351,6 +353,20 @@ def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) ->
     )
     for hook in content["hooks"]["postdeploy"].values():
         assert ".github/smoke.sh" in hook["run"]
+
+
+def test_azd_deploys_the_package_that_is_built_with_the_python_of_the_site() -> None:
+    content = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
+    [service] = content["services"].values()
+    assert service["remoteBuild"] is False
+    assert service["dist"] == package.AZD_FOLDER
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {f"{package.AZD_FOLDER}/", ".azure/", "app.zip"} <= set(ignored)
+    for hook in service["hooks"]["prepackage"].values():
+        command, version, arguments = re.fullmatch(
+            r"(python|py -)(3\.\d+) infra/package\.py (.*)", hook["run"]
+        ).groups()  # type: ignore[union-attr]
+        assert (version, arguments) == (package.site_python(), "--azd"), command
 
 
 def test_the_dev_container_has_the_documented_tools() -> None:
