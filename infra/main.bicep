@@ -144,7 +144,7 @@ param privateNetworking bool = false
 @description('Address range of the virtual network, /24 or larger. It must not overlap with networks that you peer it with.')
 param virtualNetworkAddressPrefix string = '10.60.0.0/24'
 
-@description('With privateNetworking: public IP addresses or ranges (203.0.113.4, 203.0.113.0/24) that may still reach state and vaults, such as that of the person who sets secrets.')
+@description('With privateNetworking: public IP addresses or ranges (203.0.113.4, 203.0.113.0/24; not /31 or /32) that may still reach state and vaults, such as that of the person who sets secrets.')
 param allowedIpRanges string[] = []
 
 @description('Whether the pages and the API can be reached from the internet (signed in). Disable it only if you have a private connection to the app.')

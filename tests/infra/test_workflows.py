@@ -210,8 +210,18 @@ UP = (200, '{"status": "ok"}')
 
 @needs_curl
 def test_the_smoke_test_passes_if_the_app_is_running_and_closed() -> None:
-    with site({"/api/health": UP, "/": (302, "")}) as url:
-        assert smoke(url).returncode == 0
+    answers = {"/api/health": UP, "/": (302, ""), "/api/mailchimp/webhooks/smoke": UP}
+    with site(answers) as url:
+        result = smoke(url)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@needs_curl
+def test_the_smoke_test_warns_if_sign_in_refuses_the_webhooks() -> None:
+    with site({"/api/health": UP}) as url:
+        result = smoke(url)
+    assert result.returncode == 0
+    assert "refuses Mailchimp's webhooks (401)" in result.stderr
 
 
 @needs_curl
