@@ -107,7 +107,7 @@ def send_no_contacts(mailchimp: MailchimpGateway) -> CountedAudience:
         kind: GrantKind,
         secret: str,
         data_centre: str,
-        on_throttled: Callable[[], None] | None = None,
+        on_throttled: Callable[[float], None] | None = None,
     ) -> MailchimpSession:
         session = open_with(kind, secret, data_centre, on_throttled)
         return CountingSession(session._transport, counted)

@@ -194,7 +194,10 @@ def _faulty(
     limit = world.options.connection_limit
     match fault.kind:
         case "429":
-            return _problem(world, Problem("TooManyRequests", "throttle", limit=limit), instance)
+            answer = _problem(world, Problem("TooManyRequests", "throttle", limit=limit), instance)
+            if fault.seconds:
+                answer.headers["Retry-After"] = str(int(fault.seconds))
+            return answer
         case "429-bare":
             return Answer(429, b"", "text/plain")
         case "400-empty":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KINDS = {
-    "429": "429 as problem+json, nothing applied",
+    "429": "429 as problem+json, nothing applied; with `seconds`, it has a Retry-After header",
     "429-bare": "429 with an empty text body, nothing applied",
     "400-empty": "400 without a body, nothing applied",
     "403-html": "403 HTML of the edge, which means throttling",

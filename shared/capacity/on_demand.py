@@ -72,7 +72,7 @@ class OnDemandSessions:
     def _session(self, connection_id: str, slot: Slot) -> Iterator[MailchimpSession]:
         with slot:
             session = self.mailchimp.open(
-                connection_id, lambda: self.pace.throttled(slot.account_id)
+                connection_id, lambda pause: self.pace.throttled(slot.account_id, pause)
             )
             with closing(session):
                 yield session

@@ -1,7 +1,7 @@
 """The pace of an account: how many of its slots lanes may use at the moment.
 
 Mailchimp asks to slow down (429, or 403 without JSON) but gives no rate, so the number is halved at once and
-grows again slowly. While an on-demand session waits for a slot, lanes leave one free. The pace is stored for each
+grows again slowly. If the response names a time to wait, no lane uses a slot until then. While an on-demand session waits for a slot, lanes leave one free. The pace is stored for each
 account, so all runs and instances use the same one.
 """
 
@@ -18,6 +18,10 @@ from shared.model.ports import Records, update
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)
 _RESERVED_FOR = timedelta(seconds=15)
+# A call waits for a shorter time itself, before it is repeated.
+_SHORTEST_PAUSE = 5.0
+LONGEST_ACCOUNT_PAUSE = 600.0
+"""The longest pause, in seconds. A proxy may name any time."""
 # Lanes read the pace before each chunk. Changes of this process take effect at once.
 _VALID_FOR = timedelta(seconds=1)
 
@@ -28,7 +32,8 @@ class Pace:
 
     `reserved_until`: lanes leave a slot free until then. `runs`: the runs that are sending and share
     the slots. `people_per_second` is the speed of the last run that was large enough to measure it.
-    `halved_from` was the limit until `halved_at`, when Mailchimp asked to slow down last.
+    `halved_from` was the limit until `halved_at`, when Mailchimp asked to slow down last. `paused_until`: lanes
+    use no slot until then.
     """
 
     limit: int
@@ -38,6 +43,7 @@ class Pace:
     people_per_second: float | None = None
     halved_from: int = 0
     halved_at: datetime | None = None
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,13 @@ class UsableSlots:
 class Allowance:
     """The slots and lanes of a run that may be used: those numbered below `slots` and `lanes`.
 
-    `runs` is the number of runs that share the slots.
+    `runs` is the number of runs that share the slots. `pause` is the time in seconds during which lanes use none.
     """
 
     slots: int
     lanes: int
     runs: int = 1
+    pause: float = 0.0
 
 
 class AccountPace:
@@ -128,8 +135,12 @@ class AccountPace:
         if stored is None:
             return Allowance(self._connections, self._connections)
         pace = stored.value
+        runs = max(1, len(pace.runs))
+        if pace.paused_until is not None and now < pace.paused_until:
+            return Allowance(0, 0, runs, (pace.paused_until - now).total_seconds())
         limit = min(pace.limit, self._connections)
-        if limit < self._connections and now - pace.changed_at >= _GROW_APART:
+        unchanged_since = max(pace.changed_at, pace.paused_until or pace.changed_at)
+        if limit < self._connections and now - unchanged_since >= _GROW_APART:
             grown = replace(pace, limit=limit + 1, changed_at=now)
             try:
                 self._paces.replace(account_id, grown, stored.etag)
@@ -140,7 +151,6 @@ class AccountPace:
         if pace.reserved_until is not None and now < pace.reserved_until:
             limit = max(1, min(limit, self._connections - 1))
         # Rounded up: with three runs and ten slots, four lanes each try for ten slots.
-        runs = max(1, len(pace.runs))
         return Allowance(limit, -(-limit // runs), runs)
 
     def join(self, account_id: str, run_id: str, is_active: Callable[[str], bool]) -> None:
@@ -176,18 +186,24 @@ class AccountPace:
         stored = self._paces.read(account_id)
         return UsableSlots(self._connections, stored.value if stored else None)
 
-    def throttled(self, account_id: str) -> None:
-        """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down."""
-        now = self._now()
+    def throttled(self, account_id: str, pause: float = 0.0) -> None:
+        """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down.
 
-        def halve(pace: Pace) -> Pace | None:
+        With a `pause` of some seconds, all lanes wait until then.
+        """
+        now = self._now()
+        until = now + timedelta(seconds=min(pause, LONGEST_ACCOUNT_PAUSE))
+
+        def slow_down(pace: Pace) -> Pace | None:
+            if pause >= _SHORTEST_PAUSE:
+                pace = replace(pace, paused_until=max(until, pace.paused_until or until))
             if pace.limit < self._connections and now - pace.changed_at < _HALVE_APART:
-                return None
+                return pace if pause >= _SHORTEST_PAUSE else None
             limit = max(1, min(pace.limit, self._connections) // 2)
             return replace(pace, limit=limit, changed_at=now, halved_from=pace.limit, halved_at=now)
 
         self._ensure(account_id, now)
-        self._change(account_id, halve)
+        self._change(account_id, slow_down)
 
     def reserve_slot(self, account_id: str) -> None:
         """Make lanes leave one slot free for an on-demand session."""

@@ -33,11 +33,12 @@ class MailchimpGateway:
     retry_policy: RetryPolicy | None = None
 
     def open(
-        self, connection_id: str, on_throttled: Callable[[], None] | None = None
+        self, connection_id: str, on_throttled: Callable[[float], None] | None = None
     ) -> MailchimpSession:
         """Open a session with the grant of a connection. Disconnected when it has no valid grant.
 
-        `on_throttled` is called whenever Mailchimp throttles a call.
+        `on_throttled` is called whenever Mailchimp throttles a call, with the seconds to wait that its response
+        names, or 0.
         """
         connection = self.connection(connection_id)
         if connection is None or connection.grant is None:
@@ -55,7 +56,7 @@ class MailchimpGateway:
         kind: GrantKind,
         secret: str,
         data_centre: str,
-        on_throttled: Callable[[], None] | None = None,
+        on_throttled: Callable[[float], None] | None = None,
     ) -> MailchimpSession:
         """Open a session with a grant that is not stored yet, to check it."""
         transport = Transport(

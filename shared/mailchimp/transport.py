@@ -99,7 +99,7 @@ class Transport:
         clock: Callable[[], float],
         sleep: Callable[[float], object],
         random: Callable[[], float],
-        on_throttled: Callable[[], None] | None = None,
+        on_throttled: Callable[[float], None] | None = None,
         retry_policy: RetryPolicy | None = None,
     ) -> None:
         self.calls = CallCounts()
@@ -179,7 +179,7 @@ class Transport:
             if outcome.throttled:
                 self.calls += CallCounts(throttled=1)
                 if self._on_throttled:
-                    self._on_throttled()
+                    self._on_throttled(outcome.retry_after or 0.0)
             doubtful += writes and outcome.maybe_applied
             left = retry_policy.budget - (self._clock() - began)
             wait = self._wait(tried, outcome.retry_after)

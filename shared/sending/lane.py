@@ -43,7 +43,7 @@ def pause_without_slot(allowed: Allowance, sending_for: timedelta | None = None)
     """
     if sending_for is not None and sending_for < _BEGINNING:
         return _FIRST_PAUSE
-    return min(_LONGEST_PAUSE, WAIT_FOR_SLOT * allowed.runs)
+    return min(_LONGEST_PAUSE, max(WAIT_FOR_SLOT * allowed.runs, allowed.pause))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from shared.capacity.pace import AccountPace
+from shared.capacity.pace import LONGEST_ACCOUNT_PAUSE, AccountPace
 from shared.capacity.slots import Slot, Slots
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
@@ -90,7 +90,7 @@ class Worker:
         """Send chunks for a slice of time. `allowed`: slots that lanes may use, for the metrics."""
         try:
             session = self.mailchimp.open(
-                plan.connection_id, lambda: self.pace.throttled(plan.account_id)
+                plan.connection_id, lambda pause: self.pace.throttled(plan.account_id, pause)
             )
         except (Disconnected, ConfigError) as error:
             return self._stop(run.id, plan, error)
@@ -227,7 +227,7 @@ class _LaneSlice:
             return NextStep(delay=0.0)
         allowed = worker.pace.allowance(self._plan.account_id)
         if self._slot.index >= allowed.slots or self._lane >= allowed.lanes:
-            return NextStep(delay=WAIT_FOR_SLOT)
+            return NextStep(delay=max(WAIT_FOR_SLOT, min(_LONGEST_PAUSE, allowed.pause)))
         return None
 
     def _may_continue(self) -> bool:
@@ -250,7 +250,7 @@ class _LaneSlice:
             else:
                 self._release(payload, results, calls, failed=True)
                 pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
-                pause = max(pause, error.retry_after or 0.0)
+                pause = max(pause, min(error.retry_after or 0.0, LONGEST_ACCOUNT_PAUSE))
         except ConnectorError:
             self._release(payload, results, self._count(before))
             raise

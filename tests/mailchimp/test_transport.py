@@ -172,7 +172,7 @@ def test_a_refused_connection_means_certainly_not_applied(transport):
 def test_throttling_in_any_form_slows_down_and_continues(throttled, transport):
     slowed_down = []
     with ScriptedServer(throttled, throttled, json('{"ok": 1}')) as server:
-        calls = transport(server.url, on_throttled=lambda: slowed_down.append(1))
+        calls = transport(server.url, on_throttled=slowed_down.append)
         assert calls.write("POST", "/lists/a", {}) == {"ok": 1}
     assert len(slowed_down) == calls.calls.throttled == calls.calls.retried == 2
 

@@ -1,0 +1,49 @@
+"""If Mailchimp names a time to wait, all lanes of the account wait until then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sandbox.mailchimp import Fault
+from shared.capacity.pace import LONGEST_ACCOUNT_PAUSE
+from shared.model.run import RunStatus
+from tests.faults.conftest import clock, mailchimp, new_deployment
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
+
+__all__ = ["clock", "mailchimp", "new_deployment"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "paused"), [(60, 60), (300, 300), (5_000, LONGEST_ACCOUNT_PAUSE)]
+)
+def test_no_lane_makes_a_call_before_the_time_that_mailchimp_names(
+    new_deployment: Callable[[], SimulatedDeployment], seconds: int, paused: int
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    written: list[float] = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        began = deployment.clock.seconds()
+        response = ask()
+        if response.request.method == "POST" and response.url.split("?")[0].endswith(
+            f"/lists/{deployment.audience.id}"
+        ):
+            written.append(began)
+        return response
+
+    deployment.call = call
+    deployment.sandbox.arm(Fault("429", "POST", r"^/lists/\w+$", skip=1, seconds=seconds))
+
+    run = rows.run(*(person(number) for number in range(60)))
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert len(deployment.audience.members()) == 60
+    first, throttled, after, *_ = written
+    assert first <= throttled
+    assert paused <= after - throttled < paused + 120
