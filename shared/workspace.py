@@ -14,7 +14,7 @@ import errno
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +41,11 @@ _T = TypeVar("_T")
 # covers every run that was measured.
 _BYTES_PER_PERSON = 700
 _MEGABYTE = 1_000_000
+
+# A large row group takes memory while it is written, so that tables are moved to disk.
+_WRITE_PARQUET = """COPY (
+{query}
+) TO $parquet_file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480)"""
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 # Parsing takes an eighth of the time of a small run. Statements belong to no connection; DuckDB copies
@@ -130,18 +135,15 @@ class SqlFile:
         self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object
     ) -> duckdb.DuckDBPyConnection:
         """Execute a group's statements in order; each takes the parameters that it names."""
-        for statement, names in self._statements(db, group):
-            execute(db, statement, {name: parameters[name] for name in names})
-        return db
+        return _execute_all(db, self._groups[group], parameters)
 
-    def _statements(
-        self, db: duckdb.DuckDBPyConnection, group: str
-    ) -> list[tuple[duckdb.Statement, set[str]]]:
-        """A group's parsed statements with the names of their parameters."""
-        sql = self._groups[group]
-        if sql not in _PARSED:
-            _PARSED[sql] = [(one, one.named_parameters) for one in db.extract_statements(sql)]
-        return _PARSED[sql]
+    def write(
+        self, db: duckdb.DuckDBPyConnection, group: str, file: Path, **parameters: object
+    ) -> None:
+        """Write the rows of a group, which is one query, into a Parquet file."""
+        query = self._groups[group].strip().removesuffix(";")
+        sql = _WRITE_PARQUET.format(query=query)
+        _execute_all(db, sql, {**parameters, "parquet_file": str(file)})
 
     def rows(
         self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object
@@ -159,6 +161,16 @@ class SqlFile:
     def number(self, db: duckdb.DuckDBPyConnection, group: str, **parameters: object) -> int:
         """The only number of a group's last statement."""
         return int(self.row(db, group, **parameters)[0])
+
+
+def _execute_all(
+    db: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+) -> duckdb.DuckDBPyConnection:
+    if sql not in _PARSED:
+        _PARSED[sql] = [(one, one.named_parameters) for one in db.extract_statements(sql)]
+    for statement, names in _PARSED[sql]:
+        execute(db, statement, {name: parameters[name] for name in names})
+    return db
 
 
 def execute(

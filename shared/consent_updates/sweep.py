@@ -183,7 +183,7 @@ class Sweep:
             if state.complete and state.rereading:
                 _SQL.run(db, "drop_missing", generation=state.generation)
             merged = folder / "merged.parquet"
-            _SQL.run(db, "save", file=str(merged))
+            _SQL.write(db, "save", merged)
             counts = count_contacts(db, merged)
             blob = contacts_blob(key, self.token())
             self.files.upload(merged, blob)

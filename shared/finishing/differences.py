@@ -60,11 +60,11 @@ class Difference:
 def store_values_before(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path) -> None:
     """Store the ledger's rows of the people of a preview. Needs `changes`."""
     ledger, found = scratch / "ledger.parquet", scratch / "before.parquet"
-    _SQL.run(db, "no_before", file=str(found))
+    _SQL.write(db, "no_before", found)
     if plan.ledger is not None:
         with suppress(NotFound):  # someone deleted it
             files.download(plan.ledger, ledger)
-            _SQL.run(db, "before", ledger=str(ledger), file=str(found))
+            _SQL.write(db, "before", found, ledger=str(ledger))
     files.upload(found, plan.values_before)
 
 

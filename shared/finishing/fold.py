@@ -54,9 +54,11 @@ def fold_ledger(db: DuckDBPyConnection, plan: Plan, file: Path) -> None:
 
     It is made from `ledger`, `changes`, `results` and `removals`.
     """
-    _SQL.run(
+    _SQL.run(db, "touched")
+    _SQL.write(
         db,
         "next",
+        file,
         until_row_changes=_codes(Lasting.UNTIL_ROW_CHANGES),
         a_few_runs=_codes(Lasting.A_FEW_RUNS),
         run=plan.run_id,
@@ -66,8 +68,8 @@ def fold_ledger(db: DuckDBPyConnection, plan: Plan, file: Path) -> None:
         archive_tag=ARCHIVE_TAG,
         unsubscribe_tag=UNSUBSCRIBE_TAG,
         former_tag=FORMER_TAG,
-        file=str(file),
     )
+    _SQL.run(db, "open_next", file=str(file))
 
 
 def fold_outcomes(db: DuckDBPyConnection, file: Path) -> None:
@@ -75,20 +77,21 @@ def fold_outcomes(db: DuckDBPyConnection, file: Path) -> None:
 
     They are made from `changes`, `results`, `removals` and `other_rows`.
     """
-    _SQL.run(db, "outcomes", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG, file=str(file))
+    _SQL.write(db, "outcomes", file, unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG)
+    _SQL.run(db, "open_outcomes", file=str(file))
 
 
 def write_ledger(db: DuckDBPyConnection, file: Path) -> int:
     """Write `next` into the file of `fold_ledger`, unless it is a view of it. Returns the number of people."""
     if _next_is(db) != "file":
-        _SQL.run(db, "write_next", file=str(file))
+        _SQL.write(db, "write_next", file)
     return _SQL.number(db, "count")
 
 
 def write_outcomes(db: DuckDBPyConnection, file: Path) -> None:
     """Write `outcomes` into the file of `fold_outcomes`, unless it is a view of it."""
     if _outcomes_are(db) != "file":
-        _SQL.run(db, "write_outcomes", file=str(file))
+        _SQL.write(db, "write_outcomes", file)
 
 
 def sent_anything(db: DuckDBPyConnection) -> bool:

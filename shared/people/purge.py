@@ -340,5 +340,5 @@ class _ErasedRows:
 
     def write_without(self) -> Path:
         """Write a copy of the file without these people."""
-        _SQL.run(self.db, self.kind.write, file=str(self.target))
+        _SQL.write(self.db, self.kind.write, self.target)
         return self.target

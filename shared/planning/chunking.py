@@ -82,14 +82,9 @@ def write_chunks(
     removals = folder / "removals.jsonl"
     define_fields_to_send(db)
     _SQL.run(db, "order", merge_tags=list(merge_tags))
-    _SQL.run(
-        db,
-        "write",
-        lines=str(files.lines),
-        removals=str(removals),
-        changes=str(files.changes),
-        rows=str(files.rows),
-    )
+    _SQL.run(db, "write_lines", lines=str(files.lines), removals=str(removals))
+    _SQL.write(db, "changes", files.changes)
+    _SQL.write(db, "other_rows", files.rows)
     groups = [
         _Group(ChunkKind.RESTORE if restore and kind == "update" else ChunkKind(kind), people)
         for kind, people in _SQL.rows(db, "send_groups")

@@ -126,7 +126,7 @@ class NotSubscribedList:
     ) -> None:
         local = scratch / "not-subscribed.parquet"
         blob = not_subscribed_blob(self._key, self.version)
-        _SQL.run(db, "save", file=str(local))
+        _SQL.write(db, "save", local)
         self.files.upload(local, blob)
         pointer = NotSubscribedPointer(blob, self.now)
         try:

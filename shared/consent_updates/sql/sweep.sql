@@ -133,4 +133,4 @@ WHERE len(former) > 0;
 DELETE FROM merged WHERE generation <> $generation;
 
 -- name: save
-COPY (FROM merged ORDER BY address) TO $file (FORMAT parquet, COMPRESSION zstd);
+FROM merged ORDER BY address;

@@ -1,16 +1,12 @@
 -- name: before
-COPY (
-    SELECT l.address, l.fields, l.merge_tags, l.tags
-    FROM read_parquet($ledger) l SEMI JOIN changes c ON c.address = l.address
-        AND (c.kind IN ('add', 'update') OR c.tags_to_remove IS NOT NULL)
-) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+SELECT l.address, l.fields, l.merge_tags, l.tags
+FROM read_parquet($ledger) l SEMI JOIN changes c ON c.address = l.address
+    AND (c.kind IN ('add', 'update') OR c.tags_to_remove IS NOT NULL);
 
 -- name: no_before
-COPY (
-    SELECT NULL::VARCHAR AS address, NULL::VARCHAR AS fields, NULL::VARCHAR[] AS merge_tags,
-        NULL::BIGINT[] AS tags
-    LIMIT 0
-) TO $file (FORMAT parquet);
+SELECT NULL::VARCHAR AS address, NULL::VARCHAR AS fields, NULL::VARCHAR[] AS merge_tags,
+    NULL::BIGINT[] AS tags
+LIMIT 0;
 
 -- name: rows
 -- The people to send come first, in the order of the file of lines (planning/sql/chunking.sql). The

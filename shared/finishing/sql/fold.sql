@@ -1,7 +1,5 @@
--- name: next
--- The ledger after this run, always computed from the ledger that the plan was made with, so folding
--- the same outcomes twice gives the same result. It is a view of a file, because a table would need most of
--- the memory: the rows of people in `touched` are computed, those of all others stay as they are in `ledger`.
+-- name: touched
+-- The people whose rows in the ledger may change.
 CREATE OR REPLACE TABLE touched AS
 SELECT address FROM changes
 WHERE kind IN ('add', 'update') AND (SELECT count(*) FROM ledger) > 0
@@ -15,7 +13,10 @@ UNION
 SELECT c.address FROM changes c JOIN ledger l USING (address)
 WHERE l.customer_id IS NULL AND c.customer_id IS NOT NULL;
 
-COPY (
+-- name: next
+-- The ledger after this run, always computed from the ledger that the plan was made with, so folding
+-- the same outcomes twice gives the same result. It is a view of a file, because a table would need most of
+-- the memory: the rows of people in `touched` are computed, those of all others stay as they are in `ledger`.
 WITH
 removal_results AS (
     SELECT
@@ -132,11 +133,10 @@ SELECT
     address, customer_id, fingerprint, fields, merge_tags, dropped, tags, refused, refused_code,
     refused_field, field_rules, tries,
     archived_by, run_id, unsubscribed_by, created_by
-FROM ledger ANTI JOIN touched USING (address)
--- Sorted addresses would make the file 15 % smaller, but sorting a million rows takes ten seconds. The reason
--- for small row groups is in planning/sql/chunking.sql.
-) TO $file
-(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
+-- Sorted addresses would make the file 15 % smaller, but sorting a million rows takes ten seconds.
+FROM ledger ANTI JOIN touched USING (address);
+
+-- name: open_next
 SET VARIABLE next_file = $file;
 CREATE OR REPLACE VIEW next AS FROM read_parquet(getvariable('next_file'));
 SET VARIABLE next_is = 'file';
@@ -163,7 +163,7 @@ CREATE OR REPLACE VIEW next AS FROM ledger;
 SET VARIABLE next_is = 'ledger';
 
 -- name: next_is
--- 'file' (a view of the file that the group `next` wrote), 'ledger' (a view of it) or 'table'. Asking
+-- 'file' (a view of the file that `open_next` opened), 'ledger' (a view of it) or 'table'. Asking
 -- duckdb_views() takes 2 ms.
 SELECT getvariable('next_is');
 
@@ -180,7 +180,6 @@ CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM 
 -- One row for each profile and each rejected source row. `shared_with` marks a profile that shares its
 -- address with another one and has the same outcome: the CustomerId of the other, empty without one.
 -- The rows are in a file, because a table would need more memory.
-COPY (
 WITH people AS NOT MATERIALIZED (
     SELECT
         c.address, c.customer_id, c.segments, c.kind,
@@ -234,9 +233,9 @@ SELECT
     customer_id, email, segments, CASE WHEN code = 'erased' THEN 'kept' ELSE 'rejected' END,
     code, NULL, file, line, NULL, NULL
 FROM other_rows
-WHERE what = 'rejected'
-) TO $file
-(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
+WHERE what = 'rejected';
+
+-- name: open_outcomes
 SET VARIABLE outcomes_file = $file;
 CREATE OR REPLACE VIEW outcomes AS FROM read_parquet(getvariable('outcomes_file'));
 SET VARIABLE outcomes_are = 'file';
@@ -255,12 +254,10 @@ SET VARIABLE outcomes_are = 'table';
 SELECT count(*) FROM next;
 
 -- name: write_next
-COPY (FROM next) TO $file
-(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
+FROM next;
 
 -- name: write_outcomes
-COPY outcomes TO $file
-(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
+FROM outcomes;
 
 -- name: sent_anything
 SELECT

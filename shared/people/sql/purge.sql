@@ -21,13 +21,11 @@ WHERE list_contains(erased, address) OR list_has_any(former, erased);
 
 -- name: write_contacts
 -- A contact that has another address now loses only the former one.
-COPY (
-    SELECT
-        * EXCLUDE (erased)
-        REPLACE (list_filter(former, lambda one: NOT list_contains(erased, one)) AS former)
-    FROM stored_contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
-    WHERE NOT list_contains(erased, address)
-) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+SELECT
+    * EXCLUDE (erased)
+    REPLACE (list_filter(former, lambda one: NOT list_contains(erased, one)) AS former)
+FROM stored_contacts, (SELECT coalesce(list(address), []) AS erased FROM erased_addresses)
+WHERE NOT list_contains(erased, address);
 
 -- name: count
 SELECT count(*) FROM candidates WHERE address IN (SELECT address FROM erased_addresses);
@@ -37,23 +35,19 @@ SELECT DISTINCT customer_id FROM candidates
 WHERE address IN (SELECT address FROM erased_addresses) AND customer_id <> '';
 
 -- name: write
-COPY (
-    FROM candidates WHERE NOT coalesce(address IN (SELECT address FROM erased_addresses), false)
-) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+FROM candidates WHERE NOT coalesce(address IN (SELECT address FROM erased_addresses), false);
 
 -- name: write_outcomes
 -- Every row keeps its outcome.
-COPY (
-    SELECT
-        * EXCLUDE (erased)
-        REPLACE (
-            if(erased, NULL, email) AS email, if(erased, NULL, customer_id) AS customer_id,
-            if(erased, NULL, shared_with) AS shared_with
-        )
-    FROM (
-        SELECT
-            * RENAME (address AS email),
-            coalesce(address IN (SELECT address FROM erased_addresses), false) AS erased
-        FROM candidates
+SELECT
+    * EXCLUDE (erased)
+    REPLACE (
+        if(erased, NULL, email) AS email, if(erased, NULL, customer_id) AS customer_id,
+        if(erased, NULL, shared_with) AS shared_with
     )
-) TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+FROM (
+    SELECT
+        * RENAME (address AS email),
+        coalesce(address IN (SELECT address FROM erased_addresses), false) AS erased
+    FROM candidates
+);

@@ -19,21 +19,21 @@ FROM changes
 WHERE tags_to_remove IS NOT NULL
 ORDER BY NOT withdrawn, tag_id, address;
 
--- name: write
+-- name: write_lines
 COPY (SELECT '[' || to_json(address)::VARCHAR || ',' || tagset || ',' || fields || ']' FROM sends)
 TO $lines (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
 COPY (SELECT to_json(address)::VARCHAR FROM removals)
 TO $removals (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
--- A large row group takes memory while it is written, so that tables are moved to disk.
-COPY stored_changes TO $changes
-(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480);
-COPY (
-    SELECT 'rejected' AS what, [segment::BIGINT] AS segments, customer_id, email, file, line, code
-    FROM rejects
-    UNION ALL
-    SELECT 'shared', t.segments, s.customer_id, s.address, NULL, NULL, NULL
-    FROM shared s JOIN tagsets t USING (mask)
-) TO $rows (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+
+-- name: changes
+FROM stored_changes;
+
+-- name: other_rows
+SELECT 'rejected' AS what, [segment::BIGINT] AS segments, customer_id, email, file, line, code
+FROM rejects
+UNION ALL
+SELECT 'shared', t.segments, s.customer_id, s.address, NULL, NULL, NULL
+FROM shared s JOIN tagsets t USING (mask);
 
 -- name: send_groups
 SELECT kind, count(*) FROM sends GROUP BY kind ORDER BY kind;

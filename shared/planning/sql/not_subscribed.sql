@@ -21,7 +21,7 @@ SELECT status, count(*) FROM not_subscribed GROUP BY status;
 DELETE FROM not_subscribed WHERE status = $status;
 
 -- name: save
-COPY not_subscribed TO $file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1);
+FROM not_subscribed;
 
 -- name: international
 SELECT address FROM not_subscribed WHERE strlen(address) <> length(address);
