@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import azure.functions as func
@@ -52,7 +52,20 @@ def _platform_trace(context: func.Context) -> str | None:
     return getattr(trace, "trace_parent", None) or getattr(trace, "Traceparent", None)
 
 
+def _name_invocation(context: func.Context) -> None:
+    """Name the invocation for log lines of other threads: from Python 3.13 on, Azure drops them without a name.
+
+    The worker does this only for functions that are not async.
+    https://github.com/Azure/azure-functions-python-worker/issues/1860
+    """
+    with suppress(ImportError):  # before Python 3.13
+        from azure_functions_runtime import invocation_id_cv
+
+        invocation_id_cv.set(context.invocation_id)
+
+
 async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    _name_invocation(context)
     traces = (_platform_trace(context), req.headers.get("traceparent"))
     with ExitStack() as stack:
         try:

@@ -60,7 +60,7 @@ BELOW_ADAPTERS = {
 
 # Package -> external packages that it may use, by the beginning of their names.
 PACKAGES = {
-    "function_app": {"azure.functions", "starlette.types"},
+    "function_app": {"azure.functions", "azure_functions_runtime", "starlette.types"},
     "web": {
         "babel", "fastapi", "jinja2", "markupsafe", "orjson", "pydantic", "pydantic_core",
         "starlette", "werkzeug",
