@@ -1,10 +1,11 @@
 -- name: prepare
--- All people with a tag. Mailchimp counts only subscribers, so `counted` is false for all others.
+-- All people with a tag. Mailchimp counts only subscribers, so `counted` is false for all others. The status after a
+-- call is newer than the one of the plan.
 CREATE OR REPLACE VIEW tagged AS
 WITH not_counted AS (
-    SELECT address FROM changes WHERE contact_status IS NOT NULL
-    UNION
-    SELECT address FROM results WHERE coalesce(status, '') NOT IN ('', 'subscribed')
+    SELECT c.address
+    FROM changes_with_outcome c LEFT JOIN outcome_ranges o ON o.first_line = c.outcome_id
+    WHERE CASE WHEN o.status <> '' THEN o.status <> 'subscribed' ELSE c.contact_status IS NOT NULL END
 )
 SELECT n.address, n.tags, c.address IS NULL AS counted
 FROM next n LEFT JOIN not_counted c ON c.address = n.address
