@@ -69,7 +69,7 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One `model.json` or manifest. Of two entities with one name, it has the later one.
+    """One `model.json` or manifest, with one entity of each name.
 
     `faults` are those of entities without a name. `weight` is its estimated size in memory, in bytes.
     """
@@ -128,10 +128,21 @@ def collect_entities(
         partitions += len(entity.partitions)
         if partitions > MAX_PARTITIONS:
             raise InputError("modelTooLong", where=where)
-        entities.pop(entity.name, None)
-        entities[entity.name] = entity
+        entities[entity.name] = _merged(entities.pop(entity.name, None), entity, where)
     found = tuple(entities.values())
     return Model(name, modified_at, found, tuple(faults), _weight_of(found))
+
+
+def _merged(first: Entity | None, second: Entity, where: str) -> Entity:
+    """The entity to use if a document lists a name twice: the one with files, or a fault if their files differ."""
+    if first is None or not (first.partitions or first.fault):
+        return second
+    if not (second.partitions or second.fault):
+        return first
+    files, others = ({(p.location, p.blob) for p in each.partitions} for each in (first, second))
+    if files == others and not first.fault:
+        return second
+    return replace(first, fault=InputError("entityListedTwice", where=where, entity=first.name))
 
 
 def load_document(data: bytes, where: str) -> dict[str, object]:

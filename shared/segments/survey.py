@@ -174,7 +174,7 @@ class _ContainerSurvey:
         formats: dict[str, CsvFormat] = {}
         times: dict[str, datetime] = {}
         for number, part in enumerate(entity.partitions, start=1):
-            where = f"entity {entity.name}, partition {part.name or number}"
+            where = f"{entity.name}, {part.name or number}"
             try:
                 name = part.blob or self._blob(part.location, source.name, where)
             except ConfigError as error:

@@ -180,10 +180,20 @@ def test_an_invalid_entity_is_reported_with_its_fault(item: dict[str, object], c
     assert (found.fault.code, found.fault.where) == (code, "some/model.json")
 
 
-def test_the_later_of_two_entities_with_one_name_is_used() -> None:
-    data = model_json(entity("G", ["Old"], []), entity("G", ["New"], []))
-    (found,) = read_model(data, "m").entities
-    assert found.attributes == (Attribute("New"),)
+def test_an_entity_that_is_listed_twice_with_different_files_is_a_fault() -> None:
+    twice = entity("G", ["A"], ["a.csv"]), entity("G", ["A"], ["b.csv"])
+    found, other = read_model(model_json(*twice, entity("H", ["A"], ["h.csv"])), "m").entities
+    assert found.fault is not None
+    assert found.fault.code == "entityListedTwice"
+    assert found.fault.values["where"] == "m"
+    assert other.fault is None
+
+
+def test_of_two_entities_with_one_name_the_one_with_files_is_used() -> None:
+    filled, empty = entity("G", ["Full"], ["a.csv"]), entity("G", ["Schema"], [])
+    for listed in ([filled, empty], [empty, filled], [filled, filled]):
+        (found,) = read_model(model_json(*listed), "m").entities
+        assert (found.attributes, found.fault) == ((Attribute("Full"),), None)
 
 
 def test_blanks_around_the_name_of_an_entity_are_removed() -> None:

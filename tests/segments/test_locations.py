@@ -13,7 +13,7 @@ MODEL = "CustomerInsights_1/Export/model.json"
 
 
 def name_of(location: str, container: str = OURS, model: str = MODEL) -> str:
-    return blob_names(location, container, model, "entity Gold, partition P1")[0]
+    return blob_names(location, container, model, "Gold, P1")[0]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_local_emulator_has_its_account_in_the_path() -> None:
     ],
 )
 def test_any_other_location_is_refused_with_entity_and_partition(location: str) -> None:
-    with pytest.raises(ConfigError, match="entity Gold, partition P1") as caught:
+    with pytest.raises(ConfigError, match="Gold, P1") as caught:
         name_of(location)
     assert caught.value.code == "locationRefused"
     assert caught.value.values["expected"] == OURS

@@ -112,7 +112,7 @@ def test_a_location_in_another_account_is_refused_for_its_segment_only(landing: 
         entity("Gold", ["EMail"], ["Gold_1.csv"]),
     )
     assert landing.freeze("Gold").partitions[0].blob == f"{ROOT}/Gold_1.csv"
-    with pytest.raises(ConfigError, match="entity Bad, partition P1"):
+    with pytest.raises(ConfigError, match="Bad, P1"):
         landing.freeze("Bad")
 
 
