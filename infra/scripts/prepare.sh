@@ -37,11 +37,13 @@ $retry $consent --output none || echo "NO CONSENT: no one can sign in before a C
 
 person=$(az ad signed-in-user show --query id --output tsv)
 service=$(az ad sp show --id "$app" --query id --output tsv)
-administrator=$(az ad sp show --id "$app" --query "appRoles[?value=='Administrator'].id | [0]" --output tsv)
-az rest --method post --url "https://graph.microsoft.com/v1.0/servicePrincipals/$service/appRoleAssignedTo" \
-  --body "{\"principalId\": \"$person\", \"resourceId\": \"$service\", \"appRoleId\": \"$administrator\"}" \
-  --output none ||
-  echo "the role was not assigned, perhaps because you have it already; check Users and groups of the enterprise application" >&2
+administrator=6f0f3c0e-7a53-4d0b-9a7e-2d1f5f3a9c01 # its id in infra/app-roles.json
+assignments="https://graph.microsoft.com/v1.0/servicePrincipals/$service/appRoleAssignedTo"
+assigned=$(az rest --method get --url "$assignments" \
+  --query "value[?principalId=='$person' && appRoleId=='$administrator'].id" --output tsv || true)
+[ -n "$assigned" ] || $retry az rest --method post --url "$assignments" \
+  --body "{\"principalId\": \"$person\", \"resourceId\": \"$service\", \"appRoleId\": \"$administrator\"}" --output none ||
+  echo "NOT an Administrator: an administrator of Entra must assign you the role (Enterprise applications, Users and groups)" >&2
 
 # The application id of Dynamics 365 AI for Customer Insights is the same in every tenant.
 insights=0bfc4568-a4ba-4c58-bd3e-5d3e76bd7fff

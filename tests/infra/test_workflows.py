@@ -251,6 +251,8 @@ case "$*" in
   "provider register"*) exit "${{REGISTER:-0}}" ;;
   "group show"*) exit "${{GROUP:-3}}" ;;
   "ad app permission grant"*) exit "${{CONSENT:-0}}" ;;
+  "rest --method get"*appRoleAssignedTo*) echo "$ASSIGNED" ;;
+  "rest --method post"*appRoleAssignedTo*) exit "${{ASSIGN:-0}}" ;;
   "ad app create"*) echo {APP_ID} ;;
   "ad app show"*) echo https://other.example/.auth/login/aad/callback ;;
   "deployment group show"*)
@@ -286,7 +288,8 @@ def script(
     (folder / "sleep").write_text("#!/bin/sh\n")
     for name in ("azd", "curl", "sleep"):
         (folder / name).chmod(0o755)
-    given = {"LOG": str(log), "STATE": "", "NO_AZD": "", "ENTRA_CLIENT_ID": "", **environment}
+    names = ("STATE", "NO_AZD", "ENTRA_CLIENT_ID", "ASSIGNED")
+    given = {"LOG": str(log), **dict.fromkeys(names, ""), **environment}
     name, *rest = arguments
     return with_az(folder, AZ, "sh", f"infra/scripts/{name}", *rest, **given), log.read_text()
 
@@ -295,6 +298,8 @@ def test_a_deployment_is_prepared_with_azd(tmp_path: Path) -> None:
     done, calls = script(tmp_path, "prepare.sh", "koreacentral", "rg")
     assert done.returncode == 0, done.stderr
     assert calls.count("az provider register --namespace Microsoft.") == 9
+    roles = json.loads((INFRA / "app-roles.json").read_text(encoding="utf-8"))
+    [role] = [one["id"] for one in roles if one["value"] == "Administrator"]
     for part in (
         "az group create --name rg --location koreacentral",
         "--display-name Segment export (rg)",
@@ -303,6 +308,8 @@ def test_a_deployment_is_prepared_with_azd(tmp_path: Path) -> None:
         f"az ad sp update --id {APP_ID} --set appRoleAssignmentRequired=true",
         f"az ad app permission grant --id {APP_ID} --api 00000003-0000-0000-c000-000000000000"
         " --scope openid profile email offline_access",
+        "az rest --method post --url https://graph.microsoft.com/v1.0/servicePrincipals/an-id/appRoleAssignedTo"
+        f' --body {{"principalId": "an-id", "resourceId": "an-id", "appRoleId": "{role}"}}',
         "azd env set AZURE_SUBSCRIPTION_ID an-id",
         f"azd env set ENTRA_CLIENT_ID {APP_ID}",
     ):
@@ -327,10 +334,20 @@ def test_an_owner_of_the_resource_group_alone_can_prepare_a_deployment(tmp_path:
     assert done.returncode == 0, done.stderr
     assert "az provider register" not in calls
     assert "az group create" not in calls
-    done, _ = script(tmp_path, "prepare.sh", "koreacentral", "rg", REGISTER="1", CONSENT="1")
+    refused = {"REGISTER": "1", "CONSENT": "1", "ASSIGN": "1"}
+    done, _ = script(tmp_path, "prepare.sh", "koreacentral", "rg", **refused)
     assert done.returncode == 0, done.stderr
+    assert "NOT an Administrator" in done.stderr
     assert "NOT registered: Microsoft.EventGrid" in done.stderr
     assert "NO CONSENT" in done.stderr
+
+
+def test_a_person_who_is_an_administrator_already_is_not_assigned_the_role_again(
+    tmp_path: Path,
+) -> None:
+    done, calls = script(tmp_path, "prepare.sh", "koreacentral", "rg", ASSIGNED="an-assignment")
+    assert done.returncode == 0, done.stderr
+    assert "rest --method post" not in calls
 
 
 @pytest.mark.parametrize("arguments", [[], ["rg"]], ids=["azd", "without azd"])
