@@ -47,8 +47,7 @@ class Converter:
     """Turns the values of a row into merge fields; built once per run.
 
     `columns` names the attributes in the order in which `convert` takes their values. Evidence of
-    consent with a time after `now` is dropped. ConfigError names every merge
-    field that the audience does not have.
+    consent with a time after `now` is dropped. ConfigError names every merge field that the audience does not have.
     """
 
     def __init__(
@@ -58,18 +57,7 @@ class Converter:
         merge_fields: Sequence[MergeField],
         now: datetime | None = None,
     ) -> None:
-        missing = missing_choices(mapping, merge_fields)
-        if missing:
-            faults = [
-                Fault(
-                    "mapping",
-                    code="mergeFieldMissing",
-                    values={"tag": choice.tag, "attribute": choice.attribute},
-                )
-                for choice in missing
-            ]
-            tags = ", ".join(choice.tag for choice in missing)
-            raise ConfigError("mergeFieldsMissing", faults=faults, tags=tags)
+        _check_fields(mapping, merge_fields)
         known = {attribute.name: attribute for attribute in attributes}
         chosen = chosen_fields(mapping)
         self.columns: tuple[str, ...] = tuple(choice.attribute for choice in chosen)
@@ -100,36 +88,51 @@ class Converter:
         fields: dict[str, object] = {}
         dropped: list[Dropped] = []
         parts: dict[str, dict[str, str]] = {}
-        not_emptied: dict[str, None] = {}
+        empty: dict[str, bool] = {}
         for (tag, convert, may_clear, part), value in zip(self._steps, values, strict=True):
             if value is None:
                 continue
             text = value if value.isprintable() else _CONTROL.sub("", value)
             text = text.strip(BLANKS)
-            if part and text:
-                parts.setdefault(tag, {})[part] = text
-                fields.pop(tag, None)
-                continue
-            if not text and tag in parts:
-                continue
             if not text:
                 if clear and value == "":
-                    if may_clear:
-                        fields[tag] = ""
-                    elif not is_evidence(tag):
-                        not_emptied[tag] = None
-                continue
-            try:
-                fields[tag] = convert(text)
-            except Unusable as why:
-                dropped.append(Dropped(tag, why.reason))
-                if why.instead:
-                    fields[tag] = why.instead
+                    empty[tag] = may_clear
+            elif part:
+                parts.setdefault(tag, {})[part] = text
+            else:
+                try:
+                    fields[tag] = convert(text)
+                except Unusable as why:
+                    dropped.append(Dropped(tag, why.reason))
+                    if why.instead:
+                        fields[tag] = why.instead
         for tag, given in parts.items():
             address = whole_address(given)
             if address is None:
                 dropped.append(Dropped(tag, "notACompleteAddress"))
             else:
                 fields[tag] = address
-        dropped += [Dropped(tag, "requiredNotEmptied") for tag in not_emptied if tag not in parts]
+        for tag, may_clear in empty.items():
+            if tag in parts or is_evidence(tag):
+                continue
+            if may_clear:
+                fields[tag] = ""
+            else:
+                dropped.append(Dropped(tag, "requiredNotEmptied"))
         return fields, dropped
+
+
+def _check_fields(mapping: Mapping, merge_fields: Sequence[MergeField]) -> None:
+    missing = missing_choices(mapping, merge_fields)
+    if not missing:
+        return
+    faults = [
+        Fault(
+            "mapping",
+            code="mergeFieldMissing",
+            values={"tag": choice.tag, "attribute": choice.attribute},
+        )
+        for choice in missing
+    ]
+    tags = ", ".join(choice.tag for choice in missing)
+    raise ConfigError("mergeFieldsMissing", faults=faults, tags=tags)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shared.fields.evidence import attribute_tags, is_evidence
@@ -39,8 +39,7 @@ class FieldChoice:
 
 
 def proper_tag(text: str, taken: Collection[str] = ()) -> str:
-    """A merge tag made of `text` that is not among `taken`: a number at its end makes it unique if
-    necessary."""
+    """A merge tag made of `text` that is not among `taken`; a number at its end makes it unique if necessary."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().upper()
     tag = re.sub(r"[^A-Z0-9_]+", "", plain)[:LONGEST_TAG] or "FIELD"
     used = {"EMAIL", *(other.upper() for other in taken)}
@@ -90,6 +89,16 @@ def chosen_fields(mapping: Mapping) -> tuple[FieldChoice, ...]:
     return tuple(chosen)
 
 
+def choices_with_fields(
+    mapping: Mapping, fields: Sequence[MergeField]
+) -> Iterator[tuple[FieldChoice, MergeField]]:
+    """The choices that go to a field of the audience, with this field."""
+    for choice in chosen_fields(mapping):
+        field = find_field(fields, choice.tag, choice.name)
+        if field is not None:
+            yield choice, field
+
+
 def missing_choices(mapping: Mapping, fields: Sequence[MergeField]) -> tuple[FieldChoice, ...]:
     """The choices without a field in the audience: created, or refused before the first write."""
     return tuple(
@@ -123,28 +132,31 @@ def takes_numbers(field: MergeField) -> bool:
 
 def date_orders(mapping: Mapping, fields: Sequence[MergeField]) -> dict[str, str]:
     """The attributes that go to a field with dates, with the order that the export chooses."""
-    found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping))
-    return {c.attribute: c.date_order for c, field in found if field and takes_dates(field)}
+    found = choices_with_fields(mapping, fields)
+    return {choice.attribute: choice.date_order for choice, field in found if takes_dates(field)}
 
 
 def decimal_marks(mapping: Mapping, fields: Sequence[MergeField]) -> dict[str, str]:
     """The attributes that go to a field with numbers, with the decimal mark that the export chooses."""
-    found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping))
-    return {c.attribute: c.decimal_mark for c, field in found if field and takes_numbers(field)}
+    found = choices_with_fields(mapping, fields)
+    return {
+        choice.attribute: choice.decimal_mark for choice, field in found if takes_numbers(field)
+    }
 
 
 def parts_without_address(
     mapping: Mapping, fields: Sequence[MergeField]
 ) -> tuple[FieldChoice, ...]:
     """Parts of an address that go to a field which takes none."""
-    found = ((c, find_field(fields, c.tag, c.name)) for c in chosen_fields(mapping) if c.part)
-    return tuple(c for c, field in found if field is not None and field.type.lower() != "address")
+    found = choices_with_fields(mapping, fields)
+    return tuple(
+        choice for choice, field in found if choice.part and field.type.lower() != "address"
+    )
 
 
 def required_without_attribute(
     mapping: Mapping, fields: Sequence[MergeField]
 ) -> tuple[MergeField, ...]:
     """Required fields that nothing is mapped to: each would refuse every new person."""
-    found = (find_field(fields, c.tag, c.name) for c in chosen_fields(mapping))
-    mapped = {field.id for field in found if field}
+    mapped = {field.id for _, field in choices_with_fields(mapping, fields)}
     return tuple(f for f in fields if f.required and f.id not in mapped and f.tag != "EMAIL")

@@ -1,8 +1,8 @@
-"""Reads numbers as people write them: with a point or a comma as the decimal mark, with or without groups of digits.
+"""Reads numbers as people write them: with a decimal point or comma, with or without groups of digits.
 
-1.234 is a little more than one, or one thousand two hundred and thirty-four: `mark` decides for the whole column (planning
-determines it from the column itself, the model or the export). Without a mark, only numbers with one meaning
-are read.
+1.234 is a little more than one, or one thousand two hundred and thirty-four: `mark` decides for the whole column
+(planning determines it from the column itself, the model or the export). Without a mark, only numbers with one
+meaning are read.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _PLAIN = re.compile(rf"{_SIGN}[0-9]+\.?{_EXPONENT}")
 _POINT = re.compile(WITH_POINT)
 _COMMA = re.compile(WITH_COMMA)
 _MARKS = re.compile("[.,]")
-WHOLE = frozenset({"int64", "int32", "int16"})
+_WHOLE_TYPES = frozenset({"int64", "int32", "int16"})
 # Also those of Parquet files: `decimal(18,3)`.
-DECIMAL = ("double", "decimal", "float")
+_DECIMAL_TYPES = ("double", "decimal", "float")
 _LARGEST = 1e15  # JSON readers keep smaller numbers exactly
 
 
@@ -70,14 +70,14 @@ def number_of(text: str, mark: str = "", data_type: str = "") -> int | float | N
 def mark_of(separator: str, mark: str, data_type: str) -> str:
     """The decimal mark of a number with one point or comma and three digits after it; empty when unknown.
 
-    `mark` is that of the column, or empty. Without one, a decimal type has points, as the Common Data Model defines it. Whole
-    numbers have groups of digits only: a decimal mark in one is a contradiction.
+    `mark` is that of the column, or empty. Without one, a decimal type has points, as the Common Data Model
+    defines it. Whole numbers have groups of digits only: a decimal mark in one is a contradiction.
     """
     own = COMMA if separator == "," else POINT
-    if data_type in WHOLE:
+    if data_type in _WHOLE_TYPES:
         # A point is not expected in whole numbers.
         mark = mark or (POINT if own == COMMA else "")
         return "" if mark == own else mark
-    if not mark and data_type.startswith(DECIMAL):
+    if not mark and data_type.startswith(_DECIMAL_TYPES):
         return POINT if own == POINT else ""
     return mark

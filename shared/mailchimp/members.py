@@ -22,7 +22,13 @@ from shared.fields.address import mail_form
 from shared.fields.evidence import EVIDENCE, without_evidence
 from shared.mailchimp.answers import refusal
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.parts import objects_in, status_in, text_in, total_in, whole_number_in
+from shared.mailchimp.parts import (
+    objects_in,
+    opted_in_at,
+    status_in,
+    total_in,
+    whole_number_in,
+)
 from shared.mailchimp.refusal_text import refusal_text
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
@@ -188,7 +194,7 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
     def assign(item: Mapping[str, Any], into: dict[str, str], address: str) -> None:
         into[address] = status_in(item)
         if into is updated:
-            since = text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
+            since = opted_in_at(item)
             if since:
                 opted_in[address] = since
 

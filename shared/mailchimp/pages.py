@@ -19,9 +19,11 @@ from shared.errors import Unavailable
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.parts import (
     address_in,
+    id_in,
     list_in,
     object_in,
     objects_in,
+    opted_in_at,
     status_in,
     text_in,
     total_in,
@@ -34,7 +36,6 @@ T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)
 MOST_STEPS_BACK = 50
-_LONGEST_ID = 64
 
 _STATUS_FIELDS = "members.email_address,members.contact_id,members.status,total_items"
 _CONTACT_FIELDS = (
@@ -84,7 +85,9 @@ class MemberListCalls(Calls):
 
         def contact(item: Mapping[str, Any]) -> ContactStatus:
             # Only members with this status are listed, also where the response does not repeat it.
-            return ContactStatus(address_in(item), status_in(item) or status, _contact_id(item))
+            return ContactStatus(
+                address_in(item), status_in(item) or status, id_in(item, "contact_id")
+            )
 
         return self._members(audience_id, query, contact)
 
@@ -212,11 +215,7 @@ def _last_with_address(items: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _contact_status(item: Mapping[str, Any]) -> ContactStatus:
-    return ContactStatus(address_in(item), status_in(item), _contact_id(item))
-
-
-def _contact_id(item: Mapping[str, Any]) -> str:
-    return text_in(item, "contact_id")[:_LONGEST_ID]
+    return ContactStatus(address_in(item), status_in(item), id_in(item, "contact_id"))
 
 
 def _status_change(item: Mapping[str, Any]) -> StatusChange:
@@ -224,9 +223,9 @@ def _status_change(item: Mapping[str, Any]) -> StatusChange:
         address_in(item),
         status_in(item),
         text_in(item, "last_changed"),
-        text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup"),
+        opted_in_at(item),
         _reason(text_in(item, "unsubscribe_reason")),
-        _contact_id(item),
+        id_in(item, "contact_id"),
     )
 
 

@@ -15,6 +15,7 @@ from shared.errors import Unavailable
 from shared.fields.address import mail_form
 
 _LONGEST = 1_000
+_LONGEST_ID = 64
 _STATUS = re.compile(r"[A-Za-z]{1,20}")
 
 
@@ -38,6 +39,16 @@ def address_in(item: Mapping[str, Any]) -> str:
     """Return the address of a member as the app sends it: an international domain is `xn--`."""
     address = text_in(item, "email_address").strip().lower()
     return address if address.isascii() else mail_form(address)
+
+
+def id_in(item: Mapping[str, Any], name: str) -> str:
+    """Return an id; empty when it is missing."""
+    return text_in(item, name)[:_LONGEST_ID]
+
+
+def opted_in_at(item: Mapping[str, Any]) -> str:
+    """Return when a member opted in, else when they signed up (ISO 8601); empty when both are missing."""
+    return text_in(item, "timestamp_opt") or text_in(item, "timestamp_signup")
 
 
 def whole_number_in(item: Mapping[str, Any], name: str) -> int:

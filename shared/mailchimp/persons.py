@@ -17,10 +17,17 @@ from shared.errors import NotFound, Unavailable
 from shared.fields.address import international_form
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
-from shared.mailchimp.parts import address_in, object_in, objects_in, status_in, text_in
+from shared.mailchimp.parts import (
+    address_in,
+    id_in,
+    object_in,
+    objects_in,
+    opted_in_at,
+    status_in,
+    text_in,
+)
 from shared.model.audience import ContactStatus, MemberState
 
-_LONGEST_ID = 64
 _CONTACT = {"fields": "email_address,contact_id,status"}
 
 
@@ -42,7 +49,7 @@ class PersonCalls(Calls):
             _status(answer),
             object_in(answer, "merge_fields"),
             tuple(text_in(tag, "name") for tag in objects_in(answer.get("tags"))),
-            text_in(answer, "timestamp_opt") or text_in(answer, "timestamp_signup"),
+            opted_in_at(answer),
             {tag: text_in(answer, name) for tag, name in EVIDENCE.items()},
         )
 
@@ -60,7 +67,7 @@ class PersonCalls(Calls):
         answer = self._read(audience_id, address, "", _CONTACT)
         if answer is None:
             return None
-        return ContactStatus(address_in(answer), _status(answer), text_in(answer, "contact_id"))
+        return ContactStatus(address_in(answer), _status(answer), id_in(answer, "contact_id"))
 
     def unsubscribe_campaign(self, audience_id: str, address: str) -> str:
         """Read the ID of the campaign by which a person unsubscribed last; empty when it is unknown."""
@@ -72,7 +79,7 @@ class PersonCalls(Calls):
             if item.get("activity_type") == "unsub"
         )
         newest = max(left, key=lambda item: text_in(item, "created_at_timestamp"), default={})
-        return text_in(newest, "campaign_id")[:_LONGEST_ID]
+        return id_in(newest, "campaign_id")
 
     def archive(self, audience_id: str, address: str) -> bool:
         """Archive a person; False when the audience does not know them (any more).

@@ -32,7 +32,6 @@ from shared.version import USER_AGENT
 
 Parse = Callable[[bytearray], object]
 
-
 _PERSON = re.compile(r"/members/[^/?\s]+")
 
 
@@ -61,6 +60,23 @@ class RetryPolicy:
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A call: `about_members` as in answers.classify; `parse` reads the body of a successful response."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: bytes | None = None
+    about_members: bool = False
+    parse: Parse = orjson.loads
+
+    @property
+    def writes(self) -> bool:
+        """Whether the call may change something."""
+        return self.method != "GET"
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,7 @@ class Transport:
         self, path: str, query: Mapping[str, str] | None = None, *, tries: int | None = None
     ) -> dict[str, Any]:
         """Send a GET request. `tries` overrides RetryPolicy.tries unless Mailchimp throttles the call."""
-        return self._call("GET", path, query, None, tries=tries)
+        return self._call(_Request("GET", path, query), tries=tries)
 
     def write(
         self,
@@ -149,65 +165,47 @@ class Transport:
         `parse` reads the body of a successful response.
         """
         data = None if body is None else orjson.dumps(body)
-        return self._call(
-            method, path, query, data, about_members=about_members, resend=resend, parse=parse
-        )
+        request = _Request(method, path, query, data, about_members, parse)
+        return self._call(request, resend=resend)
 
     def _call(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        body: bytes | None,
-        *,
-        about_members: bool = False,
-        resend: bool = True,
-        tries: int | None = None,
-        parse: Parse = orjson.loads,
+        self, request: _Request, *, resend: bool = True, tries: int | None = None
     ) -> dict[str, Any]:
         retry_policy = self._retry_policy
         began = self._clock()
-        writes = method != "GET"
         doubtful = 0
         tried = 0
         while True:
             tried += 1
-            self.calls += CallCounts(write=writes, read=not writes, retried=tried > 1)
-            outcome = self._try(method, path, query, body, about_members, parse)
+            self.calls += CallCounts(
+                write=request.writes, read=not request.writes, retried=tried > 1
+            )
+            outcome = self._try(request)
             if not isinstance(outcome, _Failure):
                 return outcome
             if outcome.throttled:
                 self.calls += CallCounts(throttled=1)
                 if self._on_throttled:
                     self._on_throttled(outcome.retry_after or 0.0)
-            doubtful += writes and outcome.maybe_applied
+            doubtful += request.writes and outcome.maybe_applied
+            too_doubtful = doubtful > 1 and not outcome.throttled if resend else doubtful > 0
+            most = tries if tries and not outcome.throttled else retry_policy.tries
             left = retry_policy.budget - (self._clock() - began)
             wait = self._wait(tried, outcome.retry_after)
-            given_up = doubtful >= (2 if resend else 1) and not outcome.throttled
-            not_repeatable = doubtful and not resend
-            most = tries if tries and not outcome.throttled else retry_policy.tries
-            if given_up or not_repeatable or tried >= most or wait > left:
+            if too_doubtful or tried >= most or wait > left:
                 _give_up(outcome, maybe_applied=bool(doubtful))
             self._sleep(wait)
 
-    def _try(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        body: bytes | None,
-        about_members: bool,
-        parse: Parse,
-    ) -> dict[str, Any] | _Failure:
+    def _try(self, request: _Request) -> dict[str, Any] | _Failure:
         retry_policy = self._retry_policy
-        headers = {"Content-Type": "application/json"} if body is not None else None
+        headers = {"Content-Type": "application/json"} if request.body is not None else None
         latest = self._clock() + 2 * retry_policy.read
         try:
             with self._http.request(
-                method,
-                self._base + path,
-                params=query,
-                data=body,
+                request.method,
+                self._base + request.path,
+                params=request.query,
+                data=request.body,
                 headers=headers,
                 timeout=(retry_policy.connect, retry_policy.read),
                 allow_redirects=False,
@@ -218,42 +216,44 @@ class Transport:
                     content += part
                     if len(content) > retry_policy.longest_answer or self._clock() > latest:
                         return _Failure("answerTooLong", maybe_applied=True)
-                return self._understand(response, content, about_members, parse)
+                return _understand(request, response, content)
         except requests.RequestException as error:
             if _never_arrived(error):
                 return _Failure("unreachable")
             return _Failure("noAnswer", maybe_applied=True)
-
-    def _understand(
-        self, response: requests.Response, content: bytearray, about_members: bool, parse: Parse
-    ) -> dict[str, Any] | _Failure:
-        status = response.status_code
-        if status == 204:
-            return {}
-        if 200 <= status < 300:
-            try:
-                answer = parse(content)
-            except orjson.JSONDecodeError:
-                answer = None
-            if isinstance(answer, dict):
-                return answer
-            return _Failure("answerBroken", maybe_applied=True)
-        problem = problem_in(content)
-        found = classify(status, problem, about_members=about_members)
-        if found.kind in (Kind.THROTTLED, Kind.BLOCKED, Kind.BROKEN):
-            return _Failure(
-                found.code,
-                throttled=found.kind in (Kind.THROTTLED, Kind.BLOCKED),
-                maybe_applied=found.kind in (Kind.BLOCKED, Kind.BROKEN),
-                retry_after=_retry_after(response),
-            )
-        raise _refused(status, found, title_text(status, problem.title if problem else ""))
 
     def _wait(self, tried: int, retry_after: float | None) -> float:
         """The delay with full jitter: 0 to a limit that doubles with every try."""
         retry_policy = self._retry_policy
         limit = min(retry_policy.longest_wait, retry_policy.first_wait * 2.0 ** (tried - 1))
         return max(self._random() * limit, retry_after or 0.0)
+
+
+def _understand(
+    request: _Request, response: requests.Response, content: bytearray
+) -> dict[str, Any] | _Failure:
+    """The JSON object of a response, or why the call may be repeated. Raises what no repetition mends."""
+    status = response.status_code
+    if status == 204:
+        return {}
+    if 200 <= status < 300:
+        try:
+            answer = request.parse(content)
+        except orjson.JSONDecodeError:
+            answer = None
+        if isinstance(answer, dict):
+            return answer
+        return _Failure("answerBroken", maybe_applied=True)
+    problem = problem_in(content)
+    found = classify(status, problem, about_members=request.about_members)
+    if found.kind in (Kind.THROTTLED, Kind.BLOCKED, Kind.BROKEN):
+        return _Failure(
+            found.code,
+            throttled=found.kind in (Kind.THROTTLED, Kind.BLOCKED),
+            maybe_applied=found.kind in (Kind.BLOCKED, Kind.BROKEN),
+            retry_after=_retry_after(response),
+        )
+    raise _refused(status, found, title_text(status, problem.title if problem else ""))
 
 
 def _never_arrived(error: requests.RequestException) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from shared.fields.merge_fields import (
     FieldChoice,
+    choices_with_fields,
     chosen_fields,
     find_field,
     takes_dates,
@@ -79,11 +80,9 @@ def field_rules(mapping: Mapping, merge_fields: Sequence[MergeField]) -> str:
     When it changes, rows that Mailchimp refused because of a field, and rows with a value that did not fit,
     are sent again.
     """
-    found = (find_field(merge_fields, choice.tag, choice.name) for choice in chosen_fields(mapping))
     rules = [
         (field.tag.upper(), field.required, [field.options.get(name) for name in _LIMITING_OPTIONS])
-        for field in found
-        if field is not None
+        for _, field in choices_with_fields(mapping, merge_fields)
     ]
     # DuckDB stores up to 12 bytes of a text without a second allocation.
     return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12]

@@ -25,7 +25,7 @@ from shared.web.models.connections import (
     NewConnectionBody,
     connection_view,
 )
-from shared.web.models.consent import ConsentList, consent_view
+from shared.web.models.consent import AudienceConsentList, audience_consent_view
 
 router = APIRouter(prefix="/api/connections", route_class=AccessRoute, tags=["connections"])
 
@@ -144,7 +144,9 @@ def merge_fields(
 
 @router.get(f"{_ONE}/consent", summary="Read how current Mailchimp's statuses are")
 @requires(Role.VIEWER)
-def consent(connection_id: Id, context: CurrentContext) -> ConsentList:
+def consent(connection_id: Id, context: CurrentContext) -> AudienceConsentList:
     """Returns, for each audience that exports use, when its statuses were read and published for Customer Insights."""
     found = connections.consent_states(context, connection_id)
-    return ConsentList.listing(consent_view(state, context.language) for state in found)
+    return AudienceConsentList.listing(
+        audience_consent_view(state, context.language) for state in found
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
@@ -125,6 +125,11 @@ V = TypeVar("V", bound=View)
 def is_none(value: object) -> bool:
     """Whether to omit a field from the JSON form."""
     return value is None
+
+
+def is_empty(value: Sized) -> bool:
+    """Whether to omit a text or a list from the JSON form."""
+    return len(value) == 0
 
 
 class ListView(View, Generic[V]):

@@ -9,12 +9,8 @@ from pydantic import Field
 from shared.fields.consent import suggested_meaning
 from shared.model.export import ConsentMeaning
 from shared.segments.catalogue import AttributeInfo, SegmentInfo
-from shared.web.models.base import ListView, Time, View, is_none
+from shared.web.models.base import ListView, Time, View, is_empty, is_none
 from shared.web.models.runs import FindingView, ReasonView, reason_view
-
-
-def _is_empty(value: tuple[object, ...]) -> bool:
-    return not value
 
 
 class SegmentView(View):
@@ -72,7 +68,7 @@ def attribute_view(info: AttributeInfo) -> AttributeView:
 class SegmentList(ListView[SegmentView]):
     """Segments, sorted by name. `findings` name what is missing and why."""
 
-    findings: Annotated[tuple[FindingView, ...], Field(exclude_if=_is_empty)] = ()
+    findings: Annotated[tuple[FindingView, ...], Field(exclude_if=is_empty)] = ()
 
 
 class AttributeList(ListView[AttributeView]):

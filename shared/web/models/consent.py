@@ -13,7 +13,7 @@ from shared.web.models.runs import ReasonView, reason_view
 WebhookState = Literal["registered", "refused", "none"]
 
 
-class ConsentView(View):
+class AudienceConsentView(View):
     """How current the statuses of an audience are."""
 
     audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
@@ -46,7 +46,7 @@ class ConsentView(View):
     ] = None
 
 
-class ConsentList(ListView[ConsentView]):
+class AudienceConsentList(ListView[AudienceConsentView]):
     """The audiences that exports use, by ID."""
 
 
@@ -57,9 +57,9 @@ def webhook_state(webhook: ConsentWebhook) -> WebhookState:
     return "refused" if webhook.problem else "none"
 
 
-def consent_view(state: ConsentState, language: str) -> ConsentView:
+def audience_consent_view(state: ConsentState, language: str) -> AudienceConsentView:
     """The JSON form of the state of an audience."""
-    return ConsentView(
+    return AudienceConsentView(
         audience_id=state.audience_id,
         audience_name=state.published.audience_name,
         read_at=state.sweep.swept_at,

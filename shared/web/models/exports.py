@@ -396,15 +396,12 @@ def export_view(
 
 
 # What the app adds to a definition: not a change that a person makes.
-_ADDED = frozenset(
-    {"id", "findings", "lastRun", "createdAt", "createdBy", "updatedAt", "updatedBy"}
-)
+_ADDED = {name for name, field in _ExportParts.model_fields.items() if field.exclude}
 
 
 def recorded_export(export: Export) -> dict[str, object]:
     """What the audit trail records of an export: its definition, which holds no person's data."""
-    content = export_view(export, None, "en").shown()
-    return {name: value for name, value in content.items() if name not in _ADDED}
+    return export_view(export, None, "en").model_dump(mode="json", by_alias=True, exclude=_ADDED)
 
 
 class ExportList(ListView[ExportView]):

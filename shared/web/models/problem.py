@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import Annotated
 
 from pydantic import Field
 
-from shared.web.models.base import View
-
-
-def _is_empty(value: Sized) -> bool:
-    return len(value) == 0
+from shared.web.models.base import View, is_empty
 
 
 class ProblemFault(View):
@@ -34,14 +29,14 @@ class Problem(View):
     code: Annotated[
         str,
         Field(
-            exclude_if=_is_empty,
+            exclude_if=is_empty,
             description="A stable name of the problem",
             examples=["exportFaults"],
         ),
     ] = ""
     errors: Annotated[
         tuple[ProblemFault, ...],
-        Field(exclude_if=_is_empty, description="The first 100 faults of the request, by field"),
+        Field(exclude_if=is_empty, description="The first 100 faults of the request, by field"),
     ] = ()
     trace_id: Annotated[
         str,

@@ -15,7 +15,7 @@ from shared.web.authentication import Role
 from shared.web.cookies import sign_in_cookie
 from shared.web.dependencies import Id
 from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
-from shared.web.models.consent import consent_view
+from shared.web.models.consent import audience_consent_view
 from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -110,7 +110,7 @@ def _show(
         etag=etag_of(stored.etag),
         exports=page.services.definitions.using(connection_id),
         audiences=[
-            consent_view(state, page.language)
+            audience_consent_view(state, page.language)
             for state in connections.consent_states(page.context, connection_id)
         ],
         has_sign_in=sign_ins is not None and sign_ins.mailchimp is not None,
