@@ -1,15 +1,17 @@
-"""Finds people who look deleted, but whose contact got another address in Mailchimp during the run.
+"""Finds people who look deleted, but whose contact was archived or got another address during the run.
 
-A plan knows the addresses that changed before it was made (planning/changed_addresses.py). A person may change the
-address later and unsubscribe. So people who are missing from the audience are looked up by their contact id before
-they are added again (record 92).
+A plan knows the contacts that were archived and the addresses that changed before it was made
+(planning/changed_addresses.py). A person may change the address later and unsubscribe, and a call with a status would
+subscribe an archived contact. So people who are missing from the audience are looked up by their contact id, and by
+their address, before they are added again (record 92).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from shared.errors import Disconnected, Refused
@@ -25,7 +27,7 @@ MOST_LOOKUPS = 20
 class ContactsOf(Protocol):
     """Returns the contacts of people who are not in the audience under their address, by this address.
 
-    With `each`, all of them are looked up, whatever their number.
+    With `each`, all of them are looked up, whatever their number, but only by contact id.
     """
 
     def __call__(  # noqa: D102 - described above
@@ -50,38 +52,53 @@ class AbsentPeople:
         """Return the contacts of these people that are in the audience, by the address that they had.
 
         Several contacts may have had an address, one after the other. With `each`, all people are looked up, whatever
-        their number. A contact that Mailchimp refuses to show has no status.
+        their number, but only by contact id. A contact that Mailchimp refuses to show has no status.
         """
         ids = self.contact_ids(addresses) if addresses else {}
         wanted = sorted({contact_id for of_person in ids.values() for contact_id in of_person})
-        if len(wanted) > MOST_LOOKUPS and not each:
+        found: dict[str, ContactStatus] = {}
+        at_address: dict[str, ContactStatus] = {}
+        is_many = not each and max(len(wanted), len(addresses)) > MOST_LOOKUPS
+        if is_many:
             # Someone may have archived most of the audience, so only the wanted ones are kept in memory.
-            among = frozenset(wanted)
-            found = {
-                one.contact_id: one for one in self._not_subscribed() if one.contact_id in among
-            }
+            among, among_addresses = frozenset(wanted), frozenset(addresses)
+            for one in self._not_subscribed():
+                if one.contact_id in among:
+                    found[one.contact_id] = one
+                if one.address in among_addresses:
+                    at_address[one.address] = one
         else:
-            found = {}
-            for number, contact_id in enumerate(wanted):
-                if number and not self.may_continue():
-                    raise Interrupted
-                contact = self._contact(contact_id)
-                if contact is not None:
-                    found[contact_id] = contact
+            found = self._look_up(wanted, partial(self.session.contact, self.audience_id))
         contacts = {
             address: [found[one] for one in of_person if one in found]
             for address, of_person in ids.items()
         }
-        return {address: of_person for address, of_person in contacts.items() if of_person}
+        contacts = {address: of_person for address, of_person in contacts.items() if of_person}
+        if not (is_many or each):
+            unknown = [address for address in addresses if address not in contacts]
+            by_address = partial(self.session.contact_of, self.audience_id)
+            at_address = self._look_up(unknown, by_address)
+        # Mailchimp may write an address in another form.
+        return {a: [replace(one, address=a)] for a, one in at_address.items()} | contacts
 
-    def _contact(self, contact_id: str) -> ContactStatus | None:
-        try:
-            return self.session.contact(self.audience_id, contact_id)
-        except Disconnected:
-            raise
-        except Refused:
-            # The other people of the run are not concerned.
-            return ContactStatus("", "", contact_id)
+    def _look_up(
+        self, keys: Sequence[str], read: Callable[[str], ContactStatus | None]
+    ) -> dict[str, ContactStatus]:
+        """Read contacts one by one, by id or by address."""
+        found = {}
+        for number, key in enumerate(keys):
+            if number and not self.may_continue():
+                raise Interrupted
+            try:
+                contact = read(key)
+            except Disconnected:
+                raise
+            except Refused:
+                # The other people of the run are not concerned.
+                contact = ContactStatus("", "")
+            if contact is not None:
+                found[key] = contact
+        return found
 
     def _not_subscribed(self) -> Iterator[ContactStatus]:
         since = changes_since(self.since)
