@@ -1,5 +1,6 @@
 #!/bin/sh
-# Configures the app after its deployment: client secret, redirect addresses, a refresh of the vault references, smoke test.
+# Configures the app after its deployment: redirect addresses, client secret, your right to read the landing container, a refresh
+# of the vault references, smoke test.
 # Usage: configure.sh   (in the azd environment that was deployed)
 #        configure.sh RESOURCE_GROUP [DEPLOYMENT]   (deployed from GitHub or with the Azure CLI)
 set -eu
@@ -10,7 +11,7 @@ else
   values=$(azd env get-values)
 fi
 eval "$(printf '%s\n' "$values" |
-  grep -E '^(PUBLIC_URL|CONFIG_VAULT_NAME|AZURE_RESOURCE_GROUP|AZURE_FUNCTION_APP_NAME|ENTRA_CLIENT_ID)=')"
+  grep -E '^(PUBLIC_URL|CONFIG_VAULT_NAME|AZURE_RESOURCE_GROUP|AZURE_FUNCTION_APP_NAME|ENTRA_CLIENT_ID|SEGMENTS_ACCOUNT_NAME|SEGMENTS_CONTAINER)=')"
 
 # Other addresses stay: another environment may share the app registration.
 addresses=$(az ad app show --id "$ENTRA_CLIENT_ID" --query "web.redirectUris[]" --output tsv)
@@ -25,5 +26,11 @@ trap 'rm -f "$SECRET_FILE"' EXIT
 printf '%s' "$secret" >"$SECRET_FILE"
 sh .github/retry.sh 10 30 az keyvault secret set --vault-name "$CONFIG_VAULT_NAME" --name entra-client-secret \
   --file "$SECRET_FILE" --query id --output tsv
+# Customer Insights lets only people connect a container who can read it.
+account=$(az storage account show --name "$SEGMENTS_ACCOUNT_NAME" --query id --output tsv) &&
+  az role assignment create --role "Storage Blob Data Reader" --assignee-principal-type User --output none \
+    --assignee-object-id "$(az ad signed-in-user show --query id --output tsv)" \
+    --scope "$account/blobServices/default/containers/$SEGMENTS_CONTAINER" ||
+  echo "You cannot read the landing container: ask for Storage Blob Data Reader on it before you connect Customer Insights" >&2
 sh infra/scripts/refresh.sh "$AZURE_RESOURCE_GROUP" "$AZURE_FUNCTION_APP_NAME"
 sh .github/smoke.sh "$PUBLIC_URL"

@@ -256,8 +256,9 @@ case "$*" in
   "ad app create"*) echo {APP_ID} ;;
   "ad app show"*) echo https://other.example/.auth/login/aad/callback ;;
   "deployment group show"*)
-    printf 'publiC_URL\\tconfiG_VAULT_NAME\\tazurE_RESOURCE_GROUP\\tazurE_FUNCTION_APP_NAME\\tentrA_CLIENT_ID\\n'
-    printf 'https://func.example\\tconfig-x\\trg\\tfunc-x\\t{APP_ID}\\n' ;;
+    printf 'publiC_URL\\tconfiG_VAULT_NAME\\tazurE_RESOURCE_GROUP\\tazurE_FUNCTION_APP_NAME\\tentrA_CLIENT_ID'
+    printf '\\tsegmentS_ACCOUNT_NAME\\tsegmentS_CONTAINER\\n'
+    printf 'https://func.example\\tconfig-x\\trg\\tfunc-x\\t{APP_ID}\\tsegx\\tsegments\\n' ;;
   *"--query id --output tsv"*) echo an-id ;;
   *"credential reset"*) echo the-secret ;;
   *"keyvault secret set"*) test "$(cat "$9")" = the-secret ;;
@@ -272,6 +273,8 @@ echo 'CONFIG_VAULT_NAME="config-x"'
 echo 'AZURE_RESOURCE_GROUP="rg"'
 echo 'AZURE_FUNCTION_APP_NAME="func-x"'
 echo 'ENTRA_CLIENT_ID="{APP_ID}"'
+echo 'SEGMENTS_ACCOUNT_NAME="segx"'
+echo 'SEGMENTS_CONTAINER="segments"'
 echo 'OTHER="$(exit 9)"'
 """
 
@@ -360,6 +363,8 @@ def test_a_deployment_is_configured(tmp_path: Path, arguments: list[str]) -> Non
         # addresses of another environment stay
         "--web-redirect-uris https://func.example/.auth/login/aad/callback"
         " https://func.example/api/oauth/entra/callback https://other.example/.auth/login/aad/callback",
+        "az storage account show --name segx",
+        "--scope an-id/blobServices/default/containers/segments",
         "configreferences/appsettings/refresh",
     ):
         assert part in calls
