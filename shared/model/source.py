@@ -6,7 +6,7 @@ segment contain all attributes of its members.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,6 +29,19 @@ class Attribute:
     semantic_type: str | None = None
     date_order: str = ""
     decimal_mark: str = ""
+
+
+def find_name(wanted: str, names: Sequence[str]) -> str | None:
+    """The name as it is written, else the only one that differs from it by case and blanks."""
+    if wanted in names:
+        return wanted
+    similar = [name for name in names if plain_name(name) == plain_name(wanted)]
+    return similar[0] if len(similar) == 1 else None
+
+
+def plain_name(name: str) -> str:
+    """A name for comparison."""
+    return name.strip().casefold()
 
 
 @dataclass(frozen=True)
@@ -92,11 +105,13 @@ class LoadedSegment:
     """What came of loading a segment: the rows that cannot be read, and markers of "no value".
 
     `null_markers` counts by attribute the cells that were read as empty because they hold a marker
-    such as `NULL`.
+    such as `NULL`. `numbers` are the columns that a file has as numbers and not as text, so that their decimal
+    mark is a point.
     """
 
     unreadable: tuple[UnreadableRow, ...] = ()
     null_markers: Mapping[str, int] = field(default_factory=dict)
+    numbers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from shared.model.run import (
     RunStatus,
     Severity,
 )
-from shared.model.source import Attribute, Snapshot
+from shared.model.source import Attribute, Snapshot, find_name
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased
 from shared.planning.audience import PreparedAudience, status_for_new, with_fields_to_create
@@ -274,7 +274,8 @@ class NewPlan:
             with waiting_for_network(db):
                 found, pointer = audience.result(), ledger.result()
         attributes = values.attributes(_attributes(source.snapshot, source.columns.fields))
-        mapping, fields = self._export.mapping, found.merge_fields
+        mapping = self._export.mapping
+        fields = with_fields_to_create(self._export, found.merge_fields)
         orders, marks = date_orders(mapping, fields), decimal_marks(mapping, fields)
         self.findings += [
             *found.findings,
@@ -536,7 +537,8 @@ def _attributes(snapshot: Snapshot, fields: Sequence[str]) -> tuple[Attribute, .
                 known[each.name] = first = replace(first, date_order="")
             if first.decimal_mark != each.decimal_mark:
                 known[each.name] = replace(first, decimal_mark="")
-    return tuple(known[name] for name in dict.fromkeys(fields) if name in known)
+    found = ((name, find_name(name, list(known))) for name in dict.fromkeys(fields))
+    return tuple(replace(known[own], name=name) for name, own in found if own is not None)
 
 
 def _tagsets(

@@ -101,7 +101,7 @@ class SourceValues:
         _use_mail_form(db, scratch)
         for position, name in enumerate(fields, start=2):
             self._add_dates(db, f"c{position}", name)
-            self._add_numbers(db, f"c{position}", name)
+            self._add_numbers(db, f"c{position}", name, has_points=name in loaded.numbers)
 
     def add_consent(
         self, db: DuckDBPyConnection, cell: str, attribute: str, meaning: ConsentMeaning
@@ -177,13 +177,19 @@ class SourceValues:
         dates.month_first += counts[1]
         dates.open += counts[2]
 
-    def _add_numbers(self, db: DuckDBPyConnection, cell: str, name: str) -> None:
-        counts = _SQL.row(db, "numbers", cell=cell, point=WITH_POINT, comma=WITH_COMMA)
+    def _add_numbers(
+        self, db: DuckDBPyConnection, cell: str, name: str, *, has_points: bool
+    ) -> None:
+        with_point, with_comma, open_point, open_comma = _SQL.row(
+            db, "numbers", cell=cell, point=WITH_POINT, comma=WITH_COMMA
+        )
+        if has_points:
+            with_point, open_point = with_point + open_point, 0
         numbers = self.numbers[name]
-        numbers.with_point += counts[0]
-        numbers.with_comma += counts[1]
-        numbers.open_point += counts[2]
-        numbers.open_comma += counts[3]
+        numbers.with_point += with_point
+        numbers.with_comma += with_comma
+        numbers.open_point += open_point
+        numbers.open_comma += open_comma
 
 
 def _use_mail_form(db: DuckDBPyConnection, scratch: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import InputError
-from shared.model.source import Attribute, CsvFormat
+from shared.model.source import Attribute, CsvFormat, plain_name
 
 USUAL_DELIMITERS = ",;\t|"
 
@@ -94,14 +94,6 @@ def lay_out(
     return Layout(True, tuple(laid))
 
 
-def find_name(wanted: str, names: Sequence[str]) -> str | None:
-    """The name as it is written, else the only one that differs from it by case and blanks."""
-    if wanted in names:
-        return wanted
-    similar = [name for name in names if _plain(name) == _plain(wanted)]
-    return similar[0] if len(similar) == 1 else None
-
-
 def looks_like_data(row: Sequence[str]) -> bool:
     """Whether a row contains values that no column has as its name, such as an address, an id or a date."""
     return any(_DATA.fullmatch(cell.strip()) for cell in row)
@@ -116,7 +108,7 @@ def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
     """The position of each name in the row: exact matches first, then without case."""
     indexes: dict[str, int] = {}
     free = dict(enumerate(first))
-    for alike in (str.strip, _plain):
+    for alike in (str.strip, plain_name):
         cells: dict[str, list[int]] = {}
         for index in sorted(free, reverse=True):
             cells.setdefault(alike(free[index]), []).append(index)
@@ -148,7 +140,3 @@ def _is_header(
     # No cell of the row is a name of the model: a header with other names has no gaps and no
     # numbers in it.
     return all(cell.strip() for cell in first) and not looks_like_numbers(first)
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()

@@ -18,8 +18,8 @@ import duckdb
 
 from shared.errors import InputError
 from shared.model.outcome import Code
+from shared.model.source import find_name
 from shared.segments.fast import cell_of, literal, quoted
-from shared.segments.layout import find_name
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 from shared.workspace import execute
@@ -30,6 +30,7 @@ _FREE_ROWS = 1_000_000
 # What a row takes besides its texts.
 _ROW = 16
 _NUMBER = "row_number"
+_NUMBERS = ("DECIMAL", "DOUBLE", "FLOAT")
 _NESTED = ("[", "(", "STRUCT", "MAP", "UNION", "LIST", "VARIANT")
 
 
@@ -74,8 +75,8 @@ def load_parquet(
     file: Parquet,
     columns: Sequence[str],
     blob: str,
-) -> list[tuple[int, Code]]:
-    """Append the rows to `table`. Returns the numbers (from 1) of unusable rows, and why.
+) -> tuple[list[tuple[int, Code]], set[str]]:
+    """Append the rows to `table`. Returns the numbers (from 1) of unusable rows, and why, and the columns with numbers.
 
     InputError names `blob` when it cannot be read or its size is implausible.
     """
@@ -89,13 +90,13 @@ def _load(
     file: Parquet,
     columns: Sequence[str],
     blob: str,
-) -> list[tuple[int, Code]]:
+) -> tuple[list[tuple[int, Code]], set[str]]:
     claimed_rows(connection, file, blob)
     found = parquet_columns(connection, file, blob)
     names = [name for name, _ in found]
     listed = ", ".join([*(f"c{index}" for index in range(len(found))), _NUMBER])
     source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({listed})"
-    indexes = []
+    indexes, numbers = [], set()
     for column in columns:
         name = find_name(column, names)
         if name is None:
@@ -105,6 +106,8 @@ def _load(
         if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":
             raise InputError("columnNested", where=blob, attribute=column)
         indexes.append(index)
+        if kind.startswith(_NUMBERS):
+            numbers.add(column)
     needed = {f"c{index}": found[index][1] for index in indexes}
     row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
     weighed = execute(
@@ -135,7 +138,7 @@ def _load(
         f"SELECT {_NUMBER} + 1, {row_error} AS code FROM {source} "  # noqa: S608
         "WHERE code IS NOT NULL ORDER BY 1",
     )
-    return [(int(line), Code(code)) for line, code in refused.fetchall()]
+    return [(int(line), Code(code)) for line, code in refused.fetchall()], numbers
 
 
 def _after(schema: Sequence[tuple[str, int]], index: int) -> int:

@@ -24,11 +24,11 @@ from shared.model.source import (
     Partition,
     SegmentSnapshot,
     UnreadableRow,
+    find_name,
 )
 from shared.segments.container import LandingContainer
 from shared.segments.exact import SmallFiles, WantedRow, insert_rows
 from shared.segments.fast import literal, load_plain, quoted
-from shared.segments.layout import find_name
 from shared.segments.parquet import load_parquet
 from shared.segments.text_file import TextFile
 from shared.segments.unpack import Text, unpack
@@ -62,7 +62,8 @@ def load_segment(
     `connection` must not be in a transaction. `null_markers` are cell contents that mean "no value".
     Unavailable when the local disk is full.
     """
-    columns = _as_listed(columns, segment)
+    wanted, columns = columns, _as_listed(columns, segment)
+    numbers: set[str] = set()
     small = SmallFiles(connection, table, len(columns), scratch / "small-files")
     in_database = BoundedSemaphore(_READERS)
     sizes: list[int] = []
@@ -83,7 +84,8 @@ def load_segment(
             with in_database, closing(connection.cursor()) as cursor:
                 if isinstance(unpacked, Text):
                     return _load_text(cursor, table, unpacked, segment, partition, columns)
-                refused = load_parquet(cursor, table, unpacked, columns, partition.blob)
+                refused, found = load_parquet(cursor, table, unpacked, columns, partition.blob)
+                numbers.update(found)
         except OSError as error:
             if error.errno != ENOSPC:
                 raise
@@ -107,6 +109,7 @@ def load_segment(
     return LoadedSegment(
         tuple(chain.from_iterable(unreadable)),
         _remove_markers(connection, table, columns, null_markers),
+        frozenset(name for name, found in zip(wanted, columns, strict=True) if found in numbers),
     )
 
 

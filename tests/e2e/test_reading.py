@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
 
 from tests.e2e.running_app import SEGMENTS, ExportScenario, every_row_has_one_outcome
-from tests.segments.segment_files import csv_bytes, entity
+from tests.segments.segment_files import csv_bytes, entity, parquet_bytes
 
 NAMES = ["CustomerId", "EMail", "FirstName", "Born"]
 MAPPING = {
@@ -177,6 +178,42 @@ def test_numbers_are_read_as_the_column_or_the_culture_writes_them(
     run, sent = export(unclear, ("1.234", "1.234", "5"), mark="comma", culture="de-DE")
     assert sent == [{"TEXT": 1234, "DECIMAL": 1234, "WHOLE": 5}]
     assert "decimalMarkUnknown" not in codes(run)
+
+
+def test_numbers_of_a_parquet_file_have_a_decimal_point(
+    scenario: ExportScenario, files: Files, tmp_path: Path
+) -> None:
+    gold = scenario.named("Gold")
+    item = entity(gold, ["CustomerId", "EMail", "Price"], ["g.parquet"])
+    query = "SELECT '1' AS CustomerId, 'p1@example.com' AS EMail, 1.234::DECIMAL(9, 3) AS Price"
+    files.put("g.parquet", parquet_bytes(tmp_path, query))
+    mapped = {
+        "attribute": "price",
+        "mergeField": "PRICE",
+        "create": {"name": "Price", "type": "number"},
+    }
+    for data_type in ("string", "decimal"):
+        item["attributes"][2]["dataType"] = data_type  # type: ignore[index]
+        files.model(item, culture="de-DE")
+        choice = {"name": gold, "tag": f"{gold} {data_type}"}
+        scenario.define([choice], mapping={"email": "EMail", "attributes": [mapped]})
+        scenario.run("full")
+        assert scenario.audience.members()["p1@example.com"].merge_fields == {"PRICE": 1.234}
+
+
+def test_a_form_that_nothing_shows_is_reported_before_the_field_exists(
+    scenario: ExportScenario, files: Files
+) -> None:
+    gold = scenario.named("Gold")
+    names = ["CustomerId", "EMail", "Price", "Born"]
+    files.put("g.csv", csv_bytes([names, ["1", "p1@example.com", "1.234", "05/06/1980"]]))
+    files.model(entity(gold, names, ["g.csv"]))
+    mapped = [
+        {"attribute": name, "mergeField": name.upper(), "create": {"name": name, "type": kind}}
+        for name, kind in (("Price", "number"), ("Born", "date"))
+    ]
+    scenario.define([gold], mapping={"email": "EMail", "attributes": mapped})
+    assert {"decimalMarkUnknown", "dateOrderUnknown"} <= codes(scenario.run("preview")).keys()
 
 
 def test_the_reason_for_an_unreadable_segment_is_shown_wherever_it_is_missing(

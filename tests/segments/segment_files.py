@@ -11,6 +11,7 @@ import duckdb
 from shared.errors import Changed
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot, UnreadableRow
 from shared.segments.reader import load_segment
+from tests import reused_databases
 
 DEFAULT = CsvFormat()
 _LARGE = 1024 * 1024
@@ -55,6 +56,15 @@ def csv_bytes(
     # A row of one empty field would be an empty line, which is no row.
     lines = [delimiter.join(map(field, row)) or '""' for row in rows]
     return (newline.join(lines) + (newline if last_newline and lines else "")).encode(encoding)
+
+
+def parquet_bytes(folder: Path, query: str) -> bytes:
+    path = folder / "made.parquet"
+    with reused_databases.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    data = path.read_bytes()
+    path.unlink()
+    return data
 
 
 def segment_of(

@@ -18,7 +18,14 @@ from shared.segments.reader import load_segment
 from shared.workspace import MEMORY_LIMIT, workspace
 from tests import reused_databases
 from tests.little_memory import LittleMemory, threads
-from tests.segments.segment_files import csv_bytes, entity, load_bytes, model_json, segment_of
+from tests.segments.segment_files import (
+    csv_bytes,
+    entity,
+    load_bytes,
+    model_json,
+    parquet_bytes,
+    segment_of,
+)
 
 SQL_NAMES = [
     '"; DROP TABLE people; --',
@@ -32,15 +39,6 @@ SQL_NAMES = [
     "\u202egnp.exe",
     "col\x07umn",
 ]
-
-
-def parquet_bytes(folder: Path, query: str) -> bytes:
-    path = folder / "made.parquet"
-    with reused_databases.connect() as connection:
-        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-    data = path.read_bytes()
-    path.unlink()
-    return data
 
 
 # --- columns -------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from tests.segments.segment_files import (
     etag_of,
     load,
     load_bytes,
+    parquet_bytes,
     segment_of,
 )
 
@@ -463,15 +464,6 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="far more"):
         reads(tmp_path, packed)
     assert list(tmp_path.iterdir()) == []
-
-
-def parquet_bytes(tmp_path: Path, query: str) -> bytes:
-    path = tmp_path / "made.parquet"
-    with reused_databases.connect() as connection:
-        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-    data = path.read_bytes()
-    path.unlink()
-    return data
 
 
 def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
