@@ -6,6 +6,7 @@ segment contain all attributes of its members.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +33,7 @@ class Attribute:
 
 
 def find_name(wanted: str, names: Sequence[str]) -> str | None:
-    """The name as it is written, else the only one that differs from it by case and blanks."""
+    """The name as it is written, else the only one that differs from it by case, blanks and composed letters."""
     if wanted in names:
         return wanted
     similar = [name for name in names if plain_name(name) == plain_name(wanted)]
@@ -40,8 +41,8 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
 
 
 def plain_name(name: str) -> str:
-    """A name for comparison."""
-    return name.strip().casefold()
+    """A name for comparison. Apple's systems write a letter with an accent, or a Korean syllable, as several characters."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.little_memory import LittleMemory, threads
 from tests.segments.segment_files import (
     csv_bytes,
     entity,
+    load,
     load_bytes,
     model_json,
     parquet_bytes,
@@ -83,6 +85,26 @@ def test_a_column_with_a_reserved_name_is_refused(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 1 AS file_row_number, 'a@b.de' AS \"EMail\"")
     with pytest.raises(InputError, match=r"a\.csv"):
         load_bytes(data, ["EMail"], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["이름", "Größe"])
+def test_composed_and_decomposed_letters_are_the_same_name(tmp_path: Path, name: str) -> None:
+    """Files from Apple's systems have decomposed letters (NFD), which look the same."""
+    composed, decomposed = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    for own, header, wanted in (
+        (composed, decomposed, composed),
+        (decomposed, composed, composed),
+        (composed, composed, decomposed),
+    ):
+        segment, container = segment_of(
+            [own, "EMail"],
+            ("a.csv", csv_bytes([["EMail", header], ["a@b.de", "Kim"]])),
+            ("b.csv", parquet_bytes(tmp_path, f"SELECT 'c@b.de' \"EMail\", 'Lee' \"{header}\"")),
+        )
+        rows, unreadable = load(segment, container, ["EMail", wanted], tmp_path)
+        assert [row[2:] for row in rows] == [("a@b.de", "Kim"), ("c@b.de", "Lee")]
+        assert unreadable == []
 
 
 def test_lists_and_objects_are_not_values(tmp_path: Path) -> None:
