@@ -279,15 +279,18 @@ echo 'OTHER="$(exit 9)"'
 """
 
 
+OPEN_SITE = "#!/bin/sh\nprintf 200\n"
+"""A `curl` that gets 200 from every address, so that the smoke test must find the API open."""
+
+
 def script(
-    folder: Path, *arguments: str, **environment: str
+    folder: Path, *arguments: str, curl: str = OPEN_SITE, **environment: str
 ) -> tuple[subprocess.CompletedProcess[str], str]:
     """Run a script against programs that answer like the Azure CLI and azd; also their calls."""
     log = folder / "calls"
     log.write_text("")
     (folder / "azd").write_text(AZD)
-    # 200 everywhere, so that the smoke test must find the API open.
-    (folder / "curl").write_text("#!/bin/sh\nprintf 200\n")
+    (folder / "curl").write_text(curl)
     (folder / "sleep").write_text("#!/bin/sh\n")
     for name in ("azd", "curl", "sleep"):
         (folder / name).chmod(0o755)
@@ -369,6 +372,25 @@ def test_a_deployment_is_configured(tmp_path: Path, arguments: list[str]) -> Non
     ):
         assert part in calls
     assert "the-secret" not in calls
+
+
+def test_the_app_may_need_some_time_until_it_has_the_secret(tmp_path: Path) -> None:
+    """Azure restarts the app after the refresh; until then it answers as before."""
+    curl = """#!/bin/sh
+for url in "$@"; do :; done
+case $url in
+  *api/health)
+    echo x >> "$LOG.health"
+    [ "$(wc -l < "$LOG.health")" -gt 3 ] && printf 200 && exit
+    echo '{"type": "urn:problem-type:notConfigured"}' > "$3"; printf 503 ;;
+  *webhooks*) printf 200 ;;
+  *) printf 401 ;;
+esac
+"""
+    done, _ = script(tmp_path, "configure.sh", curl=curl)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("up, but not configured yet") == 3
+    assert "closed: pages and API require sign-in" in done.stdout
 
 
 def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) -> None:
