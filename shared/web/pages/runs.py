@@ -1,52 +1,35 @@
-"""One run: progress, counts, consent proof, findings, rejected rows by reason, and actions."""
+"""One run: progress, counts, consent proof, findings, some rejected rows, and actions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
-from shared.model.export import Export
 from shared.model.outcome import Outcome
-from shared.model.run import Mode, Run, RunStatus
-from shared.runs.commands import can_retry
+from shared.model.run import Mode, Run
 from shared.runs.outcomes import OutcomeReason
-from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
-from shared.web.application.connections import may_use_export
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.run_actions import actions_of, next_steps
 from shared.web.pages.run_summary import (
     billed_contacts,
-    retry_changes_something,
     summary,
 )
-from shared.web.texts import text
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/runs/{id:id}"
-_SAMPLES = 3
-_PAGE = 50
-
-
-def _rejected(page: Page, run: Run) -> Sequence[OutcomeReason]:
-    """The reasons of the rejected rows, most frequent first."""
-    if not run.counts.rejected or not page.caller.may(Role.CONTRIBUTOR):
-        return []
-    try:
-        return page.services.outcomes.reasons(run.id, Outcome.REJECTED.value, _SAMPLES)
-    except ConnectorError:
-        return []
 
 
 @router.get(_ONE)
@@ -77,25 +60,14 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
     export = services.definitions.find(run.export_id)
     is_preview = run.mode is Mode.PREVIEW
     has_outcomes = not run.is_active and services.outcomes.exist(run.id)
-    preview = None
-    is_person = run.mode is Mode.ONE_PERSON
+    preview = sent_people = None
     if is_preview and has_outcomes:
         preview, rejected = _preview(page, run)
     else:
-        rejected = _rejected(page, run)
-    may_act = (
-        page.caller.may(Role.CONTRIBUTOR)
-        and export is not None
-        and may_use_export(page.context, export)
-    )
-    retries = (
-        may_act
-        and has_outcomes
-        and can_retry(run)
-        and retry_changes_something(run, [group.code for group in rejected])
-    )
-    stopped = run.status in (RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED)
-    over = may_act and run.is_over and not run.undo_of
+        rejected = rejected_reasons(page, run)
+    if run.mode is Mode.ONE_PERSON and has_outcomes:
+        sent_people = _sent(page, run)
+    actions = actions_of(page, run, export, rejected, has_outcomes=has_outcomes)
     return page.render(
         "run.html",
         refusal=refusal,
@@ -103,22 +75,15 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         view=run_view(run, page.language),
         is_preview=is_preview,
         export=export,
-        may_use=may_act,
         summary=summary(run, page.language),
         billed=billed_contacts(run),
-        next_steps=_next_steps(page, run, export, retries=retries, lists_rejected=bool(rejected)),
+        actions=actions,
+        next_steps=next_steps(page, run, export, actions, lists_rejected=bool(rejected)),
         rejected=rejected,
         has_outcomes=has_outcomes,
         preview=preview,
-        sent_people=_sent(page, run) if is_person and has_outcomes else None,
+        sent_people=sent_people,
         calls_expected=_expected_calls(run),
-        can_add_archived=any(f.code == "archivedByUndo" for f in run.findings),
-        waiting=run.status is RunStatus.AWAITING_CONFIRMATION,
-        can_retry=retries,
-        can_run=over and (is_preview or (stopped and run.mode in (Mode.EXPORT, Mode.FULL))),
-        can_send_again=over and is_person,
-        can_edit=over and run.status is RunStatus.FAILED,
-        can_undo=may_act and not is_preview and services.undo.is_possible(run),
     )
 
 
@@ -138,7 +103,7 @@ def _preview(page: Page, run: Run) -> tuple[PreviewView | None, Sequence[Outcome
     services = page.services
     try:
         totals, rejected = services.outcomes.totals_and_reasons(
-            run.id, Outcome.REJECTED.value, _SAMPLES
+            run.id, Outcome.REJECTED.value, SAMPLES
         )
     except ConnectorError:
         return None, []
@@ -158,74 +123,6 @@ def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
     except ConnectorError:
         return None
     return [sent_person_view(one, page.language) for one in found]
-
-
-def _next_steps(
-    page: Page, run: Run, export: Export | None, *, retries: bool, lists_rejected: bool
-) -> list[str]:
-    """What a person can do about a run that is not active, in words."""
-
-    def say(name: str, **values: object) -> str:
-        return text(page.language, f"pages.next.{name}", values)
-
-    counts = run.counts
-    steps = []
-    if run.status is RunStatus.AWAITING_CONFIRMATION:
-        steps.append(say("confirm"))
-    elif run.status is RunStatus.FAILED:
-        steps.append(say("failedUndo" if run.undo_of else "failed"))
-    elif run.status is RunStatus.CANCELED:
-        steps.append(say("canceled"))
-    elif run.mode is Mode.PREVIEW:
-        steps.append(say("preview"))
-    if lists_rejected and run.status is not RunStatus.FAILED:
-        steps.append(say("rejected"))
-    if retries and counts.not_sent:
-        steps.append(say("retry"))
-    coming = next_run(export.schedule, page.services.clock()) if export else None
-    if coming is not None and export is not None and export.connection_id and not run.is_active:
-        steps.append(say("scheduled", when=page.formats.clock_time(coming)))
-    return steps
-
-
-@router.get(f"{_ONE}/rejected")
-@requires(Role.CONTRIBUTOR)
-def show_rejected(
-    run_id: Id, page: CurrentPage, code: Annotated[str, Query(max_length=100)] = ""
-) -> Response:
-    """The rejected rows, of one reason or of all."""
-    return _show_rejected(page, run_id, code)
-
-
-@router.post(f"{_ONE}/rejected")
-@requires(Role.CONTRIBUTOR)
-def search_rejected(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
-    """The rejected rows that match a search. An address is sent in a form only, never in a URL."""
-    skip = form.get("skip")
-    return _show_rejected(
-        page,
-        run_id,
-        form.get("code")[:100],
-        form.get("wanted")[:320],
-        int(skip) if skip.isascii() and skip.isdigit() and len(skip) < 8 else 0,
-    )
-
-
-def _show_rejected(page: Page, run_id: str, code: str, wanted: str = "", skip: int = 0) -> Response:
-    run = page.services.runs.read(run_id)
-    rows = runs.rejected(page.context, run, code, wanted, skip, _PAGE)
-    return page.render(
-        "rejected.html",
-        run=run,
-        export=page.services.definitions.find(run.export_id),
-        reasons=_rejected(page, run),
-        rows=rows.rows,
-        total=rows.total,
-        code=code,
-        wanted=wanted,
-        skip=skip,
-        page_size=_PAGE,
-    )
 
 
 def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:

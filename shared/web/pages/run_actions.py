@@ -1,0 +1,93 @@
+"""What a person can do about a run: the buttons of its page, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.model.export import Export
+from shared.model.run import Mode, Run, RunStatus
+from shared.runs.commands import can_retry
+from shared.runs.outcomes import OutcomeReason
+from shared.scheduling.schedule import next_run
+from shared.web.application.connections import may_use_export
+from shared.web.authentication import Role
+from shared.web.pages.render import Page
+from shared.web.pages.run_summary import retry_changes_something
+from shared.web.texts import text
+
+_STOPPED = frozenset({RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED})
+
+
+@dataclass(frozen=True)
+class RunActions:
+    """What the caller can do about a run, beside canceling it. `run` is to run its export (again)."""
+
+    confirm: bool = False
+    retry: bool = False
+    run: bool = False
+    send_again: bool = False
+    edit: bool = False
+    add_archived: bool = False
+    undo: bool = False
+
+
+def actions_of(
+    page: Page,
+    run: Run,
+    export: Export | None,
+    rejected: Sequence[OutcomeReason],
+    *,
+    has_outcomes: bool,
+) -> RunActions:
+    """What the caller can do; nothing without access to the connection of the export."""
+    if (
+        export is None
+        or not page.caller.may(Role.CONTRIBUTOR)
+        or not may_use_export(page.context, export)
+    ):
+        return RunActions()
+    is_preview = run.mode is Mode.PREVIEW
+    # An undo is not repeated.
+    is_over = run.is_over and not run.undo_of
+    stopped = run.status in _STOPPED and run.mode in (Mode.EXPORT, Mode.FULL)
+    return RunActions(
+        confirm=run.status is RunStatus.AWAITING_CONFIRMATION,
+        retry=(
+            has_outcomes
+            and can_retry(run)
+            and retry_changes_something(run, [group.code for group in rejected])
+        ),
+        run=is_over and (is_preview or stopped),
+        send_again=is_over and run.mode is Mode.ONE_PERSON,
+        edit=is_over and run.status is RunStatus.FAILED,
+        add_archived=run.is_over and any(f.code == "archivedByUndo" for f in run.findings),
+        undo=not is_preview and page.services.undo.is_possible(run),
+    )
+
+
+def next_steps(
+    page: Page, run: Run, export: Export | None, actions: RunActions, *, lists_rejected: bool
+) -> list[str]:
+    """What a person can do about a run that is not active, in words."""
+
+    def say(name: str, **values: object) -> str:
+        return text(page.language, f"pages.next.{name}", values)
+
+    steps = []
+    if run.status is RunStatus.AWAITING_CONFIRMATION:
+        steps.append(say("confirm"))
+    elif run.status is RunStatus.FAILED:
+        steps.append(say("failedUndo" if run.undo_of else "failed"))
+    elif run.status is RunStatus.CANCELED:
+        steps.append(say("canceled"))
+    elif run.mode is Mode.PREVIEW:
+        steps.append(say("preview"))
+    if lists_rejected and run.status is not RunStatus.FAILED:
+        steps.append(say("rejected"))
+    if actions.retry and run.counts.not_sent:
+        steps.append(say("retry"))
+    coming = next_run(export.schedule, page.services.clock()) if export else None
+    if coming is not None and export is not None and export.connection_id and not run.is_active:
+        steps.append(say("scheduled", when=page.formats.clock_time(coming)))
+    return steps
