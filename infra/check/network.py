@@ -87,6 +87,9 @@ def _subnets(deployment: Deployment) -> Iterator[str]:
     for endpoint in deployment.of(f"{_NETWORK}/privateEndpoints"):
         if endpoint.get("properties", "subnet", "id") != f"{network.id}/subnets/endpoints":
             yield f"{endpoint} must be in the subnet for endpoints"
+    for link in deployment.of(f"{_NETWORK}/privateDnsZones/virtualNetworkLinks"):
+        if link.get("properties", "resolutionPolicy") != "NxDomainRedirect":
+            yield f"{link} must also find accounts with private endpoints in other networks"
     zones = {one.name for one in deployment.of(f"{_NETWORK}/privateDnsZones")}
     links = {
         one.id.split("/")[8]

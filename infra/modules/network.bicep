@@ -87,6 +87,8 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
   tags: tags
   properties: {
     registrationEnabled: false
+    // A landing account of your own may have private endpoints in other networks; its public address must still be found here.
+    resolutionPolicy: 'NxDomainRedirect'
     virtualNetwork: { id: virtualNetwork.id }
   }
 }]

@@ -93,6 +93,7 @@ RULES = [
     Plant("endpoint in the wrong zone", "network", "group: 'table', zone: 2", "group: 'table', zone: 1", "must be named in privatelink.table", "private"),
     Plant("missing endpoint", "network", "  { name: 'config',", "  // { name: 'config',", "vault of config must have a private endpoint", "private"),
     Plant("zone without a link", "network", "(zone, i) in zones:", "(zone, i) in take(zones, 3):", "each with its link", "private"),
+    Plant("zone that hides other accounts", "network", "    resolutionPolicy: 'NxDomainRedirect'\n", "", "private endpoints in other networks", "private"),
     Plant("no delegation", "network", "          delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]\n", "", "delegated", "private"),
     Plant("delegation of another plan", "network", "Microsoft.App/environments' }", "Microsoft.Web/serverFarms' }", "delegated", "private"),
     Plant("subnet too small", "network", "cidrSubnet(addressPrefix, 26, 0)", "cidrSubnet(addressPrefix, 28, 0)", "/27 or larger", "private"),
