@@ -1,7 +1,7 @@
 """Converts a file from the container to UTF-8 text on the local disk, and measures it.
 
-Gzip and Parquet are recognized by their first bytes, and a byte order mark overrides the declared encoding, so a
-wrong file name or setting does no harm. Bytes that cannot be decoded become the byte FF, which is not valid in
+Gzip, Parquet and UTF-16 are recognized by their first bytes, and a byte order mark overrides the declared encoding, so
+a wrong file name or setting does no harm. Bytes that cannot be decoded become the byte FF, which is not valid in
 UTF-8, so that only the row with this byte is rejected later. Line breaks are not changed. A small file that unpacks
 to an enormous one is refused.
 https://datatracker.ietf.org/doc/html/rfc1952 (gzip)
@@ -55,6 +55,7 @@ _UNSUPPORTED = (
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
     (b"\x1f\x8b", "gzip in gzip"),
     (b"Obj\x01", "Avro"),
+    (b"PAR1", "Parquet in gzip"),
 )
 # Names of character sets in .NET, which Microsoft's writers use, and code pages.
 _DOTNET_NAMES = {
@@ -149,7 +150,17 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _recoded(_without(len(mark), rest), name, where)
-    return _recoded(rest, _codec(encoding, where), where)
+    return _recoded(rest, _without_mark(head) or _codec(encoding, where), where)
+
+
+def _without_mark(head: bytes) -> str:
+    """UTF-16 if a text begins with two ASCII characters of it; empty if not. Other text has no zero bytes there."""
+    first = head[:4]
+    if len(first) < 4:
+        return ""
+    if first[1] == first[3] == 0 < min(first[0], first[2]):
+        return "utf-16-le"
+    return "utf-16-be" if first[0] == first[2] == 0 < min(first[1], first[3]) else ""
 
 
 def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]:

@@ -427,6 +427,14 @@ def test_an_unknown_encoding_is_refused_and_named(tmp_path: Path, encoding: str)
     assert caught.value.code == "encodingUnknown"
 
 
+@pytest.mark.parametrize("form", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_utf_16_is_recognized_without_a_mark(tmp_path: Path, form: str, packed: bool) -> None:
+    data = "Id,이름\n1,김\n".encode(form)
+    rows = load_bytes(gzip.compress(data) if packed else data, ["Id", "이름"], tmp_path)
+    assert rows == ([(2, "1", "김")], [])
+
+
 def test_gzip_files_with_several_members_are_read(tmp_path: Path) -> None:
     data = gzip.compress(b"1,a\n2,") + gzip.compress(b"b\n") + b"\0\0\0"
     assert reads(tmp_path, data) == ([(1, "1", "a"), (2, "2", "b")], [])
@@ -446,8 +454,9 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
         (bz2.compress(b"1,a\n"), "bzip2"),
         (b"Obj\x01", "Avro"),
         (gzip.compress(b"1,a\n"), "gzip in gzip"),
+        (b"PAR1", "Parquet in gzip"),
     ],
-    ids=["zip", "xz", "bzip2", "avro", "gzip"],
+    ids=["zip", "xz", "bzip2", "avro", "gzip", "parquet"],
 )
 def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
     tmp_path: Path, start: bytes, form: str
