@@ -15,7 +15,7 @@ from functools import cache
 from shared.model.source import DAY_FIRST, MONTH_FIRST
 
 _TIME = (
-    r"(?:(?:T|,? {1,9})(?:(?:오전|오후) ?)?\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?"
+    r"(?:(?:T|,? {1,9})(?:(?:오전|오후) ?)?\d{1,2}(?:(?::\d{2}){1,2}(?:[.,]\d{1,9})?|(?:\.\d{2}){1,2})"
     r"(?: ?[APap]\.?[Mm]\.?| Uhr)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?)(?:\[[\w/+-]+\])?)?)?"
 )
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME, re.ASCII)
@@ -117,9 +117,12 @@ def _months() -> dict[str, int]:
 
 
 def _date(year: str, month: str, day: str) -> datetime.date | None:
-    if not 1000 <= int(year) <= 9999:
+    number = int(year)
+    # Other years are of another calendar, as in Thailand (2563) or Iran (1399), or have lost a digit. 1604 stands for
+    # an unknown year in birthdays, and years such as 9999 for an open end.
+    if not 1600 <= number <= 9999 or 2400 <= number < 2700:
         return None
     try:
-        return datetime.date(int(year), int(month), int(day))
+        return datetime.date(number, int(month), int(day))
     except ValueError:
         return None
