@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.auth import AuthBase
 
 _PIECE = 64 * 1024
+# A body of the size that `read_body` reads arrives within seconds.
+_LONGEST_BODY = 60.0
 
 
 class BearerToken(AuthBase):
@@ -32,12 +37,25 @@ def no_authentication(request: requests.PreparedRequest) -> requests.PreparedReq
     return request
 
 
+def pieces(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body of a streamed response as it arrives.
+
+    `iter_content` waits until a piece is full, and each byte begins the read timeout again.
+    """
+    try:
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            yield piece
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
+
+
 def read_body(response: requests.Response, most: int) -> bytes | None:
-    """Read the body of a streamed response; None when it has more than `most` bytes."""
+    """Read the body of a streamed response; None when it has more than `most` bytes, or takes over a minute."""
     content = bytearray()
-    for piece in response.iter_content(_PIECE):
+    latest = time.monotonic() + _LONGEST_BODY
+    for piece in pieces(response):
         content += piece
-        if len(content) > most:
+        if len(content) > most or time.monotonic() > latest:
             return None
     return bytes(content)
 

@@ -85,7 +85,7 @@ PACKAGES = {
         "pydantic_core", "requests",
     },
     "telemetry": {"opentelemetry"},
-    "http_session": {"requests"},
+    "http_session": {"requests", "urllib3"},
     "messages": {"babel"},
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
-from shared.http_session import BearerToken, HttpSession
+from shared.http_session import BearerToken, HttpSession, pieces
 from shared.mailchimp.answers import Classification, Kind, classify, problem_in
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
@@ -212,7 +212,7 @@ class Transport:
                 stream=True,
             ) as response:
                 content = bytearray()
-                for part in response.iter_content(65_536):
+                for part in pieces(response):
                     content += part
                     if len(content) > retry_policy.longest_answer or self._clock() > latest:
                         return _Failure("answerTooLong", maybe_applied=True)
