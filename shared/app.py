@@ -636,7 +636,7 @@ class App:
         """Sends one person of an export."""
         return OnePerson(self.starter, self.files)
 
-    # --- Mailchimp's decisions ----------------------------------------------------------------
+    # --- Statuses for Customer Insights -------------------------------------------------------
 
     @cached_property
     def consent_table(self) -> ConsentTable:

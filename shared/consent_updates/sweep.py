@@ -17,7 +17,7 @@ https://mailchimp.com/developer/marketing/api/list-members/list-members-info/
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,7 +77,7 @@ class Sweep:
         if found or archived or (after.complete and before.rereading):
             after = self._merge(session, key, after, [*found, *archived])
         if after.complete:
-            after = self._compare(session, audience_id, after)
+            after = self._compare_counts(session, audience_id, after)
         return self._store(key, after, stored)
 
     def sweep_withdrawals(
@@ -121,17 +121,17 @@ class Sweep:
                 self.files.delete(name)
         return after
 
-    def _compare(
+    def _compare_counts(
         self, session: MailchimpSession, audience_id: str, state: ConsentSweep
     ) -> ConsentSweep:
-        """Count the contacts, and start to read all of them again when the blob has a different number."""
+        """Start to read all contacts again when the blob has another number of them, or lacks contact ids."""
         surplus = state.stored - session.count(audience_id, None)
         surplus += state.stored_archived - session.count(audience_id, "archived")
-        recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
         # A single difference may be a change between the pages and the count.
-        is_exact = surplus != state.surplus or self._is_explained(surplus)
-        is_identified = not state.blob or state.unidentified == 0
-        if recently or (is_exact and is_identified):
+        differs = surplus == state.surplus and not self._is_explained(surplus)
+        lacks_ids = state.blob != "" and state.unidentified != 0
+        recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
+        if recently or not (differs or lacks_ids):
             return replace(state, surplus=surplus, rereading=False)
         return replace(
             state,
@@ -151,34 +151,17 @@ class Sweep:
     def _merge(
         self, session: MailchimpSession, key: str, state: ConsentSweep, found: list[StatusChange]
     ) -> ConsentSweep:
+        """Merge changes into the stored contacts, and upload them if they changed. Returns the new state."""
         with small_workspace() as (db, folder):
             self._load(db, folder, state.blob)
-            _SQL.run(
-                db,
-                "changes",
-                addresses=[one.address for one in found],
-                statuses=[one.status for one in found],
-                changed=[one.changed for one in found],
-                opted_in=[one.opted_in for one in found],
-                reasons=[one.reason for one in found],
-                contact_ids=[one.contact_id for one in found],
-            )
-            erased = 0
-            if mark := self.erasures.marker_for_all():
-                # Also of the stored contacts: an erasure may have ended while they were being written.
-                _SQL.run(db, "candidates")
-                mark(db)
-                erased = _SQL.number(db, "erased")
-                _SQL.run(db, "delete_erased")
+            _load_changes(db, found)
+            erased = self._delete_erased(db)
             _SQL.run(db, "pair")
             count = _SQL.number(db, "count")
             identified = _SQL.number(db, "unidentified")
             if not (count or identified or erased or state.rereading):
                 return state
-            # The list of members does not have the campaign. Reading it takes a call for each person.
-            for (address,) in _SQL.rows(db, "unsubscribed", most=MOST_CAMPAIGNS):
-                campaign = session.unsubscribe_campaign(audience_in(key), address)
-                _SQL.run(db, "campaign", address=address, campaign=campaign)
+            _add_campaigns(db, session, audience_in(key))
             _SQL.run(db, "merge", generation=state.generation)
             if state.complete and state.rereading:
                 _SQL.run(db, "drop_missing", generation=state.generation)
@@ -207,6 +190,43 @@ class Sweep:
             return
         open_contacts(db, before)
         _SQL.run(db, "load")
+
+    def _delete_erased(self, db: DuckDBPyConnection) -> int:
+        """Delete erased people from the changes and from the stored contacts. Returns the number of the latter.
+
+        An erasure may have ended while these contacts were being stored.
+        """
+        mark = self.erasures.marker_for_all()
+        if mark is None:
+            return 0
+        _SQL.run(db, "candidates")
+        mark(db)
+        erased = _SQL.number(db, "erased")
+        _SQL.run(db, "delete_erased")
+        return erased
+
+
+def _load_changes(db: DuckDBPyConnection, found: Sequence[StatusChange]) -> None:
+    _SQL.run(
+        db,
+        "changes",
+        addresses=[one.address for one in found],
+        statuses=[one.status for one in found],
+        changed=[one.changed for one in found],
+        opted_in=[one.opted_in for one in found],
+        reasons=[one.reason for one in found],
+        contact_ids=[one.contact_id for one in found],
+    )
+
+
+def _add_campaigns(db: DuckDBPyConnection, session: MailchimpSession, audience_id: str) -> None:
+    """Read the campaigns by which people unsubscribed.
+
+    The list of members does not have them. Reading one takes a call.
+    """
+    for (address,) in _SQL.rows(db, "unsubscribed", most=MOST_CAMPAIGNS):
+        campaign = session.unsubscribe_campaign(audience_id, address)
+        _SQL.run(db, "campaign", address=address, campaign=campaign)
 
 
 def _read(

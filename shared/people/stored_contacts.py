@@ -1,6 +1,6 @@
 """Reads the contacts of an audience as the last sweep stored them (consent_updates/sweep.py).
 
-Their file has one row for each contact, with the columns of `decisions` in docs/tables.md. All statements that read
+Their file has one row for each contact, with the columns of `contacts` in docs/tables.md. All statements that read
 such a file use the view `stored_contacts`, because earlier versions stored fewer columns.
 
 The file of a million contacts has 20 MB. While a run sends, each of its chunks may ask for contacts. So the lanes of

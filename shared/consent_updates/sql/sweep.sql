@@ -1,15 +1,15 @@
 -- name: create
--- The statuses in Mailchimp, one row for each contact. `since` is when the contact got the status, in ISO 8601.
+-- One row for each contact of the audience, with its status. `since` is when the contact got the status, in ISO 8601.
 -- `contact_id` stays the same when the address changes; NULL in rows of earlier versions. `former` lists the
 -- addresses that the contact had before. `withdrawn`: the contact is archived, and was unsubscribed before, which
 -- Mailchimp does not show any more.
-CREATE OR REPLACE TABLE decisions (
+CREATE OR REPLACE TABLE contacts (
     address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR,
     generation INTEGER, contact_id VARCHAR, former VARCHAR[], withdrawn BOOLEAN
 );
 
 -- name: load
-INSERT INTO decisions BY NAME FROM stored_contacts;
+INSERT INTO contacts BY NAME FROM stored_contacts;
 
 -- name: changes
 -- A contact that was read twice, as active and as archived or under two addresses, gets the later status.
@@ -32,19 +32,19 @@ WHERE contact_id <> '' AND (contact_id, address) NOT IN (
 CREATE OR REPLACE TEMP VIEW candidates AS
 SELECT address FROM changes
 UNION
-SELECT address FROM decisions
+SELECT address FROM contacts
 UNION
-SELECT unnest(former) FROM decisions WHERE len(former) > 0;
+SELECT unnest(former) FROM contacts WHERE len(former) > 0;
 
 -- name: erased
-SELECT count(*) FROM decisions
+SELECT count(*) FROM contacts
 WHERE address IN (SELECT address FROM erased_addresses)
     OR list_has_any(former, (SELECT coalesce(list(address), []) FROM erased_addresses));
 
 -- name: delete_erased
 DELETE FROM changes WHERE address IN (SELECT address FROM erased_addresses);
-DELETE FROM decisions WHERE address IN (SELECT address FROM erased_addresses);
-UPDATE decisions
+DELETE FROM contacts WHERE address IN (SELECT address FROM erased_addresses);
+UPDATE contacts
 SET former = list_filter(former, lambda one: NOT list_contains(e.erased, one))
 FROM (SELECT coalesce(list(address), []) AS erased FROM erased_addresses) e
 WHERE list_has_any(former, e.erased);
@@ -54,12 +54,12 @@ WHERE list_has_any(former, e.erased);
 CREATE OR REPLACE TABLE paired AS
 WITH by_contact AS (
     SELECT c.address AS changed_address, d.*
-    FROM changes c JOIN decisions d ON d.contact_id = c.contact_id AND c.contact_id <> ''
+    FROM changes c JOIN contacts d ON d.contact_id = c.contact_id AND c.contact_id <> ''
 )
 FROM by_contact
 UNION ALL BY NAME
 SELECT c.address AS changed_address, d.*
-FROM changes c JOIN decisions d ON d.address = c.address
+FROM changes c JOIN contacts d ON d.address = c.address
 WHERE (coalesce(d.contact_id, '') = '' OR c.contact_id = '')
   AND c.address NOT IN (SELECT changed_address FROM by_contact);
 
@@ -119,11 +119,11 @@ SELECT
     )
 FROM (
     SELECT d.*, d.address IN (SELECT address FROM changes) AS is_taken
-    FROM decisions d
+    FROM contacts d
     WHERE d.address NOT IN (SELECT address FROM paired)
 )
 WHERE NOT is_taken OR contact_id <> '';
-DROP TABLE decisions;
+DROP TABLE contacts;
 
 UPDATE merged SET former = list_filter(former, lambda one: one <> address AND one <> contact_id)
 WHERE len(former) > 0;

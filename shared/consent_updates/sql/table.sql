@@ -1,6 +1,6 @@
 -- name: create
 CREATE OR REPLACE TABLE known (address VARCHAR, customer_id VARCHAR, refused_code VARCHAR);
-CREATE OR REPLACE TABLE decisions (address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR);
+CREATE OR REPLACE TABLE statuses (address VARCHAR, status VARCHAR, since VARCHAR, reason VARCHAR, campaign VARCHAR);
 
 -- name: ledger
 INSERT INTO known
@@ -8,7 +8,7 @@ SELECT address, customer_id, refused_code FROM read_parquet($file) WHERE custome
 
 -- name: statuses
 -- A former address that no other contact has counts as the contact.
-INSERT INTO decisions
+INSERT INTO statuses
 SELECT address, status, since, reason, campaign FROM stored_contacts SEMI JOIN known USING (address)
 UNION ALL
 SELECT address, status, since, reason, campaign
@@ -27,18 +27,18 @@ CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM known;
 DELETE FROM known WHERE address IN (SELECT address FROM erased_addresses);
 
 -- name: consent
--- One row a profile. A person who decided under one address decided for all of their addresses (see
+-- One row for each profile. A person who decided under one address decided for all of their addresses (see
 -- planning/sql/consent.sql): they unsubscribed, or were asked to confirm. Without such a decision, an
 -- address that is subscribed counts, because a bounced or archived address may have been replaced.
 CREATE OR REPLACE TABLE consent AS
-WITH statuses AS (
+WITH addresses AS (
     SELECT
         k.customer_id,
-        coalesce(d.status, 'absent') AS status,
-        coalesce(d.since, '') AS since,
-        coalesce(d.reason, if(d.status IS NULL, k.refused_code, NULL), '') AS reason,
-        coalesce(d.campaign, '') AS campaign
-    FROM known k LEFT JOIN decisions d USING (address)
+        coalesce(s.status, 'absent') AS status,
+        coalesce(s.since, '') AS since,
+        coalesce(s.reason, if(s.status IS NULL, k.refused_code, NULL), '') AS reason,
+        coalesce(s.campaign, '') AS campaign
+    FROM known k LEFT JOIN statuses s USING (address)
 ),
 strictest AS (
     SELECT
@@ -55,7 +55,7 @@ strictest AS (
             END,
             since := since, status := status, reason := reason, campaign := campaign
         )) AS one
-    FROM statuses
+    FROM addresses
     GROUP BY customer_id
 )
 SELECT
