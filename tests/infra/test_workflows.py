@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from infra import package
+from infra.check.access import ROLES
 from infra.check.deployment import Deployment
 from infra.check.project import INFRA
 
@@ -391,6 +392,33 @@ esac
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("up, but not configured yet") == 3
     assert "closed: pages and API require sign-in" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("prefix", "groups"),
+    [("repo:owner@1234/repository@5678", ["rg"]), ("repo:owner/repository", ["rg", "rg-data"])],
+)
+def test_the_identity_of_the_workflow_may_assign_only_the_roles_of_the_deployment(
+    tmp_path: Path, prefix: str, groups: list[str]
+) -> None:
+    gh = tmp_path / "gh"
+    gh.write_text(f"#!/bin/sh\necho {prefix}\n")
+    gh.chmod(0o755)
+    done, calls = script(tmp_path, "github.sh", "owner/repository", "prod", *groups, GROUP="0")
+    assert done.returncode == 0, done.stderr
+    assert [line.partition("=")[0] for line in done.stdout.splitlines()] == [
+        "AZURE_CLIENT_ID",
+        "AZURE_TENANT_ID",
+    ]
+    for environment in ("prod-preview", "prod"):
+        assert f"--subject {prefix}:environment:{environment} " in calls
+    assigned = [line for line in calls.splitlines() if "role assignment create" in line]
+    kinds = ["Contributor", "Role Based Access Control Administrator"]
+    assert [re.search(r"--role (.*?) --", line)[1] for line in assigned] == kinds * len(groups)  # type: ignore[index]
+    for line in assigned[1::2]:
+        for roles in re.findall(r"GuidEquals \{(.*?)\}", line):
+            assert set(roles.split(",")) == set(ROLES)
+        assert line.count("GuidEquals") == 2
 
 
 def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) -> None:
