@@ -455,5 +455,5 @@ def test_the_dev_container_has_the_documented_tools() -> None:
     text = (ROOT / ".devcontainer/devcontainer.json").read_text("utf-8")
     content = json.loads(text)
     assert "make setup" in content["postCreateCommand"]
-    for tool in ("azure-cli", "azd", "node"):
+    for tool in ("azure-cli", "azd", "github-cli", "node"):
         assert any(f"/{tool}:" in feature for feature in content["features"])
