@@ -32,6 +32,11 @@ _KEY_NOTES = ("c360:primarykey", "ci:primarykey", "primarykey")
 _SEMANTIC_NOTES = ("semantictype", "c360:semantictype", "ci:semantictype")
 _DATE_NOTES = ("ci:customdateformat", "ci:customtimestampformat")
 _NUMBERS = frozenset({"double", "decimal", "int64", "int32", "int16"})
+# Some writers use the names of .NET: `Int64`, `DateTime`.
+_TYPES = {
+    each.casefold(): each
+    for each in (*_NUMBERS, "string", "boolean", "date", "dateTime", "dateTimeOffset", "guid")
+}
 _NO_CULTURE = Culture()
 _DISPLAY_NOTES = ("displayname", "friendlyname", "c360:displayname", "ci:displayname")
 
@@ -231,6 +236,7 @@ def attribute_of(
     notes = _notes(item)
     semantic = _first(item, ("semanticType",), notes, _SEMANTIC_NOTES) or _trait(item)
     data_type = text_of(item.get("dataType")) or "string"
+    data_type = _TYPES.get(data_type.casefold(), data_type)
     return Attribute(
         name=str(name),
         data_type=data_type,

@@ -158,6 +158,15 @@ def test_the_culture_determines_the_format_of_dates_and_numbers(
     assert [each.decimal_mark for each in gold.attributes] == [mark, ""]
 
 
+def test_data_types_are_known_in_any_case() -> None:
+    item = entity("Gold", ["A", "B", "C", "D"], [])
+    for each, kind in zip(item["attributes"], ["Int64", "DATETIME", "Decimal", "Own"], strict=True):
+        each["dataType"] = kind
+    (gold,) = read_model(model_json(item, culture="de-DE"), "m").entities
+    found = [(each.data_type, each.decimal_mark) for each in gold.attributes]
+    assert found == [("int64", "comma"), ("dateTime", ""), ("decimal", "comma"), ("Own", "")]
+
+
 def test_the_date_format_of_an_attribute_overrides_the_culture() -> None:
     item = entity("Gold", ["A"], [])
     item["attributes"][0]["annotations"] = [{"name": "ci:CustomDateFormat", "value": "MM/dd/yyyy"}]
