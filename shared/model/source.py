@@ -47,12 +47,16 @@ def plain_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class CsvFormat:
-    """The format of a CSV partition. With `header` None, row 1 is compared with the names."""
+    """The format of a CSV partition. With `header` None, row 1 is compared with the names.
+
+    `names_are_header` is whether the names of the attributes are the header of a file and not those of a model.
+    """
 
     header: bool | None = None
     delimiter: str = ","
     quoted: bool = True
     encoding: str = "UTF-8"
+    names_are_header: bool = False
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def count_rows(
         return _count_exactly(source, partition, attributes)
     except csv.Error:
         first = None
-    return lines - lay_out(attributes, form.header, first, blob).header
+    return lines - lay_out(attributes, form, first, blob).header
 
 
 def _count_exactly(

@@ -59,7 +59,8 @@ def described_by_header(
             for number, cell in enumerate(cells, start=1)
         )
         return attributes, tuple(
-            replace(each, csv=replace(form, encoding=each.csv.encoding)) for each in partitions
+            replace(each, csv=replace(form, encoding=each.csv.encoding, names_are_header=True))
+            for each in partitions
         )
     if without is not None:
         raise InputError("columnsUnknown", where=without.blob)

@@ -65,14 +65,14 @@ def with_delimiter(
 
 
 def lay_out(
-    attributes: Sequence[Attribute], header: bool | None, first: Sequence[str] | None, where: str
+    attributes: Sequence[Attribute], form: CsvFormat, first: Sequence[str] | None, where: str
 ) -> Layout:
-    """Decide from the model's attributes, its `columnHeaders` and the file's first row.
+    """Decide from the attributes, the format and the file's first row.
 
     `first` is None when the file has no rows or its first row cannot be read. InputError when
     the header contradicts the attributes, or when there is neither.
     """
-    names = tuple(attribute.name for attribute in attributes)
+    names, header = tuple(attribute.name for attribute in attributes), form.header
     if first is None:
         if not names and header is not None:
             raise InputError("headerUnreadable", where=where)
@@ -83,7 +83,9 @@ def lay_out(
     if not _is_header(names, header, first, len(indexes)):
         return Layout(False, names)
     in_place = all(index == names.index(name) for name, index in indexes.items())
-    if len(first) == len(names) and in_place:
+    others = [cell for index, cell in enumerate(first) if index not in indexes.values()]
+    has_other_names = form.names_are_header and any(cell.strip() for cell in others)
+    if len(first) == len(names) and in_place and not has_other_names:
         # Other names, as friendly names are, are those of the columns that the model lists.
         return Layout(True, names)
     if not indexes:

@@ -38,7 +38,7 @@ class TextFile:
 
         form = with_delimiter(partition.csv, attributes, lambda each: first_row(each)[1])
         start, first = first_row(form)
-        layout = lay_out(attributes, form.header, first, partition.blob)
+        layout = lay_out(attributes, form, first, partition.blob)
         starts_with_line = start == 1 and not any("\n" in cell for cell in first or ())
         return cls(text, form, layout, starts_with_line, partition.blob)
 

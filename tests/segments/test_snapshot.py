@@ -352,6 +352,42 @@ def test_without_model_a_later_file_may_provide_the_columns(
         ]
 
 
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (["Nachname", "Mail", "Vorname"], "columnsDiffer"),
+        (["CustomerId", "Nachname", "EMail"], "columnMissing"),
+        (["CustomerId", "EMail", "Nachname"], "columnMissing"),
+    ],
+)
+def test_without_model_a_header_with_other_names_is_not_read_by_position(
+    landing: Landing, tmp_path: Path, header: list[str], code: str
+) -> None:
+    names = ["CustomerId", "EMail", "FirstName"]
+    landing.put("Gold/Gold_1.csv", csv_bytes([names, ["1", "a@b.de", "Ann"]]))
+    landing.put("Gold/Gold_2.csv", csv_bytes([header, ["2", "c@d.de", "Lee"]]))
+    gold = landing.freeze("Gold")
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        with pytest.raises(InputError, match=r"Gold_2\.csv") as caught:
+            landing.segments().load(connection, gold, ["FirstName"], "t", tmp_path)
+        assert caught.value.code == code
+
+
+def test_without_model_a_column_without_a_name_does_no_harm(
+    landing: Landing, tmp_path: Path
+) -> None:
+    names = ["CustomerId", "", "EMail"]
+    for n in (1, 2):
+        landing.put(f"Gold/Gold_{n}.csv", csv_bytes([names, [str(n), "x", f"p{n}@b.de"]]))
+    gold = landing.freeze("Gold")
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        landing.segments().load(connection, gold, ["EMail", "column2"], "t", tmp_path)
+        rows = connection.execute("SELECT c0, c1 FROM t ORDER BY 1").fetchall()
+    assert rows == [("p1@b.de", "x"), ("p2@b.de", "x")]
+
+
 def test_without_model_the_newest_complete_export_is_used(landing: Landing) -> None:
     for time, numbers in (
         ("2020/08/23/0101", (1, 2)),
