@@ -56,6 +56,8 @@ _CONTAINER = re.compile(r"(?!.*--)(?!outcomes$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _LONGEST_MARKER = 40
+# Keys are sent to this host; the data centre is part of it.
+_MAILCHIMP_HOST = re.compile(r"[a-z0-9]+\.api\.mailchimp\.com")
 _SCHEDULE_FIELD = re.compile(r"[A-Za-z0-9*,/-]+")
 
 
@@ -246,16 +248,9 @@ def _developer(env: Environment, name: str) -> DeveloperIdentity | None:
     found = _IDENTITY.fullmatch(value)
     roles = tuple(re.split(r"\s*,\s*", found[3])) if found else ()
     if not found or not set(roles) <= set(ROLES):
-        env.wrong(
-            name,
-            "settingDeveloper",
-        )
+        env.wrong(name, "settingDeveloper")
         return None
     return DeveloperIdentity(name=found[1].strip(), id=found[2], roles=roles)
-
-
-# Keys are sent to this host; the data centre is part of it.
-_MAILCHIMP_HOST = re.compile(r"[a-z0-9]+\.api\.mailchimp\.com")
 
 
 def _mailchimp_api_url(env: Environment) -> str:

@@ -18,7 +18,8 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -90,53 +91,69 @@ class Purge:
 
     def everywhere(self, mark: MarkErased) -> Purged:
         """Remove people from all data that no active run needs."""
-        # Runs in other stages have no files.
-        stages = [
-            split_unreadable(self.runs.all(where={"stage": stage}))
-            for stage in (Stage.ACTIVE, Stage.WAITING, Stage.STORED)
+        runs, unreadable_run = self._runs_with_files()
+        ledgers, unreadable_ledger = self._purge_ledgers(mark, runs, all_known=not unreadable_run)
+        lists, unreadable_list = split_unreadable(self.not_subscribed.all())
+        sweeps, unreadable_sweep = split_unreadable(self.consent_sweeps.all())
+        of_audiences = [
+            *(self._purge_not_subscribed(stored.key, mark) for stored in lists),
+            *(self._purge_contacts(stored.key, mark) for stored in sweeps),
         ]
-        runs = [stored.value for readable_runs, _ in stages for stored in readable_runs]
-        ledgers, no_ledger = split_unreadable(self.ledgers.all())
-        lists, no_list = split_unreadable(self.not_subscribed.all())
-        unreadable_run = next((error for _, error in stages if error), None)
+        excluded = self.exclusions.purge(mark)
+        outcomes = self._purge_runs(runs, mark)
+        # The sum of counters has only the exports from which something was removed.
+        removed = ledgers + Counter(excluded.removed) + outcomes
+        return Purged(
+            frozenset(removed),
+            removed.total() + sum(of_audiences),
+            tuple(run.id for run in runs if not run.is_over and self.run_contains(run, mark)),
+            unreadable_run
+            or unreadable_ledger
+            or unreadable_list
+            or unreadable_sweep
+            or excluded.damaged,
+        )
+
+    def _runs_with_files(self) -> tuple[list[Run], ConnectorError | None]:
+        found: list[Run] = []
+        unreadable = None
+        for stage in (Stage.ACTIVE, Stage.WAITING, Stage.STORED):
+            stored, error = split_unreadable(self.runs.all(where={"stage": stage}))
+            found += [each.value for each in stored]
+            unreadable = unreadable or error
+        return found, unreadable
+
+    def _purge_ledgers(
+        self, mark: MarkErased, runs: Sequence[Run], *, all_known: bool
+    ) -> tuple[Counter[str], ConnectorError | None]:
+        """Purge the ledgers. Returns the number of removed rows by export.
+
+        `all_known`: `runs` has all runs with files. Any other run may be active and read an older version.
+        """
         active_exports = {run.export_id for run in runs if not run.is_over}
-        exports = set()
-        records = 0
+        ledgers, unreadable = split_unreadable(self.ledgers.all())
+        removed = Counter[str]()
         for pointer in ledgers:
             count = self._purge_ledger(pointer.key, mark)
-            # An unreadable run may be active and read an older version.
-            if unreadable_run is None and pointer.key not in active_exports:
+            if all_known and pointer.key not in active_exports:
                 # An older version usually contains the same people; count them once.
                 count = max(count, self._purge_older_ledgers(pointer.key, mark))
-            records += count
-            if count:
-                exports.add(pointer.key)
-        for stored in lists:
-            records += self._purge_not_subscribed(stored.key, mark)
-        sweeps, no_sweep = split_unreadable(self.consent_sweeps.all())
-        for sweep in sweeps:
-            records += self._purge_statuses(sweep.key, mark)
-        excluded = self.exclusions.purge(mark)
-        for export_id, count in excluded.removed.items():
-            records += count
-            exports.add(export_id)
+            removed[pointer.key] += count
+        return removed, unreadable
+
+    def _purge_runs(self, runs: Sequence[Run], mark: MarkErased) -> Counter[str]:
+        """Purge the files of runs that are over. Returns the number of removed rows by export."""
         for run in runs:
             if run.mode is Mode.ONE_PERSON:
                 # It may be one of these people. A run that has not read it yet sends no one.
                 self.files.delete(person_blob(run.id))
         over = [run for run in runs if run.is_over]
+        removed = Counter[str]()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for run, count in zip(
-                over, pool.map(lambda run: self._purge_run(run, mark), over), strict=True
-            ):
-                records += count
-                if count:
-                    exports.add(run.export_id)
-        active_runs = tuple(
-            run.id for run in runs if not run.is_over and self.run_contains(run, mark)
-        )
-        unreadable = unreadable_run or no_ledger or no_list or no_sweep or excluded.damaged
-        return Purged(frozenset(exports), records, active_runs, unreadable)
+            counts = pool.map(lambda run: self._purge_run(run, mark), over)
+            for run, count in zip(over, counts, strict=True):
+                removed[run.export_id] += count
+        return removed
 
     def run_contains(self, run: Run, mark: MarkErased) -> bool:
         """Whether the files of an active run contain these people, or planning may be reading them."""
@@ -226,7 +243,7 @@ class Purge:
         self._delete_older_lists(key, mark)
         return removed
 
-    def _purge_statuses(self, key: str, mark: MarkErased) -> int:
+    def _purge_contacts(self, key: str, mark: MarkErased) -> int:
         def without(sweep: ConsentSweep, erased: _ErasedRows) -> ConsentSweep:
             blob = contacts_blob(key, f"erased-{self.token()}")
             counts = count_contacts(erased.db, erased.target)

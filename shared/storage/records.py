@@ -137,20 +137,10 @@ class TableRecords(Generic[T]):
         unreadable record is skipped, and its error raised after the last one.
         """
         unreadable: ConnectorError | None = None
-        asked = {f"{COLUMN}{name}": text for name, text in (where or {}).items()}
-        if partition is not None or after or last:
-            asked["PartitionKey"] = ALONE if partition is None else partition
-        conditions = [f"{name} eq @p{number}" for number, name in enumerate(asked)]
-        values = {f"p{number}": text for number, text in enumerate(asked.values())}
-        if after:
-            conditions.append("RowKey gt @after")
-            values["after"] = after
-        if last:
-            conditions.append("RowKey le @last")
-            values["last"] = last
+        condition, values = _query(partition, where or {}, after, last)
         with azure_errors(self._kind):
             pages = self._table.query_entities(
-                " and ".join(conditions), parameters=values, results_per_page=page
+                condition, parameters=values, results_per_page=page
             ).by_page()
         for entities in read_pages(pages, self._kind):
             for entity in entities:
@@ -241,6 +231,21 @@ class TableRecords(Generic[T]):
 
     def _stored(self, key: str, entity: TableEntity) -> Stored[T]:
         return Stored(key, self._form.value(key, entity), _etag(entity))
+
+
+def _query(
+    partition: str | None, where: Mapping[str, str], after: str, last: str
+) -> tuple[str, dict[str, str]]:
+    """The condition of a query, and the values of its parameters."""
+    equal = {f"{COLUMN}{name}": text for name, text in where.items()}
+    if partition is not None or after or last:
+        equal["PartitionKey"] = ALONE if partition is None else partition
+    compared = [(name, "eq", text) for name, text in equal.items()]
+    compared += [("RowKey", "gt", after)] if after else []
+    compared += [("RowKey", "le", last)] if last else []
+    conditions = [f"{name} {how} @p{number}" for number, (name, how, _) in enumerate(compared)]
+    values = {f"p{number}": text for number, (_, _, text) in enumerate(compared)}
+    return " and ".join(conditions), values
 
 
 def _is_taken(error: HttpResponseError) -> bool:
