@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 import requests
+import urllib3
 from requests.adapters import BaseAdapter
 
 from shared.errors import ConnectorError
@@ -68,7 +69,7 @@ class _Canned(BaseAdapter):
         answer = requests.Response()
         answer.status_code = self._status
         answer.headers["Content-Type"] = self._kind
-        answer.raw = io.BytesIO(self._body)
+        answer.raw = urllib3.HTTPResponse(io.BytesIO(self._body), preload_content=False)
         answer.request, answer.url = request, request.url
         return answer
 
