@@ -5,6 +5,9 @@ would skip one. So every page begins with the last member of the previous page; 
 member, the reader goes back until it finds a known one. The order of members is stable, so each member who stays
 on the list is read exactly once. When Mailchimp cannot deliver a page (504), the page size is reduced.
 
+A list of changes is sorted by their time, so a contact that changes again moves to its end. There, a page may begin only
+with a member that has not changed since it was read: all members before it have been read as well.
+
 Contacts with only a phone number are listed as well. They have no address, so they are left out, and the next page
 begins with the last member that has one.
 https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
@@ -161,11 +164,14 @@ class MemberListCalls(Calls):
 class _Pages:
     """The pages of a list of members.
 
-    Known members are stored as 64-bit hashes: a million take about 70 MB.
+    Known members are stored as 64-bit hashes: a million take about 70 MB. `_read_at` has those of a list of changes,
+    with the time of the change.
     """
 
     def __init__(self, transport: Transport, path: str, query: Mapping[str, str]) -> None:
         self._seen: set[int] = set()
+        self._read_at: set[int] = set()
+        self._is_of_changes = query.get("sort_field") == "last_changed"
         self._transport = transport
         self._path = path
         self._query = dict(query)
@@ -177,12 +183,19 @@ class _Pages:
         return self._sizes[0]
 
     def knows(self, item: Mapping[str, Any]) -> bool:
-        """Whether this member was read before. A member without an address cannot be recognized."""
+        """Whether this member was read before. A member without an address cannot be recognized.
+
+        In a list of changes, it must not have changed since.
+        """
+        if self._is_of_changes:
+            return _change_hash(item) in self._read_at
         address = address_in(item)
         return not address or hash(address) in self._seen
 
     def is_new(self, item: Mapping[str, Any]) -> bool:
         """Whether this member is read for the first time. Records it as read."""
+        if self._is_of_changes:
+            self._read_at.add(_change_hash(item))
         address = address_in(item)
         address_hash = hash(address)
         if not address or address_hash in self._seen:
@@ -206,6 +219,10 @@ class _Pages:
                 del self._sizes[0]
                 continue
             return list_in(answer, "members"), total_in(answer)
+
+
+def _change_hash(item: Mapping[str, Any]) -> int:
+    return hash((address_in(item), id_in(item, "contact_id"), text_in(item, "last_changed")))
 
 
 def _last_with_address(items: Sequence[Mapping[str, Any]]) -> int:

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 
-from sandbox.mailchimp import Fault
+from sandbox.mailchimp import Fault, Sandbox
 from shared.errors import NotFound, Unavailable
 from shared.mailchimp.session import MailchimpSession
-from shared.mailchimp.transport import RetryPolicy
+from shared.mailchimp.transport import ApiKey, RetryPolicy
 from tests.mailchimp.scripted_server import ScriptedServer, json
 
 
@@ -110,6 +110,23 @@ def test_reading_a_list_that_becomes_empty_ends(sandbox, session):
     for number in range(1500):
         audience.add(f"p{number}@example.org", status="subscribed")
     assert addresses(pages) == []
+
+
+@pytest.mark.parametrize("changed", [1, 500, 1000])
+def test_no_change_is_missed_when_contacts_that_were_read_change_again(changed, transport):
+    """Changes are listed in their order, so contacts that change again move to the end of the list."""
+    time = 1_000_000_000
+    with Sandbox(now=lambda: time) as sandbox:
+        session = MailchimpSession(transport(sandbox.api_url, ApiKey(sandbox.api_key)))
+        audience = sandbox.audience("News")
+        fill(audience, 1500)
+        pages = session.status_changes(audience.id, "")
+        seen = [next(pages)]
+        time += 60
+        fill(audience, changed, status="subscribed")
+        seen.extend(pages)
+    assert set(addresses(seen)) == {f"p{n}@example.org" for n in range(1500)}
+    assert len(addresses(seen)) == 1500
 
 
 def add_phones(audience, count, start=0):
