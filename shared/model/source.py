@@ -76,7 +76,7 @@ class SegmentSnapshot:
 
     `primary_key` is the column that identifies a profile (`CustomerId`, else the annotated key of the
     entity), or None. Without `model.json` the attributes come from the header and `refreshed_at` is None,
-    because no event announces a refresh.
+    because no event announces a refresh. `described_at` is when `model.json` was written.
     """
 
     name: str
@@ -85,6 +85,7 @@ class SegmentSnapshot:
     partitions: tuple[Partition, ...]
     primary_key: str | None = None
     refreshed_at: datetime | None = None
+    described_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ class Snapshot:
 
     @property
     def modified_at(self) -> datetime | None:
-        """When the newest of these blobs was written; None when that is unknown."""
-        times = (p.modified_at for s in self.segments for p in s.partitions)
+        """When the newest of these blobs and of their `model.json` was written; None when that is unknown."""
+        times = [p.modified_at for s in self.segments for p in s.partitions]
+        times += [s.described_at for s in self.segments]
         return max((time for time in times if time is not None), default=None)
 
 

@@ -37,7 +37,7 @@ class SettledSource:
         self._is_settled = False
 
     def settle(self, db: DuckDBPyConnection) -> None:
-        """Wait until no file has changed for ten seconds. Changed when one was written since it was pinned.
+        """Wait until nothing was written for ten seconds. Changed when something was written since it was pinned.
 
         Another plan may use the memory of `db` meanwhile.
         """
@@ -54,4 +54,6 @@ class SettledSource:
         changed = current.etags.items() ^ self._pinned.etags.items()
         if changed:
             raise Changed("segmentFileChanged", file=min(changed)[0])
+        if current.modified_at != self._pinned.modified_at:
+            raise Changed("segmentFileChanged", file="model.json")
         self._is_settled = True

@@ -104,6 +104,7 @@ class Pinner:
             partitions=partitions,
             primary_key=primary_key,
             refreshed_at=found.refreshed_at if found.source else None,
+            described_at=found.described_at,
         )
 
     def _described(self, partitions: tuple[Partition, ...]) -> _Described:

@@ -40,7 +40,8 @@ class SurveyedEntity:
     """An entity and its current files. `missing` are listed files that do not exist (yet).
 
     When `attributes` is empty, they are read from the header of the files. `fault` is why the entity cannot be
-    read at all. `source` is the `model.json` or manifest that lists it, empty for files that no model lists.
+    read at all. `source` is the `model.json` or manifest that lists it, empty for files that no model lists, and
+    `described_at` is when it was written.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SurveyedEntity:
     fault: ConnectorError | None = None
     missing: tuple[str, ...] = ()
     source: str = ""
+    described_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ class _ContainerSurvey:
             fault=fault,
             missing=missing,
             source=source.name,
+            described_at=source.modified_at,
         )
 
     def _blob(self, location: str, source: str, where: str) -> str:

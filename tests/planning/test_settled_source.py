@@ -30,6 +30,7 @@ class FileSource(RowSource):
     while_read: Callable[[], None] = lambda: None
     snapshots: list[datetime] = field(default_factory=list)
     written_at: datetime | None = None
+    described_at: datetime | None = None
     _etags: count[int] = field(default_factory=count)
     _etag: int = 0
 
@@ -41,7 +42,8 @@ class FileSource(RowSource):
         self.snapshots.append(self.clock())
         file = Partition("people.csv", str(self._etag), 1, modified_at=self.written_at)
         found = super().snapshot(segments).segments
-        return Snapshot(tuple(replace(segment, partitions=(file,)) for segment in found))
+        changes = {"partitions": (file,), "described_at": self.described_at}
+        return Snapshot(tuple(replace(segment, **changes) for segment in found))
 
     def load(
         self,
@@ -104,6 +106,34 @@ def test_nothing_is_sent_before_the_files_have_not_changed_for_ten_seconds(
     assert refreshed.source.written_at is not None
     waited = checked - refreshed.source.written_at
     assert timedelta(seconds=10) <= waited < timedelta(seconds=11)
+
+
+def test_files_may_follow_for_ten_seconds_after_model_json(refreshed: Refreshed) -> None:
+    clock = refreshed.rows.deployment.clock
+    refreshed.source.write(*people(3))
+    clock.forward(12)
+    refreshed.source.described_at = clock.now()
+
+    run = refreshed.run()
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert refreshed.source.snapshots[-1] - refreshed.source.described_at >= timedelta(seconds=10)
+
+
+def test_a_model_json_that_is_written_again_is_waited_for_again(refreshed: Refreshed) -> None:
+    clock = refreshed.rows.deployment.clock
+    refreshed.source.write(*people(3))
+    refreshed.source.described_at = clock.now()
+
+    def describe_again() -> None:
+        clock.forward(9)
+        refreshed.source.described_at = clock.now()
+
+    refreshed.once(describe_again)
+    run = refreshed.run()
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert refreshed.source.snapshots[-1] - refreshed.source.described_at >= timedelta(seconds=10)
 
 
 def test_a_file_that_is_written_while_it_is_read_is_read_again(refreshed: Refreshed) -> None:

@@ -136,7 +136,8 @@ class World:
                 Partition(file, self.blobs[file], 1, modified_at=self._written.get(file))
                 for file in files
             )
-            found.append(SegmentSnapshot(name, name, (), parts))
+            described_at = self._written.get(MODEL)
+            found.append(SegmentSnapshot(name, name, (), parts, described_at=described_at))
         return Snapshot(tuple(found))
 
     # --- the queue and the passing of time ---
