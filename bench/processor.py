@@ -195,12 +195,12 @@ def _put(app: App, sample: samples.Sample, folder: Path, when: datetime) -> None
 def _run(app: App, options: argparse.Namespace) -> list[Step]:
     """Run the export to its end in this thread."""
     run_id = app.starter.start(_EXPORT).id
-    plan = _measured("plan", lambda: app.planner.plan(run_id, None), options)
     sending: list[Step] = []
     finishing: list[Step] = []
     asked: list[str] = []
     # A lane finishes a run that has nothing left to send; here that is a step of its own.
     object.__setattr__(app.lanes, "finish", asked.append)
+    plan = _measured("plan", lambda: app.planner.plan(run_id, None), options)
     run = app.runs.read(run_id)
     while run is not None and run.value.is_active:
         if asked or run.value.status is RunStatus.FINISHING:

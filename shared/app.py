@@ -466,6 +466,7 @@ class App:
             preview_outcomes=PreviewOutcomes(
                 self.chunks, self.files, self.erasures, self.sessions, self.runtime.now
             ).write,
+            run_lane=self.lanes.run,
         )
 
     @cached_property

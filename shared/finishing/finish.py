@@ -1,7 +1,7 @@
 """Finish a run, in steps that may all be repeated.
 
 Outcomes -> next ledger -> people erased meanwhile deleted in Mailchimp -> tags compared with the ledger ->
-ledger replaced -> outcomes stored and uploaded for Customer Insights -> run closed.
+outcomes stored, while the ledger is replaced and they are uploaded for Customer Insights -> run closed.
 The ledger is replaced before the run is closed. After a crash in between, the same outcomes are
 folded into the same earlier ledger again, with the same result.
 """
@@ -180,12 +180,14 @@ class Finisher:
             blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
             next_ledger = NextLedger(db, self.files, ledger, blob, plan.ledger, threads)
             write_outcomes(db, table)
+            # A process that was delayed may have been replaced by another one, which ended the run.
+            self._current_ledger(run, plan)
+            uploading = threads.submit(self.files.upload, table, outcomes_table(run.id))
             # The file always describes the newest run with all rows.
             csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
             self._replace_ledger(
                 run, plan, next_ledger, complete=_is_complete(run, chunks), sent=sent_anything(db)
             )
-            uploading = threads.submit(self.files.upload, table, outcomes_table(run.id))
             if csv is not None:
                 findings = (*checked.findings, *self.outcome_file.publish(plan, csv))
                 checked = replace(checked, findings=findings)

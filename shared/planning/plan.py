@@ -47,8 +47,16 @@ _SEQUENCE = "plan"
 
 
 @dataclass(frozen=True)
+class _Next:
+    """What follows after an attempt to plan: another one after `delay` seconds, or the only lane of the run."""
+
+    delay: float | None = None
+    one_lane: bool = False
+
+
+@dataclass(frozen=True)
 class Planner:
-    """Plans runs."""
+    """Plans runs. `run_lane(run_id, lane)` works as a lane of a planned run."""
 
     runs: Records[Run]
     transitions: Transitions
@@ -63,9 +71,10 @@ class Planner:
     connection_lost: Callable[[str], None]
     connections: int
     preview_outcomes: Callable[[Plan, Sequence[Chunk]], Plan]
+    run_lane: Callable[[str, int], None]
 
     def plan(self, run_id: str, number: int | None = None) -> None:
-        """Plan a run and send the messages of its lanes. Safe to call again.
+        """Plan a run and start its lanes. Safe to call again.
 
         `number` is the number of the message in its sequence. While storage, Customer Insights or
         Mailchimp is unavailable, the run waits: it is planned again after growing pauses.
@@ -83,22 +92,26 @@ class Planner:
         lease = hold_lease(self.leases, f"plan/{run_id}")
         if lease is None:
             # Another process is planning it. It may have been killed, so one message checks again later.
-            delay: float | None = _LEASED_ELSEWHERE
+            after = _Next(delay=_LEASED_ELSEWHERE)
         else:
             with lease:
-                delay = self._plan(run_id)
-        if delay is not None:
+                after = self._plan(run_id)
+        if after.delay is not None:
+            delay = after.delay
             sequence.send_next(
                 lambda number: self.queue.send(PLAN_RUNS, plan_message(run_id, number), delay)
             )
+        elif after.one_lane:
+            # Its message could wait for as long as the whole run takes.
+            self.run_lane(run_id, 0)
 
-    def _plan(self, run_id: str) -> float | None:
-        """Plan a run. Returns the seconds until the next attempt when it has to wait."""
+    def _plan(self, run_id: str) -> _Next:
+        """Plan a run, and send the messages of its lanes unless one lane is enough."""
         run = self.transitions.begin_planning(run_id)
         if run.status is not RunStatus.PLANNING:
-            return None
+            return _Next()
         try:
-            self._commit(run, self.plans.read(run_id) or self.builder.build(run))
+            return self._commit(run, self.plans.read(run_id) or self.builder.build(run))
         except PlanningEnded as end:
             self.transitions.end_planning(run_id, end)
         except (ConfigError, InputError, Refused) as error:
@@ -106,10 +119,10 @@ class Planner:
                 self._forget_connection(run)
             self.transitions.end_planning(run_id, PlanningEnded(RunStatus.FAILED, Reason.of(error)))
         except Unavailable as error:
-            return self._wait(run_id, Reason.of(error), error.retry_after or 0.0)
+            return _Next(self._wait(run_id, Reason.of(error), error.retry_after or 0.0))
         except Changed:
-            return self._wait(run_id, Reason("sourceMoved"), 0.0)
-        return None
+            return _Next(self._wait(run_id, Reason("sourceMoved"), 0.0))
+        return _Next()
 
     def _wait(self, run_id: str, cause: Reason, least: float) -> float | None:
         """Record the cause in the run. Returns the pause before the next attempt; None after an hour."""
@@ -131,7 +144,7 @@ class Planner:
             run_id, PlanningEnded(RunStatus.FAILED, cause or Reason("planFailed"))
         )
 
-    def _commit(self, run: Run, plan: Plan) -> None:
+    def _commit(self, run: Run, plan: Plan) -> _Next:
         preview = run.mode is Mode.PREVIEW
         if preview:
             plan = self.preview_outcomes(plan, self.plans.chunks(plan))
@@ -141,9 +154,12 @@ class Planner:
             self.pace.join(plan.account_id, run.id, partial(is_active, self.runs))
         after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
-            send_lane_messages(self.queue, after, min(self.connections, max(1, plan.chunks)))
+            if plan.chunks <= 1:
+                return _Next(one_lane=True)
+            send_lane_messages(self.queue, after, min(self.connections, plan.chunks))
         elif after.is_over:
             self.pace.leave(plan.account_id, run.id)
+        return _Next()
 
     def _forget_connection(self, run: Run) -> None:
         export = self.exports.read(run.export_id)

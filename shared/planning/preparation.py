@@ -62,9 +62,11 @@ class AudiencePreparation:
             reading = parallel.submit(lambda session: session.audience(export.audience_id))
             fields = parallel.submit(lambda session: session.merge_fields(export.audience_id))
             tags = parallel.submit(lambda session: self._tags(session, request, create=False))
-            audience, merge_fields = reading.result(), tuple(fields.result())
-            findings, found = field_findings(export, merge_fields), tags.result()
+            # First, because an audience that does not exist explains all other errors.
+            audience = reading.result()
             contacts = self.read_not_subscribed(request, export.audience_id, parallel, db, scratch)
+            merge_fields = tuple(fields.result())
+            findings, found = field_findings(export, merge_fields), tags.result()
         key = audience_key(request.account_id, export.audience_id)
         changed = find_changed_addresses(db, self.contacts, key, scratch)
         return PreparedAudience(
@@ -97,11 +99,12 @@ class AudiencePreparation:
         self, request: PlanRequest, found: PreparedAudience, calls: list[CallCounts]
     ) -> PreparedAudience:
         """Create missing merge fields and tags."""
-        export = request.export
-        with self._session(request, calls) as session:
-            merge_fields = create_fields(session, export, found.merge_fields)
-            tags = self._tags(session, request, create=True)
-        return replace(found, merge_fields=merge_fields, tags=tags)
+        with self._parallel(request, calls) as parallel:
+            fields = parallel.submit(
+                lambda session: create_fields(session, request.export, found.merge_fields)
+            )
+            tags = parallel.submit(lambda session: self._tags(session, request, create=True))
+            return replace(found, merge_fields=fields.result(), tags=tags.result())
 
     def shared_with_audience(
         self, request: PlanRequest, db: DuckDBPyConnection, calls: list[CallCounts]

@@ -35,7 +35,7 @@ from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
 from shared.workspace import execute, retry_with_one_thread
 
-# Files of a segment that are read at the same time, unless the first one is larger than this when it is unpacked.
+# Files of a segment that are read at the same time, unless they are larger than this when they are unpacked.
 _READERS = 2
 _LARGE = 64 * 1024 * 1024
 # Python reads a file of this size as fast as DuckDB begins to read one.
@@ -97,10 +97,12 @@ def load_segment(
     files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
     work = list(zip(segment.partitions, files, strict=True))
     large = [one for one in work if one[0].size > _SMALL]
-    # One file is downloaded while another one is read, unless they are large: temporary disk is small.
-    unreadable = [load(*one) for one in large[:1]]
+    # One file is downloaded while another one is read, unless they are large: temporary disk is small. How
+    # large compressed files are is known once the first one is unpacked.
+    alone = 0 if all(_is_known_small(partition) for partition, _ in large) else 1
+    unreadable = [load(*one) for one in large[:alone]]
     readers = 1 if sizes and sizes[0] > _LARGE else _READERS
-    unreadable += _in_threads(readers, load, large[1:])
+    unreadable += _in_threads(readers, load, large[alone:])
     # Of small files, most of the time is waiting for the answers of the storage account.
     unreadable += _in_threads(
         _READERS_OF_SMALL_FILES, load, [one for one in work if one[0].size <= _SMALL]
@@ -111,6 +113,10 @@ def load_segment(
         _remove_markers(connection, table, columns, null_markers),
         frozenset(name for name, found in zip(wanted, columns, strict=True) if found in numbers),
     )
+
+
+def _is_known_small(partition: Partition) -> bool:
+    return partition.size <= _LARGE and not partition.blob.lower().endswith(".gz")
 
 
 def _in_threads(

@@ -13,7 +13,7 @@ from sandbox.mailchimp import Fault
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Member
 from shared.model.export import OnWithdrawal
-from shared.model.run import Mode, Run, RunStatus
+from shared.model.run import Mode, Run
 from shared.sending import absent_people
 from tests import reused_databases
 from tests.consent_updates.consent_deployment import ConsentDeployment
@@ -241,8 +241,7 @@ def begin_to_send(made: ConsentDeployment, count: int) -> str:
     rows = [person(number, FirstName="Changed") for number in range(1, count + 1)]
     made.rows.source.segments = {"People": rows}
     started = made.app.starter.start(EXPORT)
-    while made.app.runs.read(started.id).value.status is not RunStatus.SENDING:
-        made.deployment._deliver()
+    made.deployment.plan(started.id)
     return str(started.id)
 
 

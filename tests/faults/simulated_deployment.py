@@ -29,7 +29,7 @@ from shared.capacity import renewed_lease
 from shared.errors import ConnectorError
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.transport import RetryPolicy
-from shared.messaging.messages import lane_of, number_of, run_of
+from shared.messaging.messages import lane_message, lane_of, number_of, run_of
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
 from shared.model.export import (
     AttributeMapping,
@@ -39,7 +39,7 @@ from shared.model.export import (
     Schedule,
     SegmentChoice,
 )
-from shared.model.names import PLAN_RUNS, outcomes_table
+from shared.model.names import PLAN_RUNS, SEND_LANES, outcomes_table
 from shared.model.run import Run, RunStatus
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning import chunking as cut
@@ -304,6 +304,14 @@ class SimulatedDeployment:
                 return start()
             except ProcessKilled:
                 self._restart()
+
+    def plan(self, run_id: str) -> None:
+        """Plan a run. Its lanes wait in their queue, also if one lane is enough."""
+        queue = self.app.queue
+        replace(
+            self.app.planner,
+            run_lane=lambda run, lane: queue.send(SEND_LANES, lane_message(run, lane)),
+        ).plan(run_id)
 
     def run_to_end(self, run_id: str, most_looks: int = 5) -> Run:
         """Deliver messages until the run ends; call the watchdog when no message is left."""

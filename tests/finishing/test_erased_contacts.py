@@ -33,7 +33,7 @@ def run_with_erasures(deployment: SimulatedDeployment) -> Run:
     """A run during which two people are erased, one of them also in Mailchimp."""
     app = deployment.app
     started = app.starter.start(EXPORT)
-    app.planner.plan(started.id)
+    deployment.plan(started.id)
     app.eraser.erase(ERASED, in_mailchimp=True, by="")
     app.eraser.erase(KEPT, in_mailchimp=False, by="")
     return deployment.run_to_end(started.id)

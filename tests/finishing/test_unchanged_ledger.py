@@ -80,7 +80,7 @@ def test_a_person_erased_during_the_run_is_not_in_the_ledger(
     app.__dict__["erasures"] = Erasures(app.erasures.records, lambda: bytes(32))
     run(deployment)
     started = app.starter.start(EXPORT)
-    app.planner.plan(started.id)
+    deployment.plan(started.id)
 
     app.eraser.erase(SAMPLE.address(4), in_mailchimp=False, by="")
     ended = deployment.run_to_end(started.id)

@@ -9,7 +9,7 @@ import requests
 
 from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
-from shared.model.run import Run, RunStatus
+from shared.model.run import Run
 from shared.sending.run_checks import VALID_SECONDS
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
@@ -50,8 +50,7 @@ def run_with_change(
     rows.source.segments = {"People": list(people)}
     deployment = rows.deployment
     started = deployment.app.starter.start(EXPORT)
-    while deployment.app.runs.read(started.id).value.status is not RunStatus.SENDING:
-        deployment._deliver()
+    deployment.plan(started.id)
     change()
     deployment.clock.forward(VALID_SECONDS)
     return deployment.run_to_end(started.id)

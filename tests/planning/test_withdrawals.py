@@ -380,8 +380,7 @@ def test_an_undo_does_not_archive_a_person_who_unsubscribes_meanwhile(rows: RowD
     run = rows.run(*people)
     app, audience = rows.deployment.app, rows.deployment.audience
     undo = app.undo.start(run.id, "Dev", True)
-    while app.runs.read(undo.id).value.status is not RunStatus.SENDING:
-        rows.deployment._deliver()
+    rows.deployment.plan(undo.id)
     audience.unsubscribe("p0@example.com")
 
     ended = rows.deployment.run_to_end(undo.id)

@@ -80,7 +80,7 @@ def test_a_run_whose_plan_is_of_a_newer_version_is_shown(
     deployment = new_deployment()
     deployment.define(Sample(3, (Segment("A"),), seed=3))
     started = deployment.app.starter.start(EXPORT)
-    deployment.app.planner.plan(started.id)
+    deployment.plan(started.id)
     blobs, name = deployment.store.blobs, plan_blob(started.id)
     blobs[name] = json.dumps({**json.loads(blobs[name]), "form": PLAN_FORM + 1}).encode()
     deployment.start_process()

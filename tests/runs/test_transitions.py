@@ -104,8 +104,7 @@ def loses_its_connection(deployment: SimulatedDeployment) -> Run:
 def loses_its_plan(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     # Lanes read the lines of many chunks at once, so the file has to be gone before the first lane.
-    while deployment.app.runs.read(run.id).value.status is not RunStatus.SENDING:
-        assert deployment._deliver()
+    deployment.plan(run.id)
     for name in [name for name in deployment.store.blobs if name.endswith("lines.jsonl")]:
         del deployment.store.blobs[name]
     return deployment.run_to_end(run.id)
@@ -113,7 +112,7 @@ def loses_its_plan(deployment: SimulatedDeployment) -> Run:
 
 def does_not_move(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
-    deployment.app.planner.plan(run.id)
+    deployment.plan(run.id)
     deployment.store.messages.clear()
     for _ in range(80):
         deployment.clock.forward(301)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.model.run import RunStatus
 from shared.sending import absent_people
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -29,8 +28,7 @@ def test_contacts_that_no_sweep_has_read_stay_archived(
     deployment.clock.forward(3_600)
     rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(1, 5)]}
     started = deployment.app.starter.start(EXPORT)
-    while deployment.app.runs.read(started.id).value.status is not RunStatus.SENDING:
-        deployment._deliver()
+    deployment.plan(started.id)
     audience.add("p1@example.com", status="archived")
     audience.unsubscribe("p2@example.com")
     audience.add("p2@example.com", status="archived")
