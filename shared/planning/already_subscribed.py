@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-_PAGE = 1_000
+PAGE = 1_000
+"""Subscribers that a call reads."""
+
 _SQL = SqlFile.of(__file__)
 
 
 def saves_calls(db: DuckDBPyConnection, subscribed: int) -> bool:
     """Whether reading `subscribed` people takes fewer calls than it can save."""
     saves = -(-_SQL.number(db, "new_people") // CHUNK_SIZE)
-    return saves > 1 and 0 < subscribed <= saves * _PAGE
+    return saves > 1 and 0 < subscribed <= saves * PAGE
 
 
 def find_already_subscribed(

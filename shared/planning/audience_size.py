@@ -16,6 +16,7 @@ from shared.model.audience import BILLED
 from shared.model.chunk import FORMER_TAG
 from shared.model.run import AudienceSize
 from shared.planning.already_subscribed import (
+    PAGE,
     add_subscribed,
     apply_already_subscribed,
     find_already_subscribed,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 # More calls would keep a preview waiting for minutes.
 MOST_CALLS_OF_PREVIEW = 100
 
-_PAGE = 1_000
 _SQL = SqlFile.of(__file__)
 
 
@@ -60,7 +60,7 @@ def predicted_size(
 
 def calls_to_be_exact(db: DuckDBPyConnection, subscribed: int) -> int:
     """The number of calls of `find_all_subscribed`."""
-    return int(min(new_people(db), -(-subscribed // _PAGE)))
+    return int(min(new_people(db), -(-subscribed // PAGE)))
 
 
 def find_all_subscribed(

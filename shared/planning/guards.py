@@ -8,8 +8,10 @@ people. New people are new to the export; the audience may have them already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.model.export import Export
 from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
 from shared.planning.request import PlanRequest
 from shared.planning.tags import TAG_EXISTS
@@ -38,6 +40,18 @@ _SQL = SqlFile.of(__file__)
 Overlap = Callable[[], tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class _Growth:
+    """The number of people that are new to the export, and that it has sent before.
+
+    `comparable`: the latter shows how large the export is, because a run has sent everyone.
+    """
+
+    new: int
+    sent_before: int
+    comparable: bool
+
+
 def apply_guards(
     db: DuckDBPyConnection,
     request: PlanRequest,
@@ -57,17 +71,24 @@ def apply_guards(
     """
     if partial:
         return []
+    export = request.export
     new, sent_before = _SQL.row(db, "growth")
-    reasons = list(_reasons(db, request, tags, overlap, comparable, new, sent_before))
+    growth = _Growth(new, sent_before, comparable)
+    reasons = [
+        *_few_addresses(db, export),
+        *(_grown_segments(db, export, tags) if comparable else ()),
+        *_many_new(export, growth),
+        *_strange_audience(growth, overlap),
+    ]
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
         return findings
     # A confirmation applies to the number of new people that it was given for, and to fewer; and to the
     # export as it was then.
-    confirmed = request.confirmed if new <= request.run.confirmed_new else ()
+    confirmed = request.confirmed if growth.new <= request.run.confirmed_new else ()
     for reason in reasons:
         if reason.code not in confirmed:
-            counts = Counts(source_rows=rows.source_rows, distinct=rows.people, new=new)
+            counts = Counts(source_rows=rows.source_rows, distinct=rows.people, new=growth.new)
             raise PlanningEnded(
                 RunStatus.AWAITING_CONFIRMATION,
                 reason,
@@ -78,16 +99,8 @@ def apply_guards(
     return []
 
 
-def _reasons(
-    db: DuckDBPyConnection,
-    request: PlanRequest,
-    tags: Sequence[Tag],
-    overlap: Overlap,
-    comparable: bool,
-    new: int,
-    sent_before: int,
-) -> Iterator[Reason]:
-    export = request.export
+def _few_addresses(db: DuckDBPyConnection, export: Export) -> Iterator[Reason]:
+    """Most rows have no usable address: probably another attribute has the addresses."""
     malformed, usable = _SQL.row(db, "addresses")
     if malformed > FEW_PEOPLE and usable < _LEAST_USABLE * (malformed + usable):
         yield Reason(
@@ -98,9 +111,15 @@ def _reasons(
                 "rows": str(malformed + usable),
             },
         )
+
+
+def _grown_segments(
+    db: DuckDBPyConnection, export: Export, tags: Sequence[Tag]
+) -> Iterator[Reason]:
+    """A segment has many times the people to whom its tag was sent."""
     tag_ids = [tag.id for tag in tags]
     grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_UNUSUAL_GROWTH, least=FEW_PEOPLE)
-    for number, before, now in grown if comparable else ():
+    for number, before, now in grown:
         yield Reason(
             "segmentGrew",
             values={
@@ -109,21 +128,29 @@ def _reasons(
                 "people": str(now),
             },
         )
+
+
+def _many_new(export: Export, growth: _Growth) -> Iterator[Reason]:
+    """There are more new people than the export allows without a confirmation."""
     guard = export.growth_guard
-    allowed = None
-    if sent_before and comparable:
-        allowed = max(FEW_PEOPLE, int(guard.max_share * sent_before))
+    limits = []
+    if growth.sent_before and growth.comparable:
+        limits.append(max(FEW_PEOPLE, int(guard.max_share * growth.sent_before)))
     if guard.max_contacts is not None:
-        allowed = guard.max_contacts if allowed is None else min(allowed, guard.max_contacts)
-    if allowed is not None and new > allowed:
-        values = {"people": str(new), "allowed": str(allowed)}
+        limits.append(guard.max_contacts)
+    if limits and growth.new > min(limits):
+        values = {"people": str(growth.new), "allowed": str(min(limits))}
         yield Reason("growthGuard", values=values)
+
+
+def _strange_audience(growth: _Growth, overlap: Overlap) -> Iterator[Reason]:
+    """The export has sent nothing to this audience yet, and hardly anyone is on both sides."""
     # A few people may have been sent one by one, to try the export.
-    tried = not comparable and sent_before <= FEW_PEOPLE
-    if (tried or not sent_before) and new > FEW_PEOPLE:
+    tried = not growth.comparable and growth.sent_before <= FEW_PEOPLE
+    if (tried or not growth.sent_before) and growth.new > FEW_PEOPLE:
         compared, both = overlap()
         if compared > FEW_PEOPLE and both < _SMALL_OVERLAP * compared:
-            values = {"people": str(new), "compared": str(compared), "both": str(both)}
+            values = {"people": str(growth.new), "compared": str(compared), "both": str(both)}
             yield Reason("strangeAudience", values=values)
 
 
