@@ -62,6 +62,24 @@ def people_findings(
     return findings
 
 
+def unreadable_rows(db: DuckDBPyConnection) -> list[Finding]:
+    """Return why rows cannot be read, and where the first one is: for each cause, one finding."""
+    return [
+        Finding(
+            Severity.INFO,
+            "rowsUnreadable",
+            values={
+                "rows": str(rows),
+                "file": file,
+                "line": str(line),
+                "cause": code,
+                "causeCode": f"outcomes.{code}.reason",
+            },
+        )
+        for code, rows, file, line in _SQL.rows(db, "unreadable")
+    ]
+
+
 def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path) -> int:
     """Count the rows of `rejects` that the previous run rejected as well; 0 without its outcomes."""
     if not _SQL.row(db, "rejects")[0] or not run_id:

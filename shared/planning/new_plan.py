@@ -62,6 +62,7 @@ from shared.planning.findings import (
     no_usable_rows,
     people_findings,
     rejected_before,
+    unreadable_rows,
 )
 from shared.planning.fingerprint import field_rules, mapping_fingerprint
 from shared.planning.forecast import forecast
@@ -333,6 +334,7 @@ class NewPlan:
         status = status_for_new(self._export, read.audience.audience)
         only_failed = self._loads_failed()
         reason = no_usable_rows(db, self._export, read.rows.people)
+        self.findings += unreadable_rows(db)
         find_do_not_send(db, status, add_archived=self._request.adds_archived)
         self._source.exclusions.apply(db)
         return _Allowed(status, deleted, only_failed, reason)

@@ -89,6 +89,9 @@ def test_a_segment_of_unreadable_rows_fails_the_run_and_takes_no_tag(
         run = scenario.run(mode)
         assert (run["status"], run["reason"]["code"]) == ("failed", "noReadableRows")
         assert "3 rows" in run["reason"]["message"]
+        (unreadable,) = (f for f in run["findings"] if f["code"] == "rowsUnreadable")
+        assert "The row has more columns than the segment." in unreadable["message"]
+        assert ".csv" in unreadable["message"]
         assert run["counts"]["rejected"] == 3
         assert run["calls"]["write"] == 0
     assert {line["code"] for line in scenario.outcomes(run)} == {"rowTooManyColumns"}

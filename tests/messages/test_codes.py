@@ -41,7 +41,7 @@ PARAMETERS = {
     "code", "detail", "faults", "headers", "maybe_applied", "message", "retry_after", "severity",
     "throttled",
 }  # fmt: skip
-OPTIONAL = {"field", "status", "where"}
+OPTIONAL = {"causeCode", "field", "status", "where"}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,14 @@ WHERE NOT coalesce(list_contains(s.tags, u.tag_id), false)
 GROUP BY ALL
 ORDER BY ALL;
 
+-- name: unreadable
+-- Rows that cannot be read, by cause: their number, and the first of them.
+SELECT code, count(*), min_by(file, (file, line)), min_by(line, (file, line))
+FROM rejects
+WHERE starts_with(code, 'row')
+GROUP BY code
+ORDER BY count(*) DESC, code;
+
 -- name: rejected_before
 -- Rejected rows that the previous run rejected as well, with the same segment, profile, address and
 -- reason. Line numbers may change, so equal rows are counted.
