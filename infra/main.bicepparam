@@ -4,9 +4,11 @@ using './main.bicep'
 
 import { environments } from './environments.bicep'
 
-var kind = readEnvironmentVariable('ENVIRONMENT_KIND', 'dev')
+// An environment that is called dev or prod is of this kind; any other name needs ENVIRONMENT_KIND, or is of the kind dev.
+var name = readEnvironmentVariable('AZURE_ENV_NAME', readEnvironmentVariable('ENVIRONMENT_KIND', 'dev'))
+var kind = readEnvironmentVariable('ENVIRONMENT_KIND', contains(environments, name) ? name : 'dev')
 
-param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', kind)
+param environmentName = name
 param location = readEnvironmentVariable('AZURE_LOCATION')
 
 param maximumInstanceCount = environments[kind].maximumInstanceCount

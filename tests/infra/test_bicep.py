@@ -83,11 +83,20 @@ def test_the_parameter_file_compiles_and_sets_what_prod_needs(compiler: Compiler
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["dev", "prod"])
+@pytest.mark.parametrize(
+    ("variables", "kind"),
+    [
+        ({"ENVIRONMENT_KIND": "dev"}, "dev"),
+        ({"ENVIRONMENT_KIND": "prod"}, "prod"),
+        ({"AZURE_ENV_NAME": "prod"}, "prod"),
+        ({"AZURE_ENV_NAME": "staging"}, "dev"),
+        ({"AZURE_ENV_NAME": "staging", "ENVIRONMENT_KIND": "prod"}, "prod"),
+    ],
+)
 def test_the_command_that_compiles_the_parameter_file_reads_the_kind_from_the_environment(
-    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, kind: str
+    compiler: Compiler, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], kind: str
 ) -> None:
-    for name, value in {**EXAMPLE, "ENVIRONMENT_KIND": kind}.items():
+    for name, value in {**EXAMPLE, **variables}.items():
         monkeypatch.setenv(name, value)
     command = [find(), "build-params", project.INFRA / "main.bicepparam", "--stdout"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
