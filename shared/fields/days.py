@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from shared.model.source import DAY_FIRST, MONTH_FIRST
@@ -46,8 +47,24 @@ _LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl")
 _ANY_YEAR = "2000"
 
 
+# The first and the second number of a date with slashes or hyphens. DuckDB uses these patterns, too.
+FIRST_NUMBER = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
+SECOND_NUMBER = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
+_FIRST_NUMBER, _SECOND_NUMBER = re.compile(FIRST_NUMBER), re.compile(SECOND_NUMBER)
+
+
 class AmbiguousDateError(Exception):
     """A date that is one day with the day first and another with the month first."""
+
+
+def shown_order(values: Iterable[str]) -> str:
+    """The order that some of these dates show, if none shows the other one; else empty."""
+    found = set()
+    for value in values:
+        first, second = _FIRST_NUMBER.match(value), _SECOND_NUMBER.match(value)
+        if first and second and (int(first[1]) > 12) != (int(second[1]) > 12):
+            found.add(DAY_FIRST if int(first[1]) > 12 else MONTH_FIRST)
+    return found.pop() if len(found) == 1 else ""
 
 
 def day_of(text: str, order: str = "") -> datetime.date | None:

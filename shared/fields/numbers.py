@@ -8,6 +8,7 @@ meaning are read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from shared.model.source import COMMA, POINT
 
@@ -65,6 +66,16 @@ def number_of(text: str, mark: str = "", data_type: str = "") -> int | float | N
     if abs(value) >= _LARGEST:
         return None
     return int(value) if value.is_integer() else value
+
+
+def shown_mark(values: Iterable[str]) -> str:
+    """The decimal mark that some of these numbers show, if none shows the other one; else empty."""
+    found = {
+        POINT if has_point else COMMA
+        for has_point, has_comma in ((_POINT.fullmatch(v), _COMMA.fullmatch(v)) for v in values)
+        if bool(has_point) != bool(has_comma)
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def mark_of(separator: str, mark: str, data_type: str) -> str:

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.fields.address import BLANKS, mail_form
 from shared.fields.consent import consent_words
+from shared.fields.days import FIRST_NUMBER, SECOND_NUMBER
 from shared.fields.numbers import WITH_COMMA, WITH_POINT, mark_of
 from shared.model.export import ConsentMeaning
 from shared.model.run import Finding, Severity
@@ -24,8 +25,6 @@ from shared.workspace import SqlFile
 
 # One of two forms must fit this many times as many values as the other; otherwise the form is unknown.
 _CLEAR = 20
-_FIRST = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
-_SECOND = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
 _BATCH = 10_000
 _SQL = SqlFile.of(__file__)
 
@@ -171,7 +170,7 @@ class SourceValues:
         return found
 
     def _add_dates(self, db: DuckDBPyConnection, cell: str, name: str) -> None:
-        counts = _SQL.row(db, "dates", cell=cell, first=_FIRST, second=_SECOND)
+        counts = _SQL.row(db, "dates", cell=cell, first=FIRST_NUMBER, second=SECOND_NUMBER)
         dates = self.dates[name]
         dates.day_first += counts[0]
         dates.month_first += counts[1]

@@ -73,12 +73,14 @@ class SegmentList:
 
 @dataclass(frozen=True)
 class AttributeInfo:
-    """An attribute of the profiles, and its suggested use."""
+    """An attribute of the profiles, its suggested use, and how the model writes its dates and numbers."""
 
     name: str
     data_type: str
     semantic_type: str | None
     suggested_for: Role | None
+    date_order: str = ""
+    decimal_mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,14 @@ class Catalogue:
                     merged[attribute.name] = attribute
         roles = self._roles(list(merged.values()), pinned)
         return [
-            AttributeInfo(each.name, each.data_type, each.semantic_type, roles.get(each.name))
+            AttributeInfo(
+                each.name,
+                each.data_type,
+                each.semantic_type,
+                roles.get(each.name),
+                each.date_order,
+                each.decimal_mark,
+            )
             for each in merged.values()
         ]
 

@@ -6,12 +6,14 @@ contributor only and stored nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.fields.address import address_fault
+from shared.fields.days import shown_order
 from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG, find_field
+from shared.fields.numbers import shown_mark
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
 from shared.segments.catalogue import AttributeInfo, SegmentSample
@@ -63,7 +65,16 @@ def mapping_rows(
             fit = sum(address_fault(value) is None for value in values)
             check = _counted("email", fit, len(values), language)
         elif field and values and not entry.get("part"):
-            check = _converted(field, data_type, entry.get("dateOrder"), values, language)
+            order = (
+                entry.get("dateOrder") or shown_order(values) or (info.date_order if info else "")
+            )
+            mark = (
+                entry.get("decimalMark")
+                or shown_mark(values)
+                or (info.decimal_mark if info else "")
+            )
+            convert = conversion(field, data_type, order, mark)
+            check = _converted(field, convert, values, language)
         shown = [_short(value) for value in dict.fromkeys(values)][:_SHOWN]
         found[path] = MappingRow(path, attribute, data_type, shown, field, *check)
     return found
@@ -86,10 +97,9 @@ def _parts(
 
 
 def _converted(
-    field: MergeField, data_type: str, order: str | None, values: Sequence[str], language: str
+    field: MergeField, convert: Callable[[str], object], values: Sequence[str], language: str
 ) -> tuple[str, str]:
     """How many values can be sent to the field."""
-    convert = conversion(field, data_type, order or "")
     fit = cut = 0
     for value in values:
         try:
