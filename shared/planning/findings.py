@@ -47,6 +47,8 @@ def people_findings(
         findings.append(Finding(info, "statusNotReached", values=values))
     if moved:
         findings.append(Finding(info, "addressChanged", values={"people": str(moved)}))
+    if different := _SQL.number(db, "different_rows"):
+        findings.append(Finding(info, "differentRows", values={"people": str(different)}))
     _, _, unreadable_rows = _SQL.row(db, "rejects")
     for number, unreadable, people in _SQL.rows(db, "kept_tags") if unreadable_rows else ():
         values = {

@@ -216,6 +216,20 @@ def test_a_form_that_nothing_shows_is_reported_before_the_field_exists(
     assert {"decimalMarkUnknown", "dateOrderUnknown"} <= codes(scenario.run("preview")).keys()
 
 
+def test_different_rows_of_a_profile_are_reported(scenario: ExportScenario, files: Files) -> None:
+    gold, silver = scenario.named("Gold"), scenario.named("Silver")
+    files.put("a.csv", csv_bytes([NAMES, person(1, "Ann"), person(2), person(3)]))
+    files.put("b.csv", csv_bytes([NAMES, person(1, "Bea"), person(2), ["9", *person(3)[1:]]]))
+    files.put("s.csv", csv_bytes([NAMES, person(2, "Di")]))
+    files.model(entity(gold, NAMES, ["a.csv", "b.csv"]), entity(silver, NAMES, ["s.csv"]))
+    scenario.define([gold, silver], mapping=MAPPING)
+    run = scenario.run()
+    # Rows that are equal, rows of another profile and rows of another segment are not reported.
+    assert codes(run)["differentRows"].startswith("1 profile has several rows")
+    assert run["status"] == "successful"
+    assert scenario.audience.members()["p1@example.com"].merge_fields["FNAME"] == "Ann"
+
+
 def test_the_reason_for_an_unreadable_segment_is_shown_wherever_it_is_missing(
     scenario: ExportScenario, files: Files
 ) -> None:

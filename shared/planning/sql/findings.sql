@@ -11,6 +11,10 @@ SELECT
     ))
 FROM changes;
 
+-- name: different_rows
+-- People of the plan who have rows with different values in one segment.
+SELECT count(*) FROM changes SEMI JOIN different_rows USING (address);
+
 -- name: kept_tags
 -- People who keep the tag of a segment only because an unreadable row may be theirs.
 WITH uncertain AS (

@@ -106,6 +106,15 @@ FROM profiles
 GROUP BY address, profile
 HAVING NOT bool_or(is_winner);
 
+-- Rows without an id are profiles of their own, so they are in `shared`.
+CREATE OR REPLACE TABLE different_rows AS
+SELECT DISTINCT address
+FROM normalized_rows
+SEMI JOIN (SELECT address FROM addresses WHERE row_count > bit_count(mask)) USING (address)
+WHERE customer_id IS NOT NULL
+GROUP BY address, customer_id, segment
+HAVING count(DISTINCT fields) > 1;
+
 CREATE OR REPLACE TABLE rejects AS
 SELECT segment, customer_id, email, file, line, code FROM normalized_rows WHERE code IS NOT NULL;
 
