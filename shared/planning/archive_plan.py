@@ -44,15 +44,12 @@ def plan_archive(
     if ledgers.incomplete:
         exports = ", ".join(f"“{name}”" for name in ledgers.incomplete)
         raise PlanningEnded(RunStatus.SKIPPED, Reason("unusedUnknown", values={"exports": exports}))
-    with (
-        waiting_for_network(db),
-        preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
-    ):
+    prepared = preparation.of(request)
+    with waiting_for_network(db), prepared.parallel() as calls:
         reading = calls.submit(lambda session: session.audience(export.audience_id))
         fields = calls.submit(lambda session: session.merge_fields(export.audience_id))
         audience, merge_fields = reading.result(), tuple(fields.result())
-        contacts = preparation.read_not_subscribed(request, export.audience_id, calls, db, scratch)
-        made = calls.calls
+        contacts = prepared.read_not_subscribed(calls, db, scratch)
     ledger_files = dict(ledgers.download(preparation.files, scratch))
     people = find_unused(db, ledger_files).get(export.id, 0)
     if not people:
@@ -81,7 +78,7 @@ def plan_archive(
         ledger=pointer.blob if pointer else None,
         ledger_run=pointer.run_id if pointer else "",
         source_fingerprint=pointer.source_fingerprint if pointer else "",
-        calls=made,
+        calls=prepared.calls,
         contacts_before=contacts,
     )
     return plan, files, chunks

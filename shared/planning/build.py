@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 from shared.capacity.pace import AccountPace
 from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
+from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.plan import Plan
 from shared.model.ports import Records, SegmentSource
@@ -79,23 +80,12 @@ class PlanBuilder:
             return self._make_undo(request, run.undo_of)
         if run.mode is Mode.ARCHIVE:
             return self._make_archive(request)
+        return self._make_new(request)
+
+    def _make_new(self, request: PlanRequest) -> Plan:
+        run, export = request.run, request.export
         pinned = self.source.snapshot(export.segments_read)
-        # The segments to exclude come last.
-        snapshot = Snapshot(pinned.segments[: len(export.segments)])
-        listed = self.exclusions.read(export.id)
-        stored = self.ledgers.read(export.id)
-        source = PlanSource(
-            snapshot,
-            SourceColumns(
-                export.mapping.email,
-                tuple(choice.attribute for choice in chosen_fields(export.mapping)),
-                export.new_contacts.consent_attribute,
-                export.new_contacts.consent_meaning,
-            ),
-            source_fingerprint(export, pinned, listed.fingerprint),
-            stored.value if stored else None,
-            Exclusions(pinned.segments[len(export.segments) :], listed),
-        )
+        source = self._plan_source(export, pinned)
         if (
             run.trigger is Trigger.REFRESH
             and run.mode is Mode.EXPORT
@@ -112,7 +102,7 @@ class PlanBuilder:
                     PlanningReport(self.transitions, run.id, len(pinned.segments)),
                     self.erasures,
                     self.max_profiles,
-                    self.pace.people_per_second(account_id),
+                    self.pace.people_per_second(request.account_id),
                 )
             except (PlanningEnded, ConfigError, InputError, Refused):
                 # Files that are still being written are not what a person should be told about.
@@ -120,6 +110,25 @@ class PlanBuilder:
                 raise
             settle()
             return self.plans.write(*made)
+
+    def _plan_source(self, export: Export, pinned: Snapshot) -> PlanSource:
+        # The segments to exclude come last.
+        sent = len(export.segments)
+        segments, excluded = pinned.segments[:sent], pinned.segments[sent:]
+        listed = self.exclusions.read(export.id)
+        stored = self.ledgers.read(export.id)
+        return PlanSource(
+            Snapshot(segments),
+            SourceColumns(
+                export.mapping.email,
+                tuple(choice.attribute for choice in chosen_fields(export.mapping)),
+                export.new_contacts.consent_attribute,
+                export.new_contacts.consent_meaning,
+            ),
+            source_fingerprint(export, pinned, listed.fingerprint),
+            stored.value if stored else None,
+            Exclusions(excluded, listed),
+        )
 
     def _settle(self, run: Run, pinned: Snapshot, db: DuckDBPyConnection) -> Callable[[], None]:
         """Return what waits until the files do not change any more, unless a person started the run."""

@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection
 from shared.errors import NotFound
 from shared.fields.definition_findings import definition_findings
 from shared.fields.merge_fields import date_orders, decimal_marks
-from shared.model.audience import CallCounts, Tag
+from shared.model.audience import Tag
 from shared.model.chunk import Chunk
 from shared.model.export import Export, Leavers, OnAddressChange
 from shared.model.ledger import LedgerPointer
@@ -157,7 +157,7 @@ class _Counted:
 
 
 class NewPlan:
-    """Makes one plan. `findings` and `calls` grow with every step.
+    """Makes one plan. `findings` grows with every step.
 
     `settle` is called before the plan writes to Mailchimp (see settled_source.py).
     """
@@ -172,12 +172,12 @@ class NewPlan:
         settle: Callable[[], None],
     ) -> None:
         self.findings: list[Finding] = []
-        self.calls: list[CallCounts] = []
         self._request = request
         self._run = request.run
         self._export = request.export
         self._source = source
         self._preparation = preparation
+        self._audience = preparation.of(request)
         self._db = db
         self._scratch = scratch
         self._settle = settle
@@ -243,7 +243,7 @@ class NewPlan:
                 read.ledger, all_sent=not (allowed.only_failed or ended)
             ),
             findings=tuple(self.findings),
-            calls=sum(self.calls, CallCounts()),
+            calls=self._audience.calls,
             contacts_before=dict(audience.contacts),
             audience_size=compared.size,
             definition=request.definition,
@@ -266,9 +266,7 @@ class NewPlan:
         """Read the segments and the audience and download the ledger in parallel, because all are slow."""
         source, values, db = self._source, SourceValues(), self._db
         with ThreadPoolExecutor(2) as executor, closing(db.cursor()) as cursor:
-            audience = executor.submit(
-                self._preparation.inspect, self._request, cursor, self._scratch, self.calls
-            )
+            audience = executor.submit(self._audience.inspect, cursor, self._scratch)
             ledger = executor.submit(self._download_ledger)
             excluded = source.exclusions.read(db, segments, source.columns.email, self._scratch)
             rows = read_people(db, source.snapshot, segments, source.columns, self._scratch, values)
@@ -371,7 +369,7 @@ class NewPlan:
             if not found.contacts.get("subscribed"):
                 return 0, 0
             with waiting_for_network(db):
-                return self._preparation.shared_with_audience(request, db, self.calls)
+                return self._audience.shared_with_people(db)
 
         self.findings += apply_guards(
             db,
@@ -386,7 +384,7 @@ class NewPlan:
             return found
         self._settle()
         with waiting_for_network(db):
-            return self._preparation.create_missing(request, found, self.calls)
+            return self._audience.create_missing(found)
 
     def _compare_withdrawals(self, read: _Inputs, ended: PlanningEnded) -> None:
         """Plan only what withdrawals of consent change, for a run that waits or sends nothing."""
@@ -414,13 +412,11 @@ class NewPlan:
         if self._request.person is not None:
             keep_only_person(db, self._request.person)
         with waiting_for_network(db):
-            complete = self._preparation.find_already_subscribed(
-                self._request, db, audience.contacts.get("subscribed", 0), self.calls
+            complete = self._audience.find_already_subscribed(
+                db, audience.contacts.get("subscribed", 0)
             )
             size = self._audience_size(audience.contacts, complete=complete)
-            automations = automation_findings(
-                db, self._request, lambda: self._preparation.automations(self._request, self.calls)
-            )
+            automations = automation_findings(db, self._request, self._audience.automations)
         self.findings += within_budget(size, read.rows, is_preview=self._request.is_preview)
         self.findings += automations
         return size
@@ -453,14 +449,14 @@ class NewPlan:
         """
         if not new_people(self._db) and not self._request.is_preview:
             return None
-        budget = self._preparation.contact_budget(self._export.audience_id)
+        budget = self._audience.contact_budget()
         size = predicted_size(self._db, contacts, budget, complete=complete)
         if size.exact:
             return size
         subscribed = contacts.get("subscribed", 0)
         few = calls_to_be_exact(self._db, subscribed) <= MOST_CALLS_OF_PREVIEW
         if size.is_over_budget or (self._request.is_preview and few):
-            self._preparation.find_all_subscribed(self._request, self._db, subscribed, self.calls)
+            self._audience.find_all_subscribed(self._db, subscribed)
             return predicted_size(self._db, contacts, budget, complete=True)
         if self._request.is_preview and not complete:
             values = {"people": str(size.added)}

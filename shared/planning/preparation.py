@@ -21,6 +21,7 @@ from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.names import audience_key
 from shared.model.ports import Files, Records, readable
+from shared.model.run import Finding
 from shared.model.tag import TagOwner, same_name
 from shared.people.stored_contacts import StoredContacts
 from shared.planning.already_subscribed import (
@@ -39,7 +40,7 @@ from shared.planning.tags import FoundTags, prepare_tags
 
 @dataclass(frozen=True)
 class AudiencePreparation:
-    """Prepares an audience for a run. `calls` receives the calls that were made."""
+    """What plans need to prepare the audiences of their runs."""
 
     exports: Records[Export]
     owners: Records[TagOwner]
@@ -50,72 +51,79 @@ class AudiencePreparation:
     now: Callable[[], datetime]
     token: Callable[[], str]
 
-    def inspect(
-        self, request: PlanRequest, db: DuckDBPyConnection, scratch: Path, calls: list[CallCounts]
-    ) -> PreparedAudience:
+    def of(self, request: PlanRequest, audience_id: str = "") -> PlanAudience:
+        """The audience of a plan: that of its export, or another one."""
+        return PlanAudience(self, request, audience_id or request.export.audience_id)
+
+
+class PlanAudience:
+    """The audience of one plan. `calls` counts the calls to Mailchimp so far."""
+
+    def __init__(
+        self, preparation: AudiencePreparation, request: PlanRequest, audience_id: str
+    ) -> None:
+        self.calls = CallCounts()
+        self._preparation = preparation
+        self._request = request
+        self._id = audience_id
+
+    def inspect(self, db: DuckDBPyConnection, scratch: Path) -> PreparedAudience:
         """Read the audience, its contacts that are not subscribed, and who has another address now.
 
         Fills `not_subscribed` and `changed_addresses`.
         """
-        export = request.export
-        with self._parallel(request, calls) as parallel:
-            reading = parallel.submit(lambda session: session.audience(export.audience_id))
-            fields = parallel.submit(lambda session: session.merge_fields(export.audience_id))
-            tags = parallel.submit(lambda session: self._tags(session, request, create=False))
+        with self.parallel() as parallel:
+            reading = parallel.submit(lambda session: session.audience(self._id))
+            fields = parallel.submit(lambda session: session.merge_fields(self._id))
+            tags = parallel.submit(lambda session: self._tags(session, create=False))
             # First, because an audience that does not exist explains all other errors.
             audience = reading.result()
-            contacts = self.read_not_subscribed(request, export.audience_id, parallel, db, scratch)
+            contacts = self.read_not_subscribed(parallel, db, scratch)
             merge_fields = tuple(fields.result())
-            findings, found = field_findings(export, merge_fields), tags.result()
-        key = audience_key(request.account_id, export.audience_id)
-        changed = find_changed_addresses(db, self.contacts, key, scratch)
+            findings, found = field_findings(self._request.export, merge_fields), tags.result()
+        changed = self.find_changed_addresses(db, scratch)
         return PreparedAudience(
             audience, merge_fields, found, (*findings, *found.findings, *changed), contacts
         )
 
     def read_not_subscribed(
-        self,
-        request: PlanRequest,
-        audience_id: str,
-        calls: ParallelCalls,
-        db: DuckDBPyConnection,
-        scratch: Path,
+        self, calls: ParallelCalls, db: DuckDBPyConnection, scratch: Path
     ) -> dict[str, int]:
-        """Fill `not_subscribed` with the contacts of an audience that are not subscribed.
+        """Fill `not_subscribed` with the contacts that are not subscribed.
 
         Returns the number of contacts by status.
         """
+        preparation, request = self._preparation, self._request
         stored = NotSubscribedList(
-            self.not_subscribed,
-            self.files,
+            preparation.not_subscribed,
+            preparation.files,
             request.account_id,
-            audience_id,
-            f"{request.run.id}-{self.token()}",
-            self.now(),
+            self._id,
+            f"{request.run.id}-{preparation.token()}",
+            preparation.now(),
         )
         return stored.read(db, calls, scratch, whole=request.is_full)
 
-    def create_missing(
-        self, request: PlanRequest, found: PreparedAudience, calls: list[CallCounts]
-    ) -> PreparedAudience:
+    def find_changed_addresses(self, db: DuckDBPyConnection, scratch: Path) -> list[Finding]:
+        """Fill `changed_addresses` with the people whose contact has another address now."""
+        key = audience_key(self._request.account_id, self._id)
+        return find_changed_addresses(db, self._preparation.contacts, key, scratch)
+
+    def create_missing(self, found: PreparedAudience) -> PreparedAudience:
         """Create missing merge fields and tags."""
-        with self._parallel(request, calls) as parallel:
+        with self.parallel() as parallel:
             fields = parallel.submit(
-                lambda session: create_fields(session, request.export, found.merge_fields)
+                lambda session: create_fields(session, self._request.export, found.merge_fields)
             )
-            tags = parallel.submit(lambda session: self._tags(session, request, create=True))
+            tags = parallel.submit(lambda session: self._tags(session, create=True))
             return replace(found, merge_fields=fields.result(), tags=tags.result())
 
-    def shared_with_audience(
-        self, request: PlanRequest, db: DuckDBPyConnection, calls: list[CallCounts]
-    ) -> tuple[int, int]:
+    def shared_with_people(self, db: DuckDBPyConnection) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see guards.py)."""
-        with self._session(request, calls) as session:
-            return shared_with_audience(db, session, request.export.audience_id)
+        with self._session() as session:
+            return shared_with_audience(db, session, self._id)
 
-    def find_already_subscribed(
-        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: list[CallCounts]
-    ) -> bool:
+    def find_already_subscribed(self, db: DuckDBPyConnection, subscribed: int) -> bool:
         """Find the new people who are already subscribed, when that can save calls.
 
         The audience has `subscribed` subscribers. Returns whether all of them are known now.
@@ -123,65 +131,58 @@ class AudiencePreparation:
         start_already_subscribed(db)
         if not saves_calls(db, subscribed):
             return not subscribed
-        with self._session(request, calls) as session:
-            find_already_subscribed(db, session, request.export.audience_id)
+        with self._session() as session:
+            find_already_subscribed(db, session, self._id)
         return True
 
-    def find_all_subscribed(
-        self, request: PlanRequest, db: DuckDBPyConnection, subscribed: int, calls: list[CallCounts]
-    ) -> None:
+    def find_all_subscribed(self, db: DuckDBPyConnection, subscribed: int) -> None:
         """Find all new people who are already subscribed; the audience has `subscribed` subscribers."""
-        with self._session(request, calls) as session:
-            find_all_subscribed(db, session, request.export.audience_id, subscribed)
+        with self._session() as session:
+            find_all_subscribed(db, session, self._id, subscribed)
 
-    def automations(self, request: PlanRequest, calls: list[CallCounts]) -> list[Automation]:
+    def automations(self) -> list[Automation]:
         """Read the active classic automations of the audience."""
-        with self._session(request, calls) as session:
-            return session.automations(request.export.audience_id)
+        with self._session() as session:
+            return session.automations(self._id)
 
-    def contact_budget(self, audience_id: str) -> int | None:
-        """The smallest contact budget that an export sets for an audience."""
-        budgets = [
-            stored.value.contact_budget
-            for stored in readable(self.exports.all())
-            if stored.value.audience_id == audience_id and stored.value.contact_budget is not None
-        ]
-        return min(budgets, default=None)
+    def contact_budget(self) -> int | None:
+        """The smallest contact budget that an export sets for the audience."""
+        exports = (stored.value for stored in readable(self._preparation.exports.all()))
+        budgets = [export.contact_budget for export in exports if export.audience_id == self._id]
+        return min((budget for budget in budgets if budget is not None), default=None)
 
-    def _tags(self, session: MailchimpSession, request: PlanRequest, *, create: bool) -> FoundTags:
+    @contextmanager
+    def parallel(self) -> Iterator[ParallelCalls]:
+        """Make calls at the same time. They are not counted if the work fails."""
+        sessions, request = self._preparation.sessions, self._request
+        with sessions.parallel(request.connection_id, request.account_id) as parallel:
+            yield parallel
+            self.calls += parallel.calls
+
+    @contextmanager
+    def _session(self) -> Iterator[MailchimpSession]:
+        """Open a session. Its calls are not counted if the work fails."""
+        sessions, request = self._preparation.sessions, self._request
+        with sessions.session(request.connection_id, request.account_id) as session:
+            yield session
+            self.calls += session.calls
+
+    def _tags(self, session: MailchimpSession, *, create: bool) -> FoundTags:
         return prepare_tags(
             session,
-            self.owners,
-            request.export,
-            request.account_id,
+            self._preparation.owners,
+            self._request.export,
+            self._request.account_id,
             create=create,
-            take_over=request.takes_over_tags,
-            still_uses=self._still_uses(request.export.audience_id),
+            take_over=self._request.takes_over_tags,
+            still_uses=self._still_uses,
         )
 
-    @contextmanager
-    def _parallel(self, request: PlanRequest, calls: list[CallCounts]) -> Iterator[ParallelCalls]:
-        """Make calls at the same time, and add them to `calls` unless the work fails."""
-        with self.sessions.parallel(request.connection_id, request.account_id) as parallel:
-            yield parallel
-            calls.append(parallel.calls)
-
-    @contextmanager
-    def _session(self, request: PlanRequest, calls: list[CallCounts]) -> Iterator[MailchimpSession]:
-        """Open a session, and add its calls to `calls` unless the work fails."""
-        with self.sessions.session(request.connection_id, request.account_id) as session:
-            yield session
-            calls.append(session.calls)
-
-    def _still_uses(self, audience_id: str) -> Callable[[str, str], bool]:
-        """Return a function that checks whether an export still sends a tag to this audience."""
-
-        def still_uses(export_id: str, tag_name: str) -> bool:
-            stored = self.exports.read(export_id)
-            return (
-                stored is not None
-                and stored.value.audience_id == audience_id
-                and any(same_name(choice.tag_name, tag_name) for choice in stored.value.segments)
-            )
-
-        return still_uses
+    def _still_uses(self, export_id: str, tag_name: str) -> bool:
+        """Whether an export still sends a tag to this audience."""
+        stored = self._preparation.exports.read(export_id)
+        return (
+            stored is not None
+            and stored.value.audience_id == self._id
+            and any(same_name(choice.tag_name, tag_name) for choice in stored.value.segments)
+        )

@@ -5,6 +5,7 @@ Nothing is read from Customer Insights, and no one is added to the audience.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +17,11 @@ from shared.model.audience import CallCounts, MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
-from shared.model.names import audience_key, outcomes_table, plan_folder
+from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import Plan, PlanFiles, PlannedTag
 from shared.model.ports import Files
 from shared.model.run import Finding, Run, Severity
 from shared.model.tag import owned_by_others
-from shared.planning.changed_addresses import find_changed_addresses
 from shared.planning.chunking import write_chunks
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.manual_edits import EditWindow, find_manual_edits
@@ -64,23 +64,12 @@ def plan_undo(
     load_for_undo(db, _download(run, pointer, preparation.files, scratch))
     columns = merge_tags(undone.mapping)
     audience = _read_audience(request, undone, preparation, columns, db, scratch)
-    existing = audience.tags
-    carried = tags_before(db)
-    tags = tuple(
-        PlannedTag(tag.segment, existing[tag.tag_id].name, tag.tag_id, carried.get(tag.tag_id, 0))
-        for tag in undone.tags
-        if tag.tag_id in existing
-    )
+    tags = _tags_to_restore(undone, audience.tags, tags_before(db))
     rules = UndoRules(
-        list(existing), [tag.tag_id for tag in tags], columns, excluded, run.archive_created
+        list(audience.tags), [tag.tag_id for tag in tags], columns, excluded, run.archive_created
     )
     compare_for_undo(db, rules)
     files, chunks = write_chunks(db, scratch, columns, restore=True)
-    findings = not_undone(db, run.archive_created)
-    if not chunks:
-        findings.append(Finding(Severity.INFO, "undoNothing"))
-    if export.schedule.enabled:
-        findings.append(Finding(Severity.WARNING, "undoRunsAgain"))
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
@@ -93,11 +82,11 @@ def plan_undo(
         attributes=undone.attributes,
         merge_fields=audience.merge_fields,
         tags=tags,
-        tagsets=_names(undo_tagsets(db), existing),
+        tagsets=_names(undo_tagsets(db), audience.tags),
         counts=undo_counts(db),
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
-        findings=tuple(findings),
+        findings=_findings(db, request, chunks),
         calls=audience.calls,
         contacts_before=audience.contacts,
     )
@@ -124,16 +113,13 @@ def _read_audience(
 ) -> _UndoAudience:
     """Read the audience, and what others changed since the run. ConfigError when it was deleted."""
     audience_id = undone.audience_id
-    with (
-        waiting_for_network(db),
-        preparation.sessions.parallel(request.connection_id, request.account_id) as calls,
-    ):
+    audience = preparation.of(request, audience_id)
+    with waiting_for_network(db), audience.parallel() as calls:
         calls.submit(lambda session: session.audience(audience_id)).result()
         in_mailchimp = calls.submit(lambda session: session.tags(audience_id))
         reading = calls.submit(lambda session: session.merge_fields(audience_id))
-        contacts = preparation.read_not_subscribed(request, audience_id, calls, db, scratch)
-        key = audience_key(request.account_id, audience_id)
-        find_changed_addresses(db, preparation.contacts, key, scratch)
+        contacts = audience.read_not_subscribed(calls, db, scratch)
+        audience.find_changed_addresses(db, scratch)
         fields = with_deleted(undone.mapping, reading.result(), undone.merge_fields)
         convert = Converter(undone.mapping, undone.attributes, fields)
         window = EditWindow(
@@ -158,6 +144,28 @@ def _download(run: Run, pointer: LedgerPointer, files: Files, scratch: Path) -> 
         files.download(pointer.before, local.before)
     files.download(outcomes_table(run.undo_of or ""), local.outcomes)
     return local
+
+
+def _tags_to_restore(
+    undone: Plan, existing: Mapping[int, Tag], people: Mapping[int, int]
+) -> tuple[PlannedTag, ...]:
+    """The tags of the run that the audience still has, with the people who had each before."""
+    return tuple(
+        PlannedTag(tag.segment, existing[tag.tag_id].name, tag.tag_id, people.get(tag.tag_id, 0))
+        for tag in undone.tags
+        if tag.tag_id in existing
+    )
+
+
+def _findings(
+    db: DuckDBPyConnection, request: PlanRequest, chunks: Sequence[Chunk]
+) -> tuple[Finding, ...]:
+    findings = not_undone(db, request.run.archive_created)
+    if not chunks:
+        findings.append(Finding(Severity.INFO, "undoNothing"))
+    if request.export.schedule.enabled:
+        findings.append(Finding(Severity.WARNING, "undoRunsAgain"))
+    return tuple(findings)
 
 
 def _names(tagsets: list[list[int]], existing: dict[int, Tag]) -> tuple[tuple[str, ...], ...]:
