@@ -70,6 +70,9 @@ _RETRY_SECONDS = 5.0
 # Twice the time for which lanes rely on what they have read.
 _LANES_KNOW_AFTER = 2 * VALID_SECONDS
 _WRONG_CLOCK = 60.0
+# Local files.
+_NEXT = "next.parquet"
+_OUTCOMES = "outcomes.parquet"
 # With fewer people, starting and ending the lanes takes most of the time.
 _LEAST_MEASURED = 1_000
 
@@ -157,17 +160,7 @@ class Finisher:
         self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
             counting = threads.submit(self.check.count, run, plan)
-            downloading = threads.submit(self._ledger_before, plan, scratch)
-            gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
-            return_freed_memory(db)
-            before = downloading.result()
-            open_ledger(db, before, plan.deleted_tags)
-            ledger, table = scratch / "next.parquet", scratch / "table.parquet"
-            if before is None or plan.deleted_tags or not keep_ledger(db):
-                fold_ledger(db, plan, ledger)
-            return_freed_memory(db)
-            fold_outcomes(db, table)
-            return_freed_memory(db)
+            self._fold(db, run, plan, chunks, scratch, threads)
             about_values = value_findings(db, plan, lambda: values_of_next(db))
             with waiting_for_network(db):
                 counts = counting.result()
@@ -177,25 +170,58 @@ class Finisher:
                 db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
             )
             checked = self.check.check(db, run, plan, chunks, counts)
-            blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
-            next_ledger = NextLedger(db, self.files, ledger, blob, plan.ledger, threads)
-            write_outcomes(db, table)
-            # A process that was delayed may have been replaced by another one, which ended the run.
-            self._current_ledger(run, plan)
-            uploading = threads.submit(self.files.upload, table, outcomes_table(run.id))
-            # The file always describes the newest run with all rows.
-            csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
-            self._replace_ledger(
-                run, plan, next_ledger, complete=_is_complete(run, chunks), sent=sent_anything(db)
-            )
-            if csv is not None:
-                findings = (*checked.findings, *self.outcome_file.publish(plan, csv))
-                checked = replace(checked, findings=findings)
-            uploading.result()
+            about_file = self._store(db, run, plan, chunks, scratch, threads)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
-            checked = replace(checked, findings=(*checked.findings, *about_values, *not_deleted))
-            self._close(db, run, plan, chunks, checked)
+            findings = (*checked.findings, *about_file, *about_values, *not_deleted)
+            self._close(db, run, plan, chunks, replace(checked, findings=findings))
+
+    def _fold(
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        chunks: list[Chunk],
+        scratch: Path,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        """Make `next` and `outcomes` from what the lanes recorded and the ledger of the plan."""
+        downloading = threads.submit(self._ledger_before, plan, scratch)
+        gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
+        return_freed_memory(db)
+        before = downloading.result()
+        open_ledger(db, before, plan.deleted_tags)
+        if before is None or plan.deleted_tags or not keep_ledger(db):
+            fold_ledger(db, plan, scratch / _NEXT)
+        return_freed_memory(db)
+        fold_outcomes(db, scratch / _OUTCOMES)
+        return_freed_memory(db)
+
+    def _store(
+        self,
+        db: DuckDBPyConnection,
+        run: Run,
+        plan: Plan,
+        chunks: list[Chunk],
+        scratch: Path,
+        threads: ThreadPoolExecutor,
+    ) -> Sequence[Finding]:
+        """Store the outcomes and replace the ledger. Returns findings about the file for Customer Insights."""
+        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+        next_ledger = NextLedger(db, self.files, scratch / _NEXT, blob, plan.ledger, threads)
+        table = scratch / _OUTCOMES
+        write_outcomes(db, table)
+        # A process that was delayed may have been replaced by another one, which ended the run.
+        self._current_ledger(run, plan)
+        uploading = threads.submit(self.files.upload, table, outcomes_table(run.id))
+        # The file always describes the newest run with all rows.
+        csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
+        self._replace_ledger(
+            run, plan, next_ledger, complete=_is_complete(run, chunks), sent=sent_anything(db)
+        )
+        findings = [] if csv is None else self.outcome_file.publish(plan, csv)
+        uploading.result()
+        return findings
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
         """The ledger that the plan was made with, as a local file."""
