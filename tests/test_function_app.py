@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +54,11 @@ def test_log_lines_of_the_threads_of_a_request_belong_to_its_invocation(
         context: Any = SimpleNamespace(
             invocation_id="an-invocation", function_name="http_api", trace_context=None
         )
-        answer = asyncio.run(function_app._answer(request, context))
+        # In a thread of its own, because the thread of a test may have an event loop that runs.
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(
+                lambda: asyncio.run(function_app._answer(request, context))
+            ).result()
     finally:
         LOG.removeHandler(handler)
     assert answer.status_code == 200

@@ -239,6 +239,7 @@ def test_small_files_are_downloaded_at_the_same_time(tmp_path: Path) -> None:
 @given(soup, st.sampled_from(["\n", "\r\n", "\r"]))
 @settings(quick, max_examples=150)
 def test_every_line_of_any_text_is_accounted_for(tmp_path: Path, text: str, newline: str) -> None:
+    assume("\0" not in text[:4])  # it could be UTF-16
     data = text.replace("\r\n", "\n").replace("\n", newline).encode()
     unpacked = unpack([data], "UTF-8", tmp_path / "t", "t")
     assert isinstance(unpacked, Text)
