@@ -77,6 +77,11 @@ class Gate:
             self._inside = True
             self._clock.after(0.0, process.go_on)
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether one is inside."""
+        return self._inside
+
     def leave(self) -> None:
         """Let the next one in."""
         if self._waiting:

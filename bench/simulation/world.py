@@ -87,6 +87,13 @@ class World:
         yield max(0.0, self.costs.plan + share - looking)
         call.instance.room.leave()
         self._planned(run)
+        if run.waiting > 1:
+            self._start_lanes(run, min(run.account.mailchimp.connections, run.waiting))
+        elif call.instance.room.is_taken:
+            self._start_lanes(run, 1)
+        else:
+            call.killed = None
+            yield from self._run_lane(call, run, 0)
 
     def _planned(self, run: Run) -> None:
         run.planner = None
@@ -97,7 +104,6 @@ class World:
             run.account.pace.join(
                 run.account.name, str(run.number), lambda other: not self.runs[int(other)].is_over
             )
-        self._start_lanes(run, min(run.account.mailchimp.connections, max(1, run.waiting)))
 
     def _start_lanes(self, run: Run, count: int) -> None:
         for number in range(count):
@@ -112,6 +118,9 @@ class World:
         run, number = call.message.body
         if run.is_over or run.state is State.PLANNING:
             return
+        yield from self._run_lane(call, run, number)
+
+    def _run_lane(self, call: Call, run: Run, number: int) -> Steps:
         if run.state is State.FINISHING:
             yield from self._finish(call, run)
             return

@@ -7,7 +7,7 @@ When a planner is killed, the next one plans the run from the beginning. When a 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -48,15 +48,18 @@ _SEQUENCE = "plan"
 
 @dataclass(frozen=True)
 class _Next:
-    """What follows after an attempt to plan: another one after `delay` seconds, or the only lane of the run."""
+    """What follows after an attempt to plan: another one after `delay` seconds, or the only lane of `run`."""
 
     delay: float | None = None
-    one_lane: bool = False
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans runs. `run_lane(run_id, lane)` works as a lane of a planned run."""
+    """Plans runs. `run_lane(run_id, lane)` works as a lane of a planned run.
+
+    `_planning` are the runs that this process plans, or plans as soon as it has the memory.
+    """
 
     runs: Records[Run]
     transitions: Transitions
@@ -72,6 +75,7 @@ class Planner:
     connections: int
     preview_outcomes: Callable[[Plan, Sequence[Chunk]], Plan]
     run_lane: Callable[[str, int], None]
+    _planning: set[str] = field(default_factory=set)
 
     def plan(self, run_id: str, number: int | None = None) -> None:
         """Plan a run and start its lanes. Safe to call again.
@@ -94,14 +98,21 @@ class Planner:
             # Another process is planning it. It may have been killed, so one message checks again later.
             after = _Next(delay=_LEASED_ELSEWHERE)
         else:
-            with lease:
-                after = self._plan(run_id)
+            self._planning.add(run_id)
+            try:
+                with lease:
+                    after = self._plan(run_id)
+            finally:
+                self._planning.discard(run_id)
         if after.delay is not None:
             delay = after.delay
             sequence.send_next(
                 lambda number: self.queue.send(PLAN_RUNS, plan_message(run_id, number), delay)
             )
-        elif after.one_lane:
+        elif after.run is not None and self._planning:
+            # Lanes work in other instances as well. Here, the end of this run would compete with the other plans.
+            send_lane_messages(self.queue, after.run, 1)
+        elif after.run is not None:
             # Its message could wait for as long as the whole run takes.
             self.run_lane(run_id, 0)
 
@@ -155,7 +166,7 @@ class Planner:
         after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
             if plan.chunks <= 1:
-                return _Next(one_lane=True)
+                return _Next(run=after)
             send_lane_messages(self.queue, after, min(self.connections, plan.chunks))
         elif after.is_over:
             self.pace.leave(plan.account_id, run.id)

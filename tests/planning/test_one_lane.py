@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.errors import Unavailable
+from shared.model.export import SegmentChoice
 from shared.model.names import SEND_LANES
+from shared.model.plan import Plan
 from shared.model.run import Run, RunStatus
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import CHUNK, EXPORT, SimulatedDeployment
@@ -45,6 +48,31 @@ def test_a_run_with_two_chunks_has_two_lanes(deployment: SimulatedDeployment) ->
     run = planned(deployment, CHUNK + 1)
     assert run.status is RunStatus.SENDING
     assert [message.queue for message in deployment.store.messages] == [SEND_LANES] * 2
+
+
+def test_the_only_lane_waits_for_its_message_while_another_run_is_planned(
+    deployment: SimulatedDeployment,
+) -> None:
+    deployment.define(Sample(3, (Segment("A"),), seed=3))
+    app = deployment.app
+    one = app.exports.read(EXPORT).value
+    app.exports.create("other", replace(one, id="other", segments=(SegmentChoice("A", "Other"),)))
+    run, other = app.starter.start(EXPORT), app.starter.start("other")
+    deployment.store.messages.clear()
+    build = app.planner.builder.build
+
+    def build_after_the_other(current: Run) -> Plan:
+        if current.id == run.id:
+            planner.plan(other.id)
+        return build(current)
+
+    planner = replace(app.planner, builder=SimpleNamespace(build=build_after_the_other))
+    planner.plan(run.id)
+
+    assert app.runs.read(run.id).value.is_over
+    assert app.runs.read(other.id).value.status is RunStatus.SENDING
+    assert [message.queue for message in deployment.store.messages] == [SEND_LANES]
+    assert deployment.run_to_end(other.id).status is RunStatus.SUCCESSFUL
 
 
 @pytest.mark.parametrize("fault", [ProcessKilled(), Unavailable("noAnswer")])
