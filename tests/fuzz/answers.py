@@ -104,6 +104,12 @@ def run(data: bytes) -> object:
     return name, _checked(found, body)
 
 
+def _addresses(response: Any) -> set[str]:
+    """The addresses of the people whom a response to a batch call accepts."""
+    members = [*response.get("new_members", ()), *response.get("updated_members", ())]
+    return {str(member.get("email_address")).casefold() for member in members}
+
+
 def _checked(found: object, body: bytes) -> object:
     if isinstance(found, BatchAnswer):
         sent = {member.address for member in _MEMBERS}
@@ -112,8 +118,12 @@ def _checked(found: object, body: bytes) -> object:
         assert set(assigned) == sent, "a person is missing, or was never sent"
         taken = set(found.created) | set(found.updated)
         assert not set(found.refused) & taken
-        response = str(orjson.loads(body)).casefold()
-        assert all(address in response for address in taken), (
+        # What the app does not need of a response is not decoded.
+        response = orjson.loads(body.decode("utf-8", "replace"))
+        text = str(response).casefold()
+        # The only address that was not sent is taken for another form of the only one without a result.
+        missing = [address for address in taken if address not in text]
+        assert len(missing) <= len(_addresses(response) - sent), (
             "a person was accepted who is not in the response"
         )
         results = [
