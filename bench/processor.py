@@ -210,6 +210,8 @@ def _run(app: App, options: argparse.Namespace) -> list[Step]:
             # A lane ends after some minutes, and another message continues it.
             sending.append(_measured("send", lambda: app.lanes.run(run_id, 0), options))
         run = app.runs.read(run_id)
+    if run is not None and not run.value.status.is_completed:
+        print(f"  the run ended as {run.value.status}: {run.value.reason}")
     return [plan, _sum("send", sending), _sum("finish", finishing)]
 
 
