@@ -12,6 +12,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.people.stored_contacts import open_contacts
 from shared.runs.lookup import moment_of
 from shared.workspace import SqlFile
 
@@ -35,5 +36,6 @@ def forget_refusals(db: DuckDBPyConnection, ledger: Path, contacts: Path) -> Non
     runs = [run for (run,) in _SQL.rows(db, "runs", ledger=str(ledger))]
     if not runs:
         return
+    open_contacts(db, contacts)
     times = [(moment_of(run) - _CLOCK_TOLERANCE).astimezone(UTC).isoformat() for run in runs]
-    _SQL.run(db, "forget", runs=runs, times=times, contacts=str(contacts))
+    _SQL.run(db, "forget", runs=runs, times=times)

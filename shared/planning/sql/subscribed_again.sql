@@ -11,7 +11,7 @@ WHERE address IN (
     SELECT address
     FROM refused
     JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id, unnest($times::VARCHAR[]) AS refused_at) USING (run_id)
-    JOIN (SELECT address, status, since FROM read_parquet($contacts)) USING (address)
+    JOIN stored_contacts USING (address)
     WHERE status IN ('subscribed', 'transactional') AND since > refused_at
       AND address NOT IN (SELECT address FROM not_subscribed WHERE status <> 'transactional')
 );
