@@ -23,6 +23,9 @@ BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 DELETED_FIELD = "deleted"
 """The type of a merge field that was deleted in Mailchimp: it takes no value."""
 
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""The tolerated difference between Mailchimp's clock and that of the app, where two moments are compared."""
+
 # Mailchimp's clock and that of the app may differ, and a change may become visible late.
 _OVERLAP = timedelta(minutes=15)
 

@@ -8,10 +8,11 @@ addresses. The statuses that the last sweep stored (consent_updates/sweep.py) sh
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.model.audience import CLOCK_TOLERANCE
 from shared.people.stored_contacts import open_contacts
 from shared.runs.lookup import moment_of
 from shared.workspace import SqlFile
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-# Mailchimp's clock and that of the app may differ.
-_CLOCK_TOLERANCE = timedelta(minutes=5)
 _SQL = SqlFile.of(__file__)
 
 
@@ -37,5 +36,5 @@ def forget_refusals(db: DuckDBPyConnection, ledger: Path, contacts: Path) -> Non
     if not runs:
         return
     open_contacts(db, contacts)
-    times = [(moment_of(run) - _CLOCK_TOLERANCE).astimezone(UTC).isoformat() for run in runs]
+    times = [(moment_of(run) - CLOCK_TOLERANCE).astimezone(UTC).isoformat() for run in runs]
     _SQL.run(db, "forget", runs=runs, times=times)

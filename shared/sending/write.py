@@ -15,20 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.errors import NotFound, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import ContactStatus, Member, MemberState
+from shared.model.audience import CLOCK_TOLERANCE, ContactStatus, Member, MemberState
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.sending.absent_people import ContactsOf
 from shared.sending.isolate import Failure, Isolation
 from shared.sending.result import UNKNOWN, Person, Result, refused, rejected, with_values
-
-# The tolerated clock difference to Mailchimp when checking whether someone opted in during the run.
-_CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _SUBSCRIBED, _TRANSACTIONAL = "subscribed", "transactional"
 _STRICTEST_FIRST = ("unsubscribed", "pending", "cleaned", "archived")
@@ -235,7 +232,7 @@ class Writer:
             return True
         if moment.tzinfo is None:
             return True
-        return moment >= self.since - _CLOCK_TOLERANCE
+        return moment >= self.since - CLOCK_TOLERANCE
 
 
 def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
