@@ -48,10 +48,10 @@ _SEQUENCE = "plan"
 
 @dataclass(frozen=True)
 class _Next:
-    """What follows after an attempt to plan: another one after `delay` seconds, or the only lane of `run`."""
+    """What follows after an attempt to plan: another one after `delay` seconds, or the run's only lane."""
 
     delay: float | None = None
-    run: Run | None = None
+    only_lane: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,11 @@ class Planner:
             sequence.send_next(
                 lambda number: self.queue.send(PLAN_RUNS, plan_message(run_id, number), delay)
             )
-        elif after.run is not None and self._planning:
-            # Lanes work in other instances as well. Here, the end of this run would compete with the other plans.
-            send_lane_messages(self.queue, after.run, 1)
-        elif after.run is not None:
-            # Its message could wait for as long as the whole run takes.
+        elif after.only_lane:
             self.run_lane(run_id, 0)
 
     def _plan(self, run_id: str) -> _Next:
-        """Plan a run, and send the messages of its lanes unless one lane is enough."""
+        """Plan a run, and send the messages of its lanes unless this process can be its only lane."""
         run = self.transitions.begin_planning(run_id)
         if run.status is not RunStatus.PLANNING:
             return _Next()
@@ -165,9 +161,11 @@ class Planner:
             self.pace.join(plan.account_id, run.id, partial(is_active, self.runs))
         after = self.transitions.planned(run.id, plan)
         if after.status is RunStatus.SENDING:
-            if plan.chunks <= 1:
-                return _Next(run=after)
-            send_lane_messages(self.queue, after, min(self.connections, plan.chunks))
+            # The message of an only lane could wait for as long as the whole run takes. But the end of the run
+            # would compete with other plans of this process, and another instance can take the message.
+            if plan.chunks <= 1 and len(self._planning) == 1:
+                return _Next(only_lane=True)
+            send_lane_messages(self.queue, after, min(self.connections, max(1, plan.chunks)))
         elif after.is_over:
             self.pace.leave(plan.account_id, run.id)
         return _Next()
