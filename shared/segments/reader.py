@@ -78,12 +78,15 @@ def load_segment(
             )
             size = file.stat().st_size
             sizes.append(size)
-            together = small if max(partition.size, size) <= _SMALL else None
-            if together and isinstance(unpacked, Text):
-                return _load_small(together, unpacked, segment, partition, columns)
+            if isinstance(unpacked, Text):
+                if not unpacked.lines:
+                    return []
+                text = TextFile.of(unpacked, partition, segment.attributes)
+                if max(partition.size, size) <= _SMALL:
+                    return _add_small(small, text, columns, segment.name)
+                with in_database, closing(connection.cursor()) as cursor:
+                    return _load_text(cursor, table, text, columns, segment.name)
             with in_database, closing(connection.cursor()) as cursor:
-                if isinstance(unpacked, Text):
-                    return _load_text(cursor, table, unpacked, segment, partition, columns)
                 refused, found = load_parquet(cursor, table, unpacked, columns, partition.blob)
                 numbers.update(found)
         except OSError as error:
@@ -176,38 +179,28 @@ def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:
     return found
 
 
-def _load_small(
-    small: SmallFiles,
-    text: Text,
-    segment: SegmentSnapshot,
-    partition: Partition,
-    columns: Sequence[str],
+def _add_small(
+    small: SmallFiles, file: TextFile, columns: Sequence[str], segment: str
 ) -> list[UnreadableRow]:
-    if text.lines == 0:
-        return []
-    file = TextFile.of(text, partition, segment.attributes)
     unreadable: list[UnreadableRow] = []
-    small.add(_wanted(file, file.positions(columns), segment.name, unreadable), file.blob)
+    small.add(_wanted(file, file.positions(columns), segment, unreadable), file.blob)
     return unreadable
 
 
 def _load_text(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    text: Text,
-    segment: SegmentSnapshot,
-    partition: Partition,
+    file: TextFile,
     columns: Sequence[str],
+    segment: str,
 ) -> list[UnreadableRow]:
-    if text.lines == 0:
-        return []
-    file = TextFile.of(text, partition, segment.attributes)
     positions = file.positions(columns)
     if retry_with_one_thread(connection, lambda: load_plain(connection, table, file, positions)):
         return []
     unreadable: list[UnreadableRow] = []
-    rows = _wanted(file, positions, segment.name, unreadable)
-    insert_rows(connection, table, len(positions), rows, file.blob, text.path.with_suffix(".rows"))
+    rows = _wanted(file, positions, segment, unreadable)
+    local = file.text.path.with_suffix(".rows")
+    insert_rows(connection, table, len(positions), rows, file.blob, local)
     return unreadable
 
 
