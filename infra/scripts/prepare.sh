@@ -49,10 +49,12 @@ assigned=$(az rest --method get --url "$assignments" \
 insights=0bfc4568-a4ba-4c58-bd3e-5d3e76bd7fff
 az ad sp show --id "$insights" --output none 2>/dev/null || $retry az ad sp create --id "$insights" --output none
 
+store=:
+if azd env get-values >/dev/null 2>&1; then store="azd env set"; fi
 # Prints a value of the deployment, and stores it in the environment of azd if there is one.
 keep() {
   echo "$1=$2"
-  if azd env get-values >/dev/null 2>&1; then azd env set "$1" "$2"; fi
+  $store "$1" "$2"
 }
 # azd would ask for a subscription, and could deploy to another one than az uses.
 keep AZURE_SUBSCRIPTION_ID "$(az account show --query id --output tsv)"
