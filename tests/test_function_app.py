@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 import function_app
 from shared.telemetry import Telemetry
+from tests.web.client import run_async
 
 LOG = logging.getLogger("shared.a_module")
 
@@ -54,11 +53,7 @@ def test_log_lines_of_the_threads_of_a_request_belong_to_its_invocation(
         context: Any = SimpleNamespace(
             invocation_id="an-invocation", function_name="http_api", trace_context=None
         )
-        # In a thread of its own, because the thread of a test may have an event loop that runs.
-        with ThreadPoolExecutor(1) as thread:
-            answer = thread.submit(
-                lambda: asyncio.run(function_app._answer(request, context))
-            ).result()
+        answer = run_async(function_app._answer(request, context))
     finally:
         LOG.removeHandler(handler)
     assert answer.status_code == 200

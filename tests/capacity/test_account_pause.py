@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -26,24 +25,17 @@ def test_no_lane_makes_a_call_before_the_time_that_mailchimp_names(
     deployment = new_deployment()
     rows = RowDeployment(deployment)
     rows.define()
-    written: list[float] = []
-
-    def call(ask: Callable[[], Any]) -> Any:
-        began = deployment.clock.seconds()
-        response = ask()
-        if response.request.method == "POST" and response.url.split("?")[0].endswith(
-            f"/lists/{deployment.audience.id}"
-        ):
-            written.append(began)
-        return response
-
-    deployment.call = call
+    deployment.sandbox.calls.clear()
     deployment.sandbox.arm(Fault("429", "POST", r"^/lists/\w+$", skip=1, seconds=seconds))
 
     run = rows.run(*(person(number) for number in range(60)))
 
     assert run.status is RunStatus.SUCCESSFUL
     assert len(deployment.audience.members()) == 60
-    first, throttled, after, *_ = written
+    first, throttled, after, *_ = (
+        call.ended
+        for call in deployment.sandbox.calls.last
+        if (call.method, call.route) == ("POST", "/lists/{list_id}")
+    )
     assert first <= throttled
     assert paused <= after - throttled < paused + 120

@@ -385,16 +385,6 @@ def test_a_number_that_can_be_read_in_one_way_needs_no_mark(text, expected, mark
     assert convert("number", text, decimal_mark=mark) == (expected, [])
 
 
-def test_the_choice_of_a_decimal_mark_in_the_export_overrides_the_column():
-    attribute = Attribute("a", decimal_mark="point")
-    mapping = Mapping("EMail", attributes=(AttributeMapping("a", "X", decimal_mark="comma"),))
-    field = MergeField(1, "X", "X", "number", False)
-    assert Converter(mapping, [attribute], [field]).convert(["1.234"], clear=False) == (
-        {"X": 1234},
-        [],
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "expected"), [("True", "true"), ("0", "false"), ("yes", "true"), ("maybe", "maybe")]
 )
@@ -428,11 +418,19 @@ def test_a_column_of_dates_is_read_in_one_order(kind, text, day_first, month_fir
     assert convert(kind, text, date_order="monthFirst")[0] == month_first
 
 
-def test_the_order_that_an_export_chooses_counts_more_than_that_of_the_attribute():
-    attribute = Attribute("a", date_order="monthFirst")
-    mapping = Mapping("EMail", attributes=(AttributeMapping("a", "X", date_order="dayFirst"),))
-    sent, _ = Converter(mapping, [attribute], [field("date")]).convert(["05/06/1980"], clear=False)
-    assert sent == {"X": "1980-06-05"}
+@pytest.mark.parametrize(
+    ("kind", "text", "form", "own", "chosen", "expected"),
+    [
+        ("date", "05/06/1980", "date_order", "monthFirst", "dayFirst", "1980-06-05"),
+        ("number", "1.234", "decimal_mark", "point", "comma", 1234),
+    ],
+)
+def test_the_form_that_an_export_chooses_counts_more_than_that_of_the_attribute(
+    kind, text, form, own, chosen, expected
+):
+    mapping = Mapping("EMail", attributes=(AttributeMapping("a", "X", **{form: chosen}),))
+    converter = Converter(mapping, [Attribute("a", **{form: own})], [field(kind)])
+    assert converter.convert([text], clear=False) == ({"X": expected}, [])
 
 
 @pytest.mark.parametrize(

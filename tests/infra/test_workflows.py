@@ -118,13 +118,18 @@ def test_a_command_is_tried_up_to_three_times(tmp_path: Path, fails: int, code: 
     assert len(count.read_text()) == min(fails + 1, 3)
 
 
+def program(folder: Path, name: str, lines: str) -> None:
+    """Write a program that has these lines of shell as its body."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+
+
 def with_az(
     folder: Path, answer: str, *command: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with a program `az` that has these lines of shell as its body."""
-    program = folder / "az"
-    program.write_text(f"#!/bin/sh\n{answer}\n")
-    program.chmod(0o755)
+    program(folder, "az", answer)
     path = {"PATH": f"{folder}:{os.environ['PATH']}"}
     return subprocess.run(
         command,
@@ -265,8 +270,7 @@ case "$*" in
   *"keyvault secret set"*) test "$(cat "$9")" = the-secret ;;
 esac
 """
-AZD = f"""#!/bin/sh
-printf 'azd %s\\n' "$*" >> "$LOG"
+AZD = f"""printf 'azd %s\\n' "$*" >> "$LOG"
 [ -z "$NO_AZD" ] || exit 1
 [ "$*" = "env get-values" ] || exit 0
 echo 'PUBLIC_URL="https://func.example"'
@@ -280,7 +284,7 @@ echo 'OTHER="$(exit 9)"'
 """
 
 
-OPEN_SITE = "#!/bin/sh\nprintf 200\n"
+OPEN_SITE = "printf 200"
 """A `curl` that gets 200 from every address, so that the smoke test must find the API open."""
 
 
@@ -290,11 +294,9 @@ def script(
     """Run a script against programs that answer like the Azure CLI and azd; also their calls."""
     log = folder / "calls"
     log.write_text("")
-    (folder / "azd").write_text(AZD)
-    (folder / "curl").write_text(curl)
-    (folder / "sleep").write_text("#!/bin/sh\n")
-    for name in ("azd", "curl", "sleep"):
-        (folder / name).chmod(0o755)
+    program(folder, "azd", AZD)
+    program(folder, "curl", curl)
+    program(folder, "sleep", "")
     names = ("STATE", "NO_AZD", "ENTRA_CLIENT_ID", "ASSIGNED")
     given = {"LOG": str(log), **dict.fromkeys(names, ""), **environment}
     name, *rest = arguments
@@ -377,8 +379,7 @@ def test_a_deployment_is_configured(tmp_path: Path, arguments: list[str]) -> Non
 
 def test_the_app_may_need_some_time_until_it_has_the_secret(tmp_path: Path) -> None:
     """Azure restarts the app after the refresh; until then it answers as before."""
-    curl = """#!/bin/sh
-for url in "$@"; do :; done
+    curl = """for url in "$@"; do :; done
 case $url in
   *api/health)
     echo x >> "$LOG.health"
@@ -401,9 +402,7 @@ esac
 def test_the_identity_of_the_workflow_may_assign_only_the_roles_of_the_deployment(
     tmp_path: Path, prefix: str, groups: list[str]
 ) -> None:
-    gh = tmp_path / "gh"
-    gh.write_text(f"#!/bin/sh\necho {prefix}\n")
-    gh.chmod(0o755)
+    program(tmp_path, "gh", f"echo {prefix}")
     done, calls = script(tmp_path, "github.sh", "owner/repository", "prod", *groups, GROUP="0")
     assert done.returncode == 0, done.stderr
     assert [line.partition("=")[0] for line in done.stdout.splitlines()] == [

@@ -44,8 +44,9 @@ def transport(time: Time) -> Iterator[Callable[..., Transport]]:
     def make(url: str, auth=None, **more) -> Transport:  # type: ignore[no-untyped-def]
         more.setdefault("retry_policy", RetryPolicy(connect=5, read=5))
         more.setdefault("random", lambda: 0.5)
+        more.setdefault("clock", time.clock)
         auth = auth or ApiKey("0123456789abcdef-us1")
-        made.append(Transport(url, auth, clock=time.clock, sleep=time.sleep, **more))
+        made.append(Transport(url, auth, sleep=time.sleep, **more))
         return made[-1]
 
     yield make

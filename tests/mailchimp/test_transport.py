@@ -11,7 +11,7 @@ import requests
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken
-from shared.mailchimp.transport import ApiKey, RetryPolicy, Transport
+from shared.mailchimp.transport import ApiKey, RetryPolicy
 from tests.mailchimp.scripted_server import (
     HANG,
     RESET,
@@ -250,7 +250,7 @@ def test_a_redirect_is_not_followed(transport):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_a_body_that_arrives_slowly_does_not_keep_the_connection(packed):
+def test_a_body_that_arrives_slowly_does_not_keep_the_connection(packed, transport):
     body = b'{"x": "' + bytes(range(97, 123)) * 20 + b'"}'
     slow = zipped(body, cut=200) if packed else Answer(200, body, {}, cut=20, end="hang")
     slow.headers["Content-Length"] = "5000"
@@ -258,10 +258,7 @@ def test_a_body_that_arrives_slowly_does_not_keep_the_connection(packed):
     # More time passes between two parts of the body than a call may take.
     clock = itertools.count(0, 400).__next__
     with ScriptedServer(slow) as server:
-        calls = Transport(
-            server.url, ApiKey("k-us1"), clock=clock, sleep=float, random=float,
-            retry_policy=RetryPolicy(read=5, tries=1),
-        )  # fmt: skip
+        calls = transport(server.url, clock=clock, retry_policy=RetryPolicy(read=5, tries=1))
         with pytest.raises(Unavailable) as caught:
             calls.get("/lists")
     assert caught.value.code == "answerTooLong"

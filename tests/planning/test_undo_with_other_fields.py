@@ -11,7 +11,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.run import Run, RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
-from tests.planning.test_field_rules import rename
+from tests.planning.test_field_rules import field, rename
 
 _MAPPING = Mapping(
     "EMail", "FirstName", attributes=(AttributeMapping("City", "CITY", FieldToCreate("City")),)
@@ -39,10 +39,6 @@ def undo_after(rows: RowDeployment, change: Callable[[dict[int, MergeField]], ob
     return rows.deployment.run_to_end(started.id)
 
 
-def city(fields: dict[int, MergeField]) -> MergeField:
-    return next(field for field in fields.values() if field.tag == "CITY")
-
-
 def values(rows: RowDeployment) -> dict[str, object]:
     return rows.deployment.audience.members()["p1@example.com"].merge_fields
 
@@ -58,7 +54,7 @@ def test_an_undo_restores_people_although_a_field_became_required(rows: RowDeplo
 
 
 def test_an_undo_reports_the_values_of_a_field_that_was_deleted(rows: RowDeployment) -> None:
-    undone = undo_after(rows, lambda fields: fields.pop(city(fields).merge_id))
+    undone = undo_after(rows, lambda fields: fields.pop(field(rows, "CITY").merge_id))
 
     assert undone.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert codes(undone)["mergeFieldDeleted"] == {"field": "CITY", "values": "1"}
@@ -70,7 +66,7 @@ def test_an_undo_drops_values_that_do_not_fit_a_field_that_was_created_again(
     rows: RowDeployment,
 ) -> None:
     def create_again(fields: dict[int, MergeField]) -> None:
-        del fields[city(fields).merge_id]
+        del fields[field(rows, "CITY").merge_id]
         fields[90] = MergeField(90, "CITY", "City", "number")
 
     undone = undo_after(rows, create_again)
