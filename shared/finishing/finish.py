@@ -82,6 +82,18 @@ class _Superseded(Exception):
 
 
 @dataclass(frozen=True)
+class _RunData:
+    """A run, its plan and chunks; and the database, the local folder and the threads for transfers that it has meanwhile."""
+
+    run: Run
+    plan: Plan
+    chunks: list[Chunk]
+    db: DuckDBPyConnection
+    scratch: Path
+    threads: ThreadPoolExecutor
+
+
+@dataclass(frozen=True)
 class Finisher:
     """Finishes runs. `plan_of` reads a run's plan; `token` returns new random text."""
 
@@ -159,8 +171,9 @@ class Finisher:
         run = _after_disconnect(run, chunks)
         self._current_ledger(run, plan)  # before the tags are compared with the ledger of this run
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
+            data = _RunData(run, plan, chunks, db, scratch, threads)
             counting = threads.submit(self.check.count, run, plan)
-            self._fold(db, run, plan, chunks, scratch, threads)
+            self._fold(data)
             about_values = value_findings(db, plan, lambda: values_of_next(db))
             with waiting_for_network(db):
                 counts = counting.result()
@@ -170,24 +183,17 @@ class Finisher:
                 db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
             )
             checked = self.check.check(db, run, plan, chunks, counts)
-            about_file = self._store(db, run, plan, chunks, scratch, threads)
+            about_file = self._store(data)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
             findings = (*checked.findings, *about_file, *about_values, *not_deleted)
-            self._close(db, run, plan, chunks, replace(checked, findings=findings))
+            self._close(data, replace(checked, findings=findings))
 
-    def _fold(
-        self,
-        db: DuckDBPyConnection,
-        run: Run,
-        plan: Plan,
-        chunks: list[Chunk],
-        scratch: Path,
-        threads: ThreadPoolExecutor,
-    ) -> None:
+    def _fold(self, data: _RunData) -> None:
         """Make `next` and `outcomes` from what the lanes recorded and the ledger of the plan."""
-        downloading = threads.submit(self._ledger_before, plan, scratch)
-        gather_outcomes(db, plan, chunks, self.files, scratch, _unsent_code(run))
+        plan, db, scratch = data.plan, data.db, data.scratch
+        downloading = data.threads.submit(self._ledger_before, plan, scratch)
+        gather_outcomes(db, plan, data.chunks, self.files, scratch, _unsent_code(data.run))
         return_freed_memory(db)
         before = downloading.result()
         open_ledger(db, before, plan.deleted_tags)
@@ -197,27 +203,20 @@ class Finisher:
         fold_outcomes(db, scratch / _OUTCOMES)
         return_freed_memory(db)
 
-    def _store(
-        self,
-        db: DuckDBPyConnection,
-        run: Run,
-        plan: Plan,
-        chunks: list[Chunk],
-        scratch: Path,
-        threads: ThreadPoolExecutor,
-    ) -> Sequence[Finding]:
+    def _store(self, data: _RunData) -> Sequence[Finding]:
         """Store the outcomes and replace the ledger. Returns findings about the file for Customer Insights."""
+        run, plan, db, scratch = data.run, data.plan, data.db, data.scratch
         blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
-        next_ledger = NextLedger(db, self.files, scratch / _NEXT, blob, plan.ledger, threads)
+        next_ledger = NextLedger(db, self.files, scratch / _NEXT, blob, plan.ledger, data.threads)
         table = scratch / _OUTCOMES
         write_outcomes(db, table)
         # A process that was delayed may have been replaced by another one, which ended the run.
         self._current_ledger(run, plan)
-        uploading = threads.submit(self.files.upload, table, outcomes_table(run.id))
+        uploading = data.threads.submit(self.files.upload, table, outcomes_table(run.id))
         # The file always describes the newest run with all rows.
         csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
         self._replace_ledger(
-            run, plan, next_ledger, complete=_is_complete(run, chunks), sent=sent_anything(db)
+            run, plan, next_ledger, complete=_is_complete(run, data.chunks), sent=sent_anything(db)
         )
         findings = [] if csv is None else self.outcome_file.publish(plan, csv)
         uploading.result()
@@ -274,14 +273,8 @@ class Finisher:
             raise _Superseded
         return stored
 
-    def _close(
-        self,
-        db: DuckDBPyConnection,
-        run: Run,
-        plan: Plan,
-        chunks: list[Chunk],
-        checked: Checked,
-    ) -> None:
+    def _close(self, data: _RunData, checked: Checked) -> None:
+        run, plan, chunks, db = data.run, data.plan, data.chunks, data.db
         counts = final_counts(db, plan.counts)
         on_hold = people_on_hold(db)
         proof = consent_proof(db)
