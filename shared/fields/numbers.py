@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from shared.model.source import COMMA, POINT
+from shared.model.source import COMMA, POINT, WHOLE_NUMBER_TYPES
 
 # These patterns are also used by DuckDB, so they are the common part of both languages.
 _SIGN = "[+\u2212-]?"
@@ -35,7 +35,6 @@ _PLAIN = re.compile(rf"{_SIGN}[0-9]+\.?{_EXPONENT}")
 _POINT = re.compile(WITH_POINT)
 _COMMA = re.compile(WITH_COMMA)
 _MARKS = re.compile("[.,]")
-_WHOLE_TYPES = frozenset({"int64", "int32", "int16"})
 # Also those of Parquet files: `decimal(18,3)`.
 _DECIMAL_TYPES = ("double", "decimal", "float")
 _LARGEST = 1e15  # JSON readers keep smaller numbers exactly
@@ -85,7 +84,7 @@ def mark_of(separator: str, mark: str, data_type: str) -> str:
     defines it. Whole numbers have groups of digits only: a decimal mark in one is a contradiction.
     """
     own = COMMA if separator == "," else POINT
-    if data_type in _WHOLE_TYPES:
+    if data_type in WHOLE_NUMBER_TYPES:
         # A point is not expected in whole numbers.
         mark = mark or (POINT if own == COMMA else "")
         return "" if mark == own else mark

@@ -16,6 +16,9 @@ MONTH_FIRST = "monthFirst"
 POINT = "point"
 COMMA = "comma"
 
+WHOLE_NUMBER_TYPES = frozenset({"int64", "int32", "int16"})
+"""The CDM data types of whole numbers."""
+
 
 @dataclass(frozen=True)
 class Attribute:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.errors import InputError
-from shared.model.source import Attribute, CsvFormat
+from shared.model.source import WHOLE_NUMBER_TYPES, Attribute, CsvFormat
 from shared.segments.culture import Culture, culture_of, format_order
 from shared.segments.json_text import load_json
 from shared.segments.suggestions import suggest
@@ -31,7 +31,7 @@ _TYPE_NOTES = ("entitytype", "c360:entitytype", "ci:entitytype", "c360:type", "c
 _KEY_NOTES = ("c360:primarykey", "ci:primarykey", "primarykey")
 _SEMANTIC_NOTES = ("semantictype", "c360:semantictype", "ci:semantictype")
 _DATE_NOTES = ("ci:customdateformat", "ci:customtimestampformat")
-_NUMBERS = frozenset({"double", "decimal", "int64", "int32", "int16"})
+_NUMBERS = frozenset({"double", "decimal"}) | WHOLE_NUMBER_TYPES
 # Some writers use the names of .NET: `Int64`, `DateTime`.
 _TYPES = {
     each.casefold(): each
