@@ -143,21 +143,28 @@ def _beginning(source: LandingContainer, partition: Partition) -> str | None:
 def _delimiter(text: str, form: CsvFormat) -> str:
     """The usual delimiter that gives most rows the width of the first one, and it several columns.
 
-    The name of a column may hold another delimiter more often than the file has columns.
+    The name of a column may hold another delimiter more often than the file has columns. So usual names of columns count
+    more than the number of columns.
     """
     first = re.split(r"[\r\n]", re.sub(r'"(?:[^"]|"")*"', "", text), maxsplit=1)[0]
     head = text.encode()
-    best, score = form.delimiter, (0.0, 0)
+    best, score = form.delimiter, (0.0, 0, 0)
     for delimiter in USUAL_DELIMITERS:
         if delimiter not in first:
             continue
         rows = first_rows(head, replace(form, delimiter=delimiter), _COMPARED)
         widths = [len(row) for row in rows]
         if widths and widths[0] > 1:
-            found = (widths.count(widths[0]) / len(widths), widths[0])
+            found = (widths.count(widths[0]) / len(widths), _usual_names(rows[0]), widths[0])
             if found > score:
                 best, score = delimiter, found
     return best
+
+
+def _usual_names(cells: Sequence[str]) -> int:
+    """How many cells are names that the columns of many files have, such as that of the profile id."""
+    names = [cell.strip() for cell in cells if not any(each in cell for each in USUAL_DELIMITERS)]
+    return names.count("CustomerId") + len(suggest([Attribute(name) for name in names if name]))
 
 
 def _parquet_attributes(source: LandingContainer, partition: Partition) -> tuple[Attribute, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError
@@ -156,7 +156,12 @@ def exports(draw: st.DrawFn) -> Export:
     return Export(names, tuple(files), description, flag, delimiter)
 
 
+_NO_ROWS = ("CustomerId", "EMail", "a;b;c;d;e")
+_HEADER = b"CustomerId,EMail,a;b;c;d;e\n"
+
+
 @given(exports())
+@example(Export(_NO_ROWS, ((_NO_ROWS, True, _HEADER),), "nameless model", flag=True, delimiter=","))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_row_of_every_file_is_read_once_and_by_name(tmp_path: Path, export: Export) -> None:
     expected = export.plain_reading()
