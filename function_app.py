@@ -52,8 +52,8 @@ def _platform_trace(context: func.Context) -> str | None:
     return getattr(trace, "trace_parent", None) or getattr(trace, "Traceparent", None)
 
 
-def _name_invocation(context: func.Context) -> None:
-    """Name the invocation for log lines of other threads: from Python 3.13 on, Azure drops them without a name.
+def _set_invocation_id(context: func.Context) -> None:
+    """Set the id of the invocation for other threads: from Python 3.13 on, Azure drops their log lines without it.
 
     The worker does this only for functions that are not async.
     https://github.com/Azure/azure-functions-python-worker/issues/1860
@@ -65,7 +65,7 @@ def _name_invocation(context: func.Context) -> None:
 
 
 async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    _name_invocation(context)
+    _set_invocation_id(context)
     traces = (_platform_trace(context), req.headers.get("traceparent"))
     with ExitStack() as stack:
         try:

@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 _BYTES_PER_PERSON = 700
 _MEGABYTE = 1_000_000
 
-# A large row group takes memory while it is written, so that tables are moved to disk.
+# Writing a large row group takes so much memory that DuckDB would move tables to disk.
 _WRITE_PARQUET = """COPY (
 {query}
 ) TO $parquet_file (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480)"""

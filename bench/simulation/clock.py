@@ -79,7 +79,7 @@ class Gate:
 
     @property
     def is_taken(self) -> bool:
-        """Whether one is inside."""
+        """Whether a process is inside."""
         return self._inside
 
     def leave(self) -> None:

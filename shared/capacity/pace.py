@@ -1,8 +1,9 @@
 """The pace of an account: how many of its slots lanes may use at the moment.
 
 Mailchimp asks to slow down (429, or 403 without JSON) but gives no rate, so the number is halved at once and
-grows again slowly. If the response names a time to wait, no lane uses a slot until then. While an on-demand session waits for a slot, lanes leave one free. The pace is stored for each
-account, so all runs and instances use the same one.
+grows again slowly. If the response names a time to wait, no lane uses a slot until it is over. While an on-demand
+session waits for a slot, lanes leave one free. The pace is stored for each account, so all runs and instances use the
+same one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from shared.model.ports import Records, update
 _HALVE_APART = timedelta(seconds=5)
 _GROW_APART = timedelta(seconds=20)
 _RESERVED_FOR = timedelta(seconds=15)
-# A call waits for a shorter time itself, before it is repeated.
+# In seconds. A call itself waits for shorter times, before it is repeated.
 _SHORTEST_PAUSE = 5.0
 LONGEST_ACCOUNT_PAUSE = 600.0
 """The longest pause, in seconds. A proxy may name any time."""
@@ -50,8 +51,8 @@ class Pace:
 class UsableSlots:
     """How many slots lanes could use in the past, and will be able to use if Mailchimp does not throttle again.
 
-    One slot that can be used for one second is a slot second. `pace` is None for an account that has
-    none yet: all `connections` slots can be used.
+    A slot second is one slot for one second. A pause (`paused_until`) is not considered. `pace` is None for an
+    account that has none yet: all `connections` slots can be used.
     """
 
     connections: int
@@ -189,7 +190,7 @@ class AccountPace:
     def throttled(self, account_id: str, pause: float = 0.0) -> None:
         """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down.
 
-        With a `pause` of some seconds, all lanes wait until then.
+        If `pause` is at least `_SHORTEST_PAUSE` seconds, no lane uses a slot until it is over.
         """
         now = self._now()
         until = now + timedelta(seconds=min(pause, LONGEST_ACCOUNT_PAUSE))

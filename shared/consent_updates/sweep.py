@@ -174,7 +174,7 @@ class Sweep:
                 state,
                 blob=blob,
                 changes=state.changes + count,
-                stored=counts.active,
+                stored=counts.not_archived,
                 stored_archived=counts.archived,
                 unidentified=counts.unidentified,
             )

@@ -15,7 +15,7 @@ from shared.model.source import COMMA, POINT, WHOLE_NUMBER_TYPES
 # These patterns are also used by DuckDB, so they are the common part of both languages.
 _SIGN = "[+\u2212-]?"
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,3})?"
-_BLANK = "[ \u00a0\u202f'\u2019]"
+_SPACE_OR_APOSTROPHE = "[ \u00a0\u202f'\u2019]"
 
 
 def _pattern(mark: str, other: str) -> str:
@@ -23,7 +23,7 @@ def _pattern(mark: str, other: str) -> str:
     # In India, only the last group has three digits: 12,34,567.
     inner = "{2,3}" if other == "," else "{3}"
     groups = rf"[1-9][0-9]{{0,2}}(?:{other}[0-9]{inner})*{other}[0-9]{{3}}"
-    spaced = rf"[0-9]{{1,3}}(?:{_BLANK}[0-9]{{3}})+"
+    spaced = rf"[0-9]{{1,3}}(?:{_SPACE_OR_APOSTROPHE}[0-9]{{3}})+"
     return rf"{_SIGN}(?:[0-9]*{mark}[0-9]+{_EXPONENT}|(?:{groups}|{spaced})(?:{mark}[0-9]+)?)"
 
 
@@ -41,11 +41,11 @@ _LARGEST = 1e15  # JSON readers keep smaller numbers exactly
 
 
 class AmbiguousNumberError(Exception):
-    """A number that is one number with a decimal point and another with a decimal comma."""
+    """A number that is one number with a decimal point and another with a decimal comma, where the mark is unknown or contradicts the type."""
 
 
 def number_of(text: str, mark: str = "", data_type: str = "") -> int | float | None:
-    """Return the number in a text, or None. AmbiguousNumberError when `mark` is needed and empty.
+    """Return the number in a text, or None. AmbiguousNumberError when `mark` is needed and empty, or contradicts the type.
 
     `data_type` is that of the Common Data Model.
     """
@@ -85,7 +85,7 @@ def mark_of(separator: str, mark: str, data_type: str) -> str:
     """
     own = COMMA if separator == "," else POINT
     if data_type in WHOLE_NUMBER_TYPES:
-        # A point is not expected in whole numbers.
+        # A comma in a whole number divides thousands; a point is unexpected and stays ambiguous.
         mark = mark or (POINT if own == COMMA else "")
         return "" if mark == own else mark
     if not mark and data_type.startswith(_DECIMAL_TYPES):

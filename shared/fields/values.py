@@ -53,7 +53,7 @@ def conversion(
     """
     kind = field.type.lower()
     if kind == DELETED_FIELD:
-        return _none
+        return _refuse_deleted_field
     if kind in ("radio", "dropdown"):
         return _choice(field.options, boolean=data_type == "boolean")
     if kind == "number":
@@ -70,7 +70,7 @@ def conversion(
     return _BY_TYPE.get(kind, _text)
 
 
-def _none(_text: str) -> str:
+def _refuse_deleted_field(_text: str) -> str:
     raise Unusable("fieldDeleted")
 
 

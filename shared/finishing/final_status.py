@@ -71,12 +71,12 @@ def unsubscribe_findings(db: DuckDBPyConnection) -> list[Finding]:
 class Refusals:
     """How many people and removals Mailchimp refused, and the most frequent code of each.
 
-    `calls_failed` counts the people whose call got no usable answer.
+    `people_without_answer` counts the people whose call got no usable answer; `people` does not include them.
     """
 
     people: int = 0
     code: str = ""
-    calls_failed: int = 0
+    people_without_answer: int = 0
     removals: int = 0
     removal_code: str = ""
 
@@ -85,7 +85,7 @@ def count_refusals(db: DuckDBPyConnection) -> Refusals:
     """Count the refusals of a run, from `outcomes` and `removals`."""
     people = dict(_SQL.rows(db, "refusals"))
     removals = _SQL.rows(db, "removal_refusals", contact_tags=list(CONTACT_TAGS))
-    failed = _SQL.number(db, "calls_failed")
+    failed = _SQL.number(db, "people_without_answer")
     if failed:
         people[Code.CALL_FAILED.value] -= failed
     return Refusals(
@@ -146,13 +146,13 @@ def final_status(
     # People who only lose a tag are not source rows, so `not_sent` does not count them.
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if not sent:
-        if refusals.people > refusals.calls_failed and not counts.unchanged:
+        if refusals.people > refusals.people_without_answer and not counts.unchanged:
             values = {"people": str(refusals.people), "code": refusals.code}
             return RunStatus.FAILED, Reason("allRefused", values=values)
         if refusals.removals and refusals.removals >= unsent - counts.not_sent:
             values = {"people": str(refusals.removals), "code": refusals.removal_code}
             return RunStatus.FAILED, Reason("removalRefused", values=values)
-        if unsent or (refusals.calls_failed and not counts.unchanged):
+        if unsent or (refusals.people_without_answer and not counts.unchanged):
             return RunStatus.FAILED, Reason("mailchimpUnavailable")
     has_warnings = any(f.severity is not Severity.INFO for f in (*plan.findings, *findings))
     if unsent or has_warnings or counts.rejected > plan.rejected_before:

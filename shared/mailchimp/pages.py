@@ -164,13 +164,13 @@ class MemberListCalls(Calls):
 class _Pages:
     """The pages of a list of members.
 
-    Known members are stored as 64-bit hashes: a million take about 70 MB. `_read_at` has those of a list of changes,
-    with the time of the change.
+    Known members are stored as 64-bit hashes: a million take about 70 MB. For a list of changes, `_seen_changes` has hashes of
+    member and time of change.
     """
 
     def __init__(self, transport: Transport, path: str, query: Mapping[str, str]) -> None:
         self._seen: set[int] = set()
-        self._read_at: set[int] = set()
+        self._seen_changes: set[int] = set()
         self._is_of_changes = query.get("sort_field") == "last_changed"
         self._transport = transport
         self._path = path
@@ -188,14 +188,14 @@ class _Pages:
         In a list of changes, it must not have changed since.
         """
         if self._is_of_changes:
-            return _change_hash(item) in self._read_at
+            return _change_hash(item) in self._seen_changes
         address = address_in(item)
         return not address or hash(address) in self._seen
 
     def is_new(self, item: Mapping[str, Any]) -> bool:
         """Whether this member is read for the first time. Records it as read."""
         if self._is_of_changes:
-            self._read_at.add(_change_hash(item))
+            self._seen_changes.add(_change_hash(item))
         address = address_in(item)
         address_hash = hash(address)
         if not address or address_hash in self._seen:

@@ -216,7 +216,7 @@ class Transport:
                     content += part
                     if len(content) > retry_policy.longest_answer or self._clock() > latest:
                         return _Failure("answerTooLong", maybe_applied=True)
-                return _understand(request, response, content)
+                return _parse_response(request, response, content)
         except requests.RequestException as error:
             if _never_arrived(error):
                 return _Failure("unreachable")
@@ -229,10 +229,10 @@ class Transport:
         return max(self._random() * limit, retry_after or 0.0)
 
 
-def _understand(
+def _parse_response(
     request: _Request, response: requests.Response, content: bytearray
 ) -> dict[str, Any] | _Failure:
-    """The JSON object of a response, or why the call may be repeated. Raises what no repetition mends."""
+    """The JSON object of a response, or why the call may be repeated. Raises errors that a repetition cannot solve."""
     status = response.status_code
     if status == 204:
         return {}

@@ -42,8 +42,8 @@ class LedgerPointer:
         return self.source_fingerprint != "" if self.whole is None else self.whole
 
     @property
-    def newest_outcomes(self) -> str:
-        """The newest run with outcomes of all rows."""
+    def run_of_all_rows(self) -> str:
+        """The id of the newest run that has outcomes of all rows."""
         return self.rows_of or self.run_id
 
     def is_of(self, account_id: str, audience_id: str) -> bool:

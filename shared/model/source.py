@@ -36,7 +36,9 @@ class Attribute:
 
 
 def find_name(wanted: str, names: Sequence[str]) -> str | None:
-    """The name as it is written, else the only one that differs from it by case, blanks and composed letters."""
+    """Return `wanted` if it is one of the names, else the only name that is equal to it except for case, blanks at the ends and
+    Unicode form; None if there is no such name, or several.
+    """
     if wanted in names:
         return wanted
     similar = [name for name in names if plain_name(name) == plain_name(wanted)]
@@ -115,13 +117,13 @@ class LoadedSegment:
     """What came of loading a segment: the rows that cannot be read, and markers of "no value".
 
     `null_markers` counts by attribute the cells that were read as empty because they hold a marker
-    such as `NULL`. `numbers` are the columns that a file has as numbers and not as text, so that their decimal
-    mark is a point.
+    such as `NULL`. `numeric_columns` are those that a file has as numbers and not as text, so that their
+    decimal mark is a point.
     """
 
     unreadable: tuple[UnreadableRow, ...] = ()
     null_markers: Mapping[str, int] = field(default_factory=dict)
-    numbers: frozenset[str] = frozenset()
+    numeric_columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -161,11 +161,9 @@ class Purge:
             return False  # planning will omit them
         if not exists(self.files, plan_blob(run.id)):
             return run.is_active
-        ledgers = [
-            (name, _LEDGER_OR_LIST) for name in self.files.names(ledger_folder(run.export_id))
-        ]
+        ledgers = [(name, _WITH_ADDRESS) for name in self.files.names(ledger_folder(run.export_id))]
         plan = [
-            (name, _OUTCOMES if name.endswith("/rows.parquet") else _LEDGER_OR_LIST)
+            (name, _WITH_EMAIL if name.endswith("/rows.parquet") else _WITH_ADDRESS)
             for name in self.files.names(f"{run_folder(run.id)}plan-")
             if name.endswith(".parquet")
         ]
@@ -182,7 +180,7 @@ class Purge:
             blob = ledger_blob(export_id, f"{pointer.run_id}-{self.token()}")
             return replace(pointer, blob=blob, people=pointer.people - erased.count)
 
-        return self._rewrite(self.ledgers, export_id, mark, without, _LEDGER_OR_LIST)
+        return self._rewrite(self.ledgers, export_id, mark, without, _WITH_ADDRESS)
 
     def _rewrite(
         self,
@@ -228,7 +226,7 @@ class Purge:
         for name in list(self.files.names(ledger_folder(export_id))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark, _LEDGER_OR_LIST) as erased:
+            with self._open_erased_rows(name, mark, _WITH_ADDRESS) as erased:
                 if erased is not None:
                     self.files.upload(erased.write_without(), name)
                     count += erased.count
@@ -239,7 +237,7 @@ class Purge:
             blob = not_subscribed_blob(key, f"erased-{self.token()}")
             return replace(pointer, blob=blob)
 
-        removed = self._rewrite(self.not_subscribed, key, mark, without, _LEDGER_OR_LIST)
+        removed = self._rewrite(self.not_subscribed, key, mark, without, _WITH_ADDRESS)
         self._delete_older_lists(key, mark)
         return removed
 
@@ -250,7 +248,7 @@ class Purge:
             return replace(
                 sweep,
                 blob=blob,
-                stored=counts.active,
+                stored=counts.not_archived,
                 stored_archived=counts.archived,
                 unidentified=None if sweep.unidentified is None else counts.unidentified,
             )
@@ -282,14 +280,14 @@ class Purge:
         for name in list(self.files.names(not_subscribed_folder(key))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark, _LEDGER_OR_LIST) as erased:
+            with self._open_erased_rows(name, mark, _WITH_ADDRESS) as erased:
                 if erased is not None:
                     self.files.delete(name)
 
     def _purge_run(self, run: Run, mark: MarkErased) -> int:
         delete_all(self.files, f"{run_folder(run.id)}plan-")
         blob = outcomes_table(run.id)
-        with self._open_erased_rows(blob, mark, _OUTCOMES) as erased:
+        with self._open_erased_rows(blob, mark, _WITH_EMAIL) as erased:
             if erased is None:
                 return 0
             customers = erased.customers()
@@ -332,10 +330,10 @@ class _FileKind:
     write: str
 
 
-_LEDGER_OR_LIST = _FileKind("open", "count", "write")
+_WITH_ADDRESS = _FileKind("open", "count", "write")
 """Files with the column `address`."""
 
-_OUTCOMES = _FileKind("open_outcomes", "count", "write_outcomes")
+_WITH_EMAIL = _FileKind("open_outcomes", "count", "write_outcomes")
 """Files with the column `email`. Outcomes keep their rows, in which the identifying columns are emptied."""
 
 _CONTACTS = _FileKind("open_contacts", "count_contacts", "write_contacts")

@@ -35,9 +35,9 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class ContactCounts:
-    """The numbers of contacts in a file, without archived ones; of archived ones; and of both without a contact id."""
+    """The numbers of contacts in a file: not archived, archived, and those of both without a contact id."""
 
-    active: int
+    not_archived: int
     archived: int
     unidentified: int
 

@@ -143,7 +143,7 @@ class PlanBuilder:
         found = AudienceLedgers.read(exports, ledgers, request.account_id, export.audience_id)
         pointer = next((pointer for one, pointer in found.exports if one.id == export.id), None)
         # The plan of the last run may be deleted; texts are then converted by the type of the field.
-        last = self.plans.read(pointer.newest_outcomes) if pointer else None
+        last = self.plans.read(pointer.run_of_all_rows) if pointer else None
         attributes = last.attributes if last else ()
         with workspace() as (db, scratch):
             return self.plans.write(

@@ -47,7 +47,7 @@ def mapping_fingerprint(
             choice.tag.upper(),
             field.id if field else None,
             # Added only where it differs, so that an update of the app sends nothing again.
-            *([field.tag.upper()] if field and _differs(field, choice) else []),
+            *([field.tag.upper()] if field and _has_other_tag(field, choice) else []),
             *_chosen(choice, field, known.get(choice.attribute)),
         )
         for choice, field in zip(chosen, found, strict=True)
@@ -55,7 +55,7 @@ def mapping_fingerprint(
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 
-def _differs(field: MergeField, choice: FieldChoice) -> bool:
+def _has_other_tag(field: MergeField, choice: FieldChoice) -> bool:
     """Whether a field was found by its name, because it has another tag."""
     return field.tag.upper() != choice.tag.strip().upper()
 

@@ -42,9 +42,9 @@ Overlap = Callable[[], tuple[int, int]]
 
 @dataclass(frozen=True)
 class _Growth:
-    """The number of people that are new to the export, and that it has sent before.
+    """The number of people who are new to the export, and the number that it has sent before.
 
-    `comparable`: the latter shows how large the export is, because a run has sent everyone.
+    `comparable`: a run has sent everyone, so the second number shows how large the export is.
     """
 
     new: int
@@ -116,7 +116,7 @@ def _few_addresses(db: DuckDBPyConnection, export: Export) -> Iterator[Reason]:
 def _grown_segments(
     db: DuckDBPyConnection, export: Export, tags: Sequence[Tag]
 ) -> Iterator[Reason]:
-    """A segment has many times the people to whom its tag was sent."""
+    """A segment has many times as many people as were sent its tag before."""
     tag_ids = [tag.id for tag in tags]
     grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_UNUSUAL_GROWTH, least=FEW_PEOPLE)
     for number, before, now in grown:
@@ -144,7 +144,7 @@ def _many_new(export: Export, growth: _Growth) -> Iterator[Reason]:
 
 
 def _strange_audience(growth: _Growth, overlap: Overlap) -> Iterator[Reason]:
-    """The export has sent nothing to this audience yet, and hardly anyone is on both sides."""
+    """The export has sent nothing to this audience yet, and hardly anyone of the segments is in the audience."""
     # A few people may have been sent one by one, to try the export.
     tried = not growth.comparable and growth.sent_before <= FEW_PEOPLE
     if (tried or not growth.sent_before) and growth.new > FEW_PEOPLE:

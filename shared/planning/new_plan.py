@@ -120,17 +120,17 @@ class _Inputs:
 
 
 @dataclass(frozen=True)
-class _Allowed:
+class _BeforeComparing:
     """What is known about the run before people are compared with the ledger.
 
     `status` is the status of new contacts. `deleted_tags` are tags of the ledger that the audience does not have any
-    more. `only_failed`: a retry, which sends only the people of `failed`. `reason` is why no row can be sent, or None.
+    more. `only_failed`: a retry, which sends only the people of `failed`. `nothing_to_send` is why no row can be sent, or None.
     """
 
     status: str
     deleted_tags: tuple[int, ...]
     only_failed: bool
-    reason: Reason | None
+    nothing_to_send: Reason | None
 
 
 @dataclass(frozen=True)
@@ -196,21 +196,21 @@ class NewPlan:
         """
         read = self._read(ReportedSource(segments, report), max_profiles)
         report.comparing()
-        allowed = self._find_allowed(read, erasures)
-        compared = self._compare_or_withdraw(read, allowed)
+        prepared = self._prepare_comparison(read, erasures)
+        compared = self._compare_or_withdraw(read, prepared)
         held = self._find_held()
         files, chunks = write_chunks(
             self._db, self._scratch, merge_tags(self._export.mapping), held
         )
-        counted = self._count(read.rows, allowed, compared, held)
+        counted = self._count(read.rows, prepared, compared, held)
         if self._request.is_preview:
             self.findings.append(forecast(chunks, people_per_second))
-        return self._plan(read, allowed, compared, held, counted), files, chunks
+        return self._plan(read, prepared, compared, held, counted), files, chunks
 
     def _plan(
         self,
         read: _Inputs,
-        allowed: _Allowed,
+        prepared: _BeforeComparing,
         compared: _Compared,
         held: Held,
         counted: _Counted,
@@ -225,7 +225,7 @@ class NewPlan:
             audience_id=export.audience_id,
             audience_name=audience.audience.name,
             folder=plan_folder(self._run.id, self._preparation.token()),
-            status=allowed.status,
+            status=prepared.status,
             mapping=export.mapping,
             attributes=read.attributes,
             # A preview converts values for fields that the run creates as well.
@@ -236,11 +236,11 @@ class NewPlan:
             removals_held=held != NOTHING_HELD,
             ledger=read.ledger.blob if read.ledger else None,
             ledger_run=self._source.pointer.run_id if self._source.pointer else "",
-            reason=ended.reason if ended else allowed.reason,
+            reason=ended.reason if ended else prepared.nothing_to_send,
             rejected_before=counted.rejected_before,
-            deleted_tags=allowed.deleted_tags,
+            deleted_tags=prepared.deleted_tags,
             source_fingerprint=self._fingerprint_for_next(
-                read.ledger, all_sent=not (allowed.only_failed or ended)
+                read.ledger, all_sent=not (prepared.only_failed or ended)
             ),
             findings=tuple(self.findings),
             calls=self._audience.calls,
@@ -320,7 +320,7 @@ class NewPlan:
             unused.add("created_by")
         return unused
 
-    def _find_allowed(self, read: _Inputs, erasures: Erasures) -> _Allowed:
+    def _prepare_comparison(self, read: _Inputs, erasures: Erasures) -> _BeforeComparing:
         """Load the ledger, and find the people who may be sent: fill `do_not_send` and, for a retry, `failed`."""
         db = self._db
         self._load_ledger(read.ledger)
@@ -335,7 +335,7 @@ class NewPlan:
         self.findings += unreadable_rows(db)
         find_do_not_send(db, status, add_archived=self._request.adds_archived)
         self._source.exclusions.apply(db)
-        return _Allowed(status, deleted, only_failed, reason)
+        return _BeforeComparing(status, deleted, only_failed, reason)
 
     def _loads_failed(self) -> bool:
         """Whether only the people of `failed` are sent: those that failed in the run to retry."""
@@ -344,15 +344,20 @@ class NewPlan:
             self._db, self._preparation.files, retried, self._scratch
         )
 
-    def _compare_or_withdraw(self, read: _Inputs, allowed: _Allowed) -> _Compared:
+    def _compare_or_withdraw(self, read: _Inputs, prepared: _BeforeComparing) -> _Compared:
         """Fill `changes`. When the run ends or waits, it still carries out withdrawals of consent.
 
         PlanningEnded if there are none.
         """
-        retry = allowed.only_failed
+        only_failed = prepared.only_failed
         try:
-            audience = self._check_and_create(read, retry=retry)
-            size = self._compare(read, audience, retry=retry, removes_tags=allowed.reason is None)
+            audience = self._check_and_create(read, only_failed=only_failed)
+            size = self._compare(
+                read,
+                audience,
+                only_failed=only_failed,
+                removes_tags=prepared.nothing_to_send is None,
+            )
         except PlanningEnded as end:
             if self._request.person is not None or not any_withdrawals(self._db):
                 raise
@@ -360,7 +365,7 @@ class NewPlan:
             return _Compared(read.audience, end.audience_size, end)
         return _Compared(audience, size)
 
-    def _check_and_create(self, read: _Inputs, *, retry: bool) -> PreparedAudience:
+    def _check_and_create(self, read: _Inputs, *, only_failed: bool) -> PreparedAudience:
         """Apply the guards, then create missing fields and tags."""
         request, found, db = self._request, read.audience, self._db
         self.findings += guard_tags(request, found.tags.foreign, read.rows)
@@ -377,7 +382,7 @@ class NewPlan:
             read.rows,
             found.tags.tags,
             overlap,
-            partial=retry or request.person is not None,
+            partial=only_failed or request.person is not None,
             comparable=self._is_comparable,
         )
         if request.is_preview or found.is_ready:
@@ -395,7 +400,7 @@ class NewPlan:
         self.findings += [*ended.findings, Finding(Severity.INFO, "withdrawalsOnly")]
 
     def _compare(
-        self, read: _Inputs, audience: PreparedAudience, *, retry: bool, removes_tags: bool
+        self, read: _Inputs, audience: PreparedAudience, *, only_failed: bool, removes_tags: bool
     ) -> AudienceSize | None:
         """Compare people with the ledger, and plan what happens to contacts beyond their tags.
 
@@ -403,8 +408,8 @@ class NewPlan:
         """
         export, db = self._export, self._db
         removes_tags = removes_tags and export.leavers is Leavers.REMOVE_TAG
-        self._find_changes(read, audience, only_failed=retry, removes_tags=removes_tags)
-        if retry:
+        self._find_changes(read, audience, only_failed=only_failed, removes_tags=removes_tags)
+        if only_failed:
             self.findings += not_retried(db)
         plan_unsubscribes(db, export)
         plan_former_addresses(db, export)
@@ -470,7 +475,7 @@ class NewPlan:
         return find_held(self._db, self._export.max_removal_share)
 
     def _count(
-        self, rows: RowCounts, allowed: _Allowed, compared: _Compared, held: Held
+        self, rows: RowCounts, prepared: _BeforeComparing, compared: _Compared, held: Held
     ) -> _Counted:
         """Count the changes and add the findings about them."""
         members = members_by_segment(self._db)
@@ -479,7 +484,7 @@ class NewPlan:
         person = self._request.person
         if person is not None:
             return _Counted(members, count(self._db, rows_of_person(self._db, person)).of_run)
-        self._add_findings(members, allowed, held)
+        self._add_findings(members, prepared, held)
         planned = count(self._db, rows.source_rows)
         before = planned.refused_before + self._rejected_before()
         if before:
@@ -491,7 +496,7 @@ class NewPlan:
         return _Counted(members, counts, before)
 
     def _add_findings(
-        self, members: Mapping[int, SegmentMembers], allowed: _Allowed, held: Held
+        self, members: Mapping[int, SegmentMembers], prepared: _BeforeComparing, held: Held
     ) -> None:
         """Add findings about the definition of the export and about the people of the plan."""
         self.findings += definition_findings(
@@ -499,7 +504,7 @@ class NewPlan:
             (stored.value for stored in readable(self._preparation.exports.all())),
             [s.display_name for s in self._source.snapshot.segments if s.refreshed_at is None],
         )
-        self.findings += people_findings(self._db, self._export, allowed.status, members)
+        self.findings += people_findings(self._db, self._export, prepared.status, members)
         self.findings += changed_address_findings(self._db)
         self.findings += withdrawal_findings(self._db, held=held.unsubscribes)
 
@@ -509,7 +514,7 @@ class NewPlan:
         if pointer is None:
             return 0
         return rejected_before(
-            self._db, self._preparation.files, pointer.newest_outcomes, self._scratch
+            self._db, self._preparation.files, pointer.run_of_all_rows, self._scratch
         )
 
 

@@ -1,7 +1,7 @@
 """The removal guard: changes that concern unusually many people wait for a confirmation. All others are sent.
 
-It stops a segment that comes back empty or far smaller than before. The allowed share applies to the people who have
-a tag, and to the subscribers of whom some would be unsubscribed or archived.
+It stops a segment that comes back empty or far smaller than before. The share is that of the people with a tag who would
+lose it, and that of the subscribers who would be unsubscribed or archived.
 """
 
 from __future__ import annotations

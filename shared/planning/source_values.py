@@ -100,7 +100,7 @@ class SourceValues:
         _use_mail_form(db, scratch)
         for position, name in enumerate(fields, start=2):
             self._add_dates(db, f"c{position}", name)
-            self._add_numbers(db, f"c{position}", name, has_points=name in loaded.numbers)
+            self._add_numbers(db, f"c{position}", name, has_points=name in loaded.numeric_columns)
 
     def add_consent(
         self, db: DuckDBPyConnection, cell: str, attribute: str, meaning: ConsentMeaning

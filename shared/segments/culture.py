@@ -1,6 +1,6 @@
 """How a culture such as `de-DE` writes dates and numbers.
 
-A model has a culture if its files are written by it.
+A `model.json` can name a culture; its files then use the formats of this culture.
 https://learn.microsoft.com/common-data-model/model-json
 """
 
@@ -22,7 +22,7 @@ class Culture(NamedTuple):
 
 
 def culture_of(name: object) -> Culture:
-    """The culture with a name."""
+    """Return the culture named `name`; empty when unknown."""
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST:
         return Culture()
     from babel import Locale, UnknownLocaleError

@@ -76,7 +76,7 @@ def load_parquet(
     columns: Sequence[str],
     blob: str,
 ) -> tuple[list[tuple[int, Code]], set[str]]:
-    """Append the rows to `table`. Returns the numbers (from 1) of unusable rows, and why, and the columns with numbers.
+    """Append the rows to `table`. Returns the row numbers (from 1) of unusable rows with the reason, and the numeric columns.
 
     InputError names `blob` when it cannot be read or its size is implausible.
     """
@@ -96,7 +96,7 @@ def _load(
     names = [name for name, _ in found]
     listed = ", ".join([*(f"c{index}" for index in range(len(found))), _NUMBER])
     source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({listed})"
-    indexes, numbers = [], set()
+    indexes, numeric = [], set()
     for column in columns:
         name = find_name(column, names)
         if name is None:
@@ -107,7 +107,7 @@ def _load(
             raise InputError("columnNested", where=blob, attribute=column)
         indexes.append(index)
         if kind.startswith(_NUMBERS):
-            numbers.add(column)
+            numeric.add(column)
     needed = {f"c{index}": found[index][1] for index in indexes}
     row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
     weighed = execute(
@@ -138,7 +138,7 @@ def _load(
         f"SELECT {_NUMBER} + 1, {row_error} AS code FROM {source} "  # noqa: S608
         "WHERE code IS NOT NULL ORDER BY 1",
     )
-    return [(int(line), Code(code)) for line, code in refused.fetchall()], numbers
+    return [(int(line), Code(code)) for line, code in refused.fetchall()], numeric
 
 
 def _after(schema: Sequence[tuple[str, int]], index: int) -> int:

@@ -1,8 +1,8 @@
 """Appends the rows of a pinned segment to a DuckDB table, exactly and as text.
 
 Every file is downloaded in its pinned version, unpacked to UTF-8, its columns laid out, then read: by DuckDB if
-that is provably exact (fast.py), else row by row (rows.py), as are small files. Whether a row can be read does not
-depend on the requested columns.
+that is provably exact (fast.py), else row by row (rows.py), as are small files, whose rows insert.py appends. Whether a
+row can be read does not depend on the requested columns.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from shared.model.source import (
     find_name,
 )
 from shared.segments.container import LandingContainer
-from shared.segments.exact import SmallFiles, WantedRow, insert_rows
 from shared.segments.fast import literal, load_plain, quoted
+from shared.segments.insert import SmallFiles, WantedRow, insert_rows
 from shared.segments.parquet import load_parquet
 from shared.segments.text_file import TextFile
 from shared.segments.unpack import Text, unpack
@@ -63,7 +63,7 @@ def load_segment(
     Unavailable when the local disk is full.
     """
     wanted, columns = columns, _as_listed(columns, segment)
-    numbers: set[str] = set()
+    numeric: set[str] = set()
     small = SmallFiles(connection, table, len(columns), scratch / "small-files")
     in_database = BoundedSemaphore(_READERS)
     sizes: list[int] = []
@@ -88,7 +88,7 @@ def load_segment(
                     return _load_text(cursor, table, text, columns, segment.name)
             with in_database, closing(connection.cursor()) as cursor:
                 refused, found = load_parquet(cursor, table, unpacked, columns, partition.blob)
-                numbers.update(found)
+                numeric.update(found)
         except OSError as error:
             if error.errno != ENOSPC:
                 raise
@@ -102,7 +102,7 @@ def load_segment(
     large = [one for one in work if one[0].size > _SMALL]
     # One file is downloaded while another one is read, unless they are large: temporary disk is small. How
     # large compressed files are is known once the first one is unpacked.
-    alone = 0 if all(_is_known_small(partition) for partition, _ in large) else 1
+    alone = 0 if all(_is_known_not_large(partition) for partition, _ in large) else 1
     unreadable = [load(*one) for one in large[:alone]]
     readers = 1 if sizes and sizes[0] > _LARGE else _READERS
     unreadable += _in_threads(readers, load, large[alone:])
@@ -114,11 +114,11 @@ def load_segment(
     return LoadedSegment(
         tuple(chain.from_iterable(unreadable)),
         _remove_markers(connection, table, columns, null_markers),
-        frozenset(name for name, found in zip(wanted, columns, strict=True) if found in numbers),
+        frozenset(name for name, found in zip(wanted, columns, strict=True) if found in numeric),
     )
 
 
-def _is_known_small(partition: Partition) -> bool:
+def _is_known_not_large(partition: Partition) -> bool:
     return partition.size <= _LARGE and not partition.blob.lower().endswith(".gz")
 
 

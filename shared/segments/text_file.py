@@ -1,4 +1,4 @@
-"""A CSV file as both readers need it: unpacked, with its delimiter, its header and its columns."""
+"""A CSV file as fast.py and rows.py need it: unpacked, with its delimiter, its header and its columns."""
 
 from __future__ import annotations
 

@@ -150,11 +150,14 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _recoded(_without(len(mark), rest), name, where)
-    return _recoded(rest, _without_mark(head) or _codec(encoding, where), where)
+    return _recoded(rest, _utf16_without_mark(head) or _codec(encoding, where), where)
 
 
-def _without_mark(head: bytes) -> str:
-    """UTF-16 if a text begins with two ASCII characters of it; empty if not. Other text has no zero bytes there."""
+def _utf16_without_mark(head: bytes) -> str:
+    """Return the UTF-16 encoding of a text without a byte order mark whose first two characters are ASCII; else empty.
+
+    Every second byte of such characters is zero. Other text has no zero bytes there.
+    """
     first = head[:4]
     if len(first) < 4:
         return ""

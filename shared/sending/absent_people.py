@@ -27,11 +27,11 @@ MOST_LOOKUPS = 20
 class ContactsOf(Protocol):
     """Returns the contacts of people who are not in the audience under their address, by this address.
 
-    With `each`, all of them are looked up, whatever their number, but only by contact id.
+    With `by_id_only`, each of them is looked up by contact id, however many there are, and none by address.
     """
 
     def __call__(  # noqa: D102 - described above
-        self, addresses: Sequence[str], /, *, each: bool
+        self, addresses: Sequence[str], /, *, by_id_only: bool
     ) -> Mapping[str, Sequence[ContactStatus]]: ...
 
 
@@ -48,17 +48,19 @@ class AbsentPeople:
     since: datetime
     may_continue: Callable[[], bool]
 
-    def contacts(self, addresses: Sequence[str], *, each: bool) -> dict[str, list[ContactStatus]]:
+    def contacts(
+        self, addresses: Sequence[str], *, by_id_only: bool
+    ) -> dict[str, list[ContactStatus]]:
         """Return the contacts of these people that are in the audience, by the address that they had.
 
-        Several contacts may have had an address, one after the other. With `each`, all people are looked up, whatever
-        their number, but only by contact id. A contact that Mailchimp refuses to show has no status.
+        Several contacts may have had an address, one after the other. With `by_id_only`, each person is looked up by
+        contact id, however many there are, and none by address. A contact that Mailchimp refuses to show has no status.
         """
         ids = self.contact_ids(addresses) if addresses else {}
         wanted = sorted({contact_id for of_person in ids.values() for contact_id in of_person})
         found: dict[str, ContactStatus] = {}
         at_address: dict[str, ContactStatus] = {}
-        is_many = not each and max(len(wanted), len(addresses)) > MOST_LOOKUPS
+        is_many = not by_id_only and max(len(wanted), len(addresses)) > MOST_LOOKUPS
         if is_many:
             # Someone may have archived most of the audience, so only the wanted ones are kept in memory.
             among, among_addresses = frozenset(wanted), frozenset(addresses)
@@ -74,7 +76,7 @@ class AbsentPeople:
             for address, of_person in ids.items()
         }
         contacts = {address: of_person for address, of_person in contacts.items() if of_person}
-        if not (is_many or each):
+        if not (is_many or by_id_only):
             unknown = [address for address in addresses if address not in contacts]
             by_address = partial(self.session.contact_of, self.audience_id)
             at_address = self._look_up(unknown, by_address)

@@ -52,7 +52,7 @@ class ContactChanges:
             try:
                 before = self._send_status(part, None, resend=resend)
                 absent = [a for a in part if a not in before.updated]
-                found = self.contacts_of(absent, each=True)
+                found = self.contacts_of(absent, by_id_only=True)
                 contacts = {
                     a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
                 }
@@ -75,6 +75,7 @@ class ContactChanges:
                 if any(one.address in after.created for one in of_person):
                     again.append(address)
                     continue
+                # A contact that was looked up and has no status is one that Mailchimp refuses to show.
                 results = [
                     UNKNOWN
                     if address in found and not one.status
@@ -146,18 +147,18 @@ class ContactChanges:
             is_transactional = now == _TRANSACTIONAL
             self.results[address] = self._archive(address, _SUBSCRIBED if is_transactional else now)
 
-    def _archive(self, address: str, now: str | None) -> Result:
-        """Archive a contact that has the status `now`. It is rejected if Mailchimp refuses to archive it.
+    def _archive(self, address: str, status: str | None) -> Result:
+        """Archive a contact that has this status; None if there is no contact. It is rejected if Mailchimp refuses to archive it.
 
         Archiving loses the status, so a contact that is not subscribed is left alone: written again
         with a status, it would be subscribed.
         """
-        if now is None:
+        if status is None:
             return Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
-        if now == Code.ARCHIVED:  # by an earlier attempt, or by someone else
+        if status == Code.ARCHIVED:  # by an earlier attempt, or by someone else
             return Result(Outcome.REMOVED)
-        if now != _SUBSCRIBED:
-            return Result(Outcome.KEPT, now)
+        if status != _SUBSCRIBED:
+            return Result(Outcome.KEPT, status)
         try:
             self.session.archive(self.audience_id, address)
         except Disconnected:

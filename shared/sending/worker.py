@@ -293,7 +293,7 @@ class _LaneSlice:
             writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
 
     def _contacts_of(
-        self, addresses: Sequence[str], *, each: bool
+        self, addresses: Sequence[str], *, by_id_only: bool
     ) -> dict[str, list[ContactStatus]]:
         key = audience_key(self._plan.account_id, self._plan.audience_id)
         run = self._run
@@ -304,7 +304,7 @@ class _LaneSlice:
             run.queued_at or run.sending_at or self._worker.now(),
             self._may_continue,
         )
-        return absent.contacts(addresses, each=each)
+        return absent.contacts(addresses, by_id_only=by_id_only)
 
     def _is_up(self) -> bool:
         try:

@@ -37,7 +37,7 @@ _PERHAPS_ABSENT = frozenset(
 )
 
 
-def _no_contacts(_: Sequence[str], /, *, each: bool) -> Mapping[str, Sequence[ContactStatus]]:
+def _no_contacts(_: Sequence[str], /, *, by_id_only: bool) -> Mapping[str, Sequence[ContactStatus]]:
     return {}
 
 
@@ -138,7 +138,7 @@ class Writer:
                     self._record(person, result)
 
         self.isolation.send(people, update, self._reject_updated)
-        contacts = self.contacts_of([person.address for person, _ in absent], each=False)
+        contacts = self.contacts_of([person.address for person, _ in absent], by_id_only=False)
         to_add = {}
         for person, result in absent:
             kept = _kept(person, contacts.get(person.address, ()))

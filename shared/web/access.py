@@ -23,7 +23,7 @@ from shared.web.context import ANONYMOUS, Context
 from shared.web.csrf import refuse_other_sites
 from shared.web.json_body import JsonRequest
 from shared.web.problems import HttpProblem, refuse_other_types
-from shared.web.query_string import parameter_names, refuse_unknown_parameters
+from shared.web.query_string import check_parameters, parameter_names
 from shared.web.services import Services
 
 E = TypeVar("E", bound=Callable[..., Any])
@@ -94,7 +94,7 @@ class AccessRoute(APIRoute):
             request.state.context = await self._admit(request, services)
             refuse_other_sites(request, services.public_url)
             if self._is_operation and self._query_names:
-                refuse_unknown_parameters(request, self._query_names)
+                check_parameters(request, self._query_names)
             if self.body_field is None:
                 return await handle(request)
             return await handle(await self._json_request(request))

@@ -1,4 +1,7 @@
-"""Refuses query parameters that an operation of the API does not have: a misspelled filter would list everything."""
+"""Refuses query parameters that an operation of the API does not have: a misspelled filter would list everything.
+
+Operations without query parameters ignore them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def parameter_names(dependant: Dependant) -> frozenset[str]:
     return frozenset(own.union(*map(parameter_names, dependant.dependencies)))
 
 
-def refuse_unknown_parameters(request: Request, known: Collection[str]) -> None:
+def check_parameters(request: Request, known: Collection[str]) -> None:
     """Raise a 400 that names each parameter that is unknown or given twice."""
     given = Counter(name for name, _ in request.query_params.multi_items())
     faults = [

@@ -38,7 +38,7 @@ WHERE outcome = 'rejected' AND file IS NULL AND shared_with IS NULL
 GROUP BY code
 ORDER BY people DESC, code;
 
--- name: calls_failed
+-- name: people_without_answer
 -- People of this run whose call got no usable answer.
 SELECT count(*)
 FROM changes_with_outcome c JOIN outcome_ranges o ON o.first_line = c.outcome_id

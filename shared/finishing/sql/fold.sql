@@ -50,7 +50,7 @@ judged AS (
                 OR (o.code = 'fieldRequired' AND NOT list_contains($required::VARCHAR[], o.field))
             ),
             false
-        ) AS passing,
+        ) AS is_temporary,
         o.code AS outcome_code,
         o.field AS outcome_field,
         CASE WHEN o.code = 'valueDropped' THEN o.field END AS dropped_now,
@@ -109,7 +109,7 @@ SELECT
         WHEN NOT sent THEN old_field_rules
     END AS field_rules,
     CASE
-        WHEN passing
+        WHEN is_temporary
             THEN CASE WHEN old_refused = fingerprint THEN coalesce(old_tries, 0) ELSE 0 END + 1
         WHEN sent OR refused_now THEN 0
         ELSE coalesce(old_tries, 0)

@@ -21,7 +21,7 @@ _STOPPED = frozenset({RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED})
 
 @dataclass(frozen=True)
 class RunActions:
-    """What the caller can do about a run, beside canceling it. `run` is to run its export (again)."""
+    """What the caller can do about a run, other than cancel it. `run`: run its export (again)."""
 
     confirm: bool = False
     retry: bool = False
