@@ -46,13 +46,18 @@ class Pace:
     halved_at: datetime | None = None
     paused_until: datetime | None = None
 
+    @property
+    def unchanged_since(self) -> datetime:
+        """The time from which lanes have used the present number of slots."""
+        return max(self.changed_at, self.paused_until or self.changed_at)
+
 
 @dataclass(frozen=True)
 class UsableSlots:
     """How many slots lanes could use in the past, and will be able to use if Mailchimp does not throttle again.
 
-    A slot second is one slot for one second. A pause (`paused_until`) is not considered. `pace` is None for an
-    account that has none yet: all `connections` slots can be used.
+    A slot second is one slot for one second. `pace` is None for an account that has none yet: all `connections`
+    slots can be used.
     """
 
     connections: int
@@ -69,26 +74,36 @@ class UsableSlots:
     def _limits(self, since: datetime) -> Iterator[tuple[int, datetime]]:
         """The numbers of slots and when each began, newest first; the last one begins at `since`.
 
-        Since the last throttling, the number has grown by one at a time.
+        Since the last throttling, or the pause that it began, the number has grown by one at a time.
         """
         pace = self.pace
         if pace is None or pace.halved_at is None:
             yield (min(pace.limit, self.connections) if pace else self.connections), since
             return
         limit, began = min(pace.limit, self.connections), pace.changed_at
-        while began > pace.halved_at and limit > 1:
+        resumed = max(pace.halved_at, pace.paused_until or pace.halved_at)
+        while began > resumed and limit > 1:
             yield limit, began
-            limit, began = limit - 1, max(pace.halved_at, began - _GROW_APART)
-        yield limit, pace.halved_at
+            limit, began = limit - 1, max(resumed, began - _GROW_APART)
+        yield limit, resumed
+        yield 0, pace.halved_at
         yield min(pace.halved_from, self.connections), since
+
+    def pause(self, now: datetime) -> tuple[datetime, float]:
+        """When the present pause began, and the seconds until it ends; `now` and 0 without a pause."""
+        pace = self.pace
+        if pace is None or pace.paused_until is None or now >= pace.paused_until:
+            return now, 0.0
+        return min(now, pace.halved_at or now), (pace.paused_until - now).total_seconds()
 
     def seconds_to_use(self, slot_seconds: float, now: datetime) -> float:
         """The seconds from `now` on that contain so many slot seconds, while the number of slots grows again."""
-        limit, passed, wait = self.connections, 0.0, 0.0
+        limit, wait = self.connections, 0.0
+        _, passed = self.pause(now)
         if self.pace is not None:
             limit = max(1, min(self.pace.limit, self.connections))
-            grows_at = self.pace.changed_at + _GROW_APART
-            wait = max(0.0, (grows_at - now).total_seconds())
+            grows_at = self.pace.unchanged_since + _GROW_APART
+            wait = max(0.0, (grows_at - now).total_seconds() - passed)
         while limit < self.connections and slot_seconds > limit * wait:
             slot_seconds -= limit * wait
             passed += wait
@@ -140,8 +155,7 @@ class AccountPace:
         if pace.paused_until is not None and now < pace.paused_until:
             return Allowance(0, 0, runs, (pace.paused_until - now).total_seconds())
         limit = min(pace.limit, self._connections)
-        unchanged_since = max(pace.changed_at, pace.paused_until or pace.changed_at)
-        if limit < self._connections and now - unchanged_since >= _GROW_APART:
+        if limit < self._connections and now - pace.unchanged_since >= _GROW_APART:
             grown = replace(pace, limit=limit + 1, changed_at=now)
             try:
                 self._paces.replace(account_id, grown, stored.etag)

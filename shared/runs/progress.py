@@ -153,12 +153,15 @@ def _sending_left(
     slots: UsableSlots,
     window: timedelta,
 ) -> float | None:
-    recent = _recent(run, done, now, window)
+    # During a pause of the account, the speed is that of the time before it.
+    until, pause = slots.pause(now)
+    recent = _recent(run, done, until, window)
     if recent is None:
         return None
     people, since = recent
-    unchanged = people_left / people * (now - since).total_seconds()
-    undisturbed = slots.seconds_to_use(people_left / people * slots.slot_seconds(since, now), now)
+    share = people_left / people
+    unchanged = pause + share * (until - since).total_seconds()
+    undisturbed = slots.seconds_to_use(share * slots.slot_seconds(since, until), now)
     # More slots will be used again, but Mailchimp may throttle again. The real time is usually in between.
     return (unchanged + undisturbed) / 2
 

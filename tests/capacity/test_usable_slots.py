@@ -84,3 +84,29 @@ def test_a_pace_without_the_time_of_its_throttling_counts_as_steady() -> None:
     slots = UsableSlots(10, Pace(limit=4, changed_at=BEGAN))
     assert slots.slot_seconds(BEGAN, BEGAN + timedelta(seconds=30)) == 4 * 30
     assert slots.seconds_to_use(40, BEGAN) == 10
+
+
+@pytest.mark.parametrize("since", [1, 30, 70, 95, 200])
+def test_no_slot_counts_as_used_while_the_account_is_paused(since: int) -> None:
+    account = Throttled()
+    account.send_for(30)
+    account.pace.throttled("a", 60)
+    account.send_for(since)
+
+    used = account.usable_slots().slot_seconds(BEGAN, account.now())
+
+    assert used == pytest.approx(account.used, abs=6)
+
+
+@pytest.mark.parametrize("people", [50, 400, 5_000])
+def test_the_time_for_the_rest_includes_the_pause_of_the_account(people: int) -> None:
+    account = Throttled()
+    account.pace.throttled("a", 300)
+    account.send_for(5)
+    expected = account.usable_slots().seconds_to_use(people, account.now())
+    account.used, began = 0.0, account.seconds
+
+    while account.used < people:
+        account.send_for(1)
+
+    assert account.seconds - began == pytest.approx(expected, abs=3)

@@ -63,6 +63,22 @@ def test_the_remaining_time_follows_the_slots_of_a_throttled_account() -> None:
     assert longer > steady > shorter > steady / 2
 
 
+def test_the_remaining_time_during_a_pause_of_the_account_includes_the_rest_of_the_pause() -> None:
+    chunks = [*(chunk(n, ago) for n, ago in enumerate(range(101, 300))), *(chunk(0),) * 50]
+    began = NOW - timedelta(seconds=100)
+    pace = Pace(
+        5, began, halved_from=10, halved_at=began, paused_until=NOW + timedelta(seconds=200)
+    )
+
+    left = with_progress(
+        run(RunStatus.SENDING, 600), chunks, NOW, UsableSlots(10, pace)
+    ).progress.seconds_left
+
+    # Half of the slots are used after the pause, and then more again.
+    assert left is not None
+    assert 200 + 50 < left < 200 + 2 * 50
+
+
 def test_the_first_calls_of_a_run_are_not_part_of_its_speed() -> None:
     # Ten calls of 10 s each; the first ten were begun after 20 s.
     done = [chunk(n, ago) for n, ago in enumerate((30, 20, 10)) for _ in range(10)]
