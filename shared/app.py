@@ -62,9 +62,9 @@ from shared.people.retention import Retention
 from shared.people.search import Search
 from shared.people.stored_contacts import StoredContacts
 from shared.planning.build import PlanBuilder
+from shared.planning.dependencies import PlanDependencies
 from shared.planning.hygiene import Hygiene
 from shared.planning.plan import Planner
-from shared.planning.preparation import AudiencePreparation
 from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
@@ -427,24 +427,24 @@ class App:
     @cached_property
     def planner(self) -> Planner:
         """Plans runs."""
-        preparation = AudiencePreparation(
+        dependencies = PlanDependencies(
             exports=self.exports,
             owners=self.tag_owners,
             not_subscribed=self.not_subscribed,
             contacts=self.stored_contacts,
+            erasures=self.erasures,
+            segments=self.source,
             files=self.files,
             sessions=self.sessions,
+            max_profiles=self.settings.max_profiles,
             now=self.runtime.now,
             token=self.runtime.token,
         )
         builder = PlanBuilder(
-            preparation=preparation,
+            dependencies=dependencies,
             plans=self.plans,
             ledgers=self.ledgers,
-            erasures=self.erasures,
-            source=self.source,
             account_of=self.account_of,
-            max_profiles=self.settings.max_profiles,
             pace=self.pace,
             transitions=self.transitions,
             exclusions=self.exclusion_lists,

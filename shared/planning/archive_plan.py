@@ -5,52 +5,41 @@ Nothing is read from Customer Insights, and no one is sent.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from shared.model.chunk import Chunk
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
-from shared.model.plan import Plan, PlanFiles
+from shared.model.plan import Plan
 from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
 from shared.planning.audience import with_fields_to_create
 from shared.planning.chunking import write_chunks
-from shared.planning.preparation import AudiencePreparation
-from shared.planning.request import PlanRequest
+from shared.planning.context import MadePlan, PlanContext
 from shared.planning.unused import AudienceLedgers, find_unused, plan_unused
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import waiting_for_network
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
 
 def plan_archive(
-    request: PlanRequest,
+    context: PlanContext,
     pointer: LedgerPointer | None,
     ledgers: AudienceLedgers,
     attributes: tuple[Attribute, ...],
-    preparation: AudiencePreparation,
-    db: DuckDBPyConnection,
-    scratch: Path,
-) -> tuple[Plan, PlanFiles, list[Chunk]]:
+) -> MadePlan:
     """Make the plan, with its files and chunks. PlanningEnded when there is nothing to archive, when it
     is unknown, or when there are more contacts than a person agreed to.
 
     `attributes` are those of the values in the ledger, for an undo.
     """
+    request, db, scratch = context.request, context.db, context.scratch
     run, export = request.run, request.export
     if ledgers.incomplete:
         exports = ", ".join(f"“{name}”" for name in ledgers.incomplete)
         raise PlanningEnded(RunStatus.SKIPPED, Reason("unusedUnknown", values={"exports": exports}))
-    prepared = preparation.of(request)
-    with waiting_for_network(db), prepared.parallel() as calls:
+    with waiting_for_network(db), context.audience.parallel() as calls:
         reading = calls.submit(lambda session: session.audience(export.audience_id))
         fields = calls.submit(lambda session: session.merge_fields(export.audience_id))
         audience, merge_fields = reading.result(), tuple(fields.result())
-        contacts = prepared.read_not_subscribed(calls, db, scratch)
-    ledger_files = dict(ledgers.download(preparation.files, scratch))
+        contacts = context.audience.read_not_subscribed(calls, db, scratch)
+    ledger_files = dict(ledgers.download(context.dependencies.files, scratch))
     people = find_unused(db, ledger_files).get(export.id, 0)
     if not people:
         raise PlanningEnded(RunStatus.SKIPPED, Reason("noUnused"))
@@ -66,7 +55,7 @@ def plan_archive(
         account_id=request.account_id,
         audience_id=export.audience_id,
         audience_name=audience.name,
-        folder=plan_folder(run.id, preparation.token()),
+        folder=plan_folder(run.id, context.dependencies.token()),
         # Only subscribers are archived, and an undo brings them back as such.
         status="subscribed",
         mapping=export.mapping,
@@ -78,7 +67,7 @@ def plan_archive(
         ledger=pointer.blob if pointer else None,
         ledger_run=pointer.run_id if pointer else "",
         source_fingerprint=pointer.source_fingerprint if pointer else "",
-        calls=prepared.calls,
+        calls=context.audience.calls,
         contacts_before=contacts,
     )
     return plan, files, chunks

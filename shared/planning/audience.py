@@ -25,7 +25,7 @@ from shared.planning.tags import FoundTags
 
 
 @dataclass(frozen=True)
-class PreparedAudience:
+class FoundAudience:
     """The audience as it was found. `contacts` counts its contacts by status."""
 
     audience: Audience

@@ -5,19 +5,18 @@ new_plan.py makes the plan, undo_plan.py the plan of an undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.pace import AccountPace
 from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
-from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.plan import Plan
-from shared.model.ports import Records, SegmentSource
+from shared.model.ports import Records
 from shared.model.run import (
     Mode,
     Reason,
@@ -26,14 +25,16 @@ from shared.model.run import (
     Trigger,
 )
 from shared.model.source import Snapshot
-from shared.people.erasures import Erasures
 from shared.people.exclusion_lists import ExclusionLists
 from shared.planning.archive_plan import plan_archive
+from shared.planning.audience_client import AudienceClient
+from shared.planning.context import PlanContext
+from shared.planning.dependencies import PlanDependencies
 from shared.planning.exclusions import Exclusions
 from shared.planning.fingerprint import source_fingerprint
-from shared.planning.new_plan import NewPlan, PlanSource
+from shared.planning.inputs import PlanSource
+from shared.planning.new_plan import make_plan
 from shared.planning.people import SourceColumns
-from shared.planning.preparation import AudiencePreparation
 from shared.planning.report import PlanningReport
 from shared.planning.request import PlanRequest
 from shared.planning.settled_source import SettledSource
@@ -52,13 +53,10 @@ from shared.workspace import workspace
 class PlanBuilder:
     """Makes plans. `account_of` returns the Mailchimp account of a connection."""
 
-    preparation: AudiencePreparation
+    dependencies: PlanDependencies
     plans: PlanStore
     ledgers: Records[LedgerPointer]
-    erasures: Erasures
-    source: SegmentSource
     account_of: Callable[[str], str]
-    max_profiles: int
     pace: AccountPace
     transitions: Transitions
     exclusions: ExclusionLists
@@ -70,7 +68,7 @@ class PlanBuilder:
         ConfigError, InputError and Refused name what a person must change. Unavailable and Changed
         (a segment was written while it was read) are temporary.
         """
-        export = export_of(self.preparation.exports, run.export_id)
+        export = export_of(self.dependencies.exports, run.export_id)
         if not export.connection_id:
             raise Conflict("noConnection")
         account_id = self.account_of(export.connection_id)
@@ -83,9 +81,9 @@ class PlanBuilder:
         return self._make_new(request)
 
     def _make_new(self, request: PlanRequest) -> Plan:
-        run, export = request.run, request.export
-        pinned = self.source.snapshot(export.segments_read)
-        source = self._plan_source(export, pinned)
+        run = request.run
+        pinned = self.dependencies.segments.snapshot(request.export.segments_read)
+        source = self._plan_source(request, pinned)
         if (
             run.trigger is Trigger.REFRESH
             and run.mode is Mode.EXPORT
@@ -93,25 +91,31 @@ class PlanBuilder:
             and source.pointer.source_fingerprint == source.fingerprint
         ):
             raise PlanningEnded(RunStatus.SKIPPED, Reason("noNewData"))
-        with workspace() as (db, scratch):
-            settle = self._settle(run, pinned, db)
-            new = NewPlan(request, source, self.preparation, db, scratch, settle)
+        with self._context(request) as context:
             try:
-                made = new.make(
-                    self.source,
+                made = make_plan(
+                    context,
+                    source,
                     PlanningReport(self.transitions, run.id, len(pinned.segments)),
-                    self.erasures,
-                    self.max_profiles,
                     self.pace.people_per_second(request.account_id),
                 )
             except (PlanningEnded, ConfigError, InputError, Refused):
                 # Files that are still being written are not what a person should be told about.
-                settle()
+                source.settle(context.db)
                 raise
-            settle()
+            source.settle(context.db)
             return self.plans.write(*made)
 
-    def _plan_source(self, export: Export, pinned: Snapshot) -> PlanSource:
+    @contextmanager
+    def _context(self, request: PlanRequest, audience_id: str = "") -> Iterator[PlanContext]:
+        """Open a database for a plan of the audience of its export, or of another one."""
+        audience_id = audience_id or request.export.audience_id
+        audience = AudienceClient(self.dependencies, request, audience_id)
+        with workspace() as (db, scratch):
+            yield PlanContext(request, self.dependencies, audience, db, scratch)
+
+    def _plan_source(self, request: PlanRequest, pinned: Snapshot) -> PlanSource:
+        export = request.export
         # The segments to exclude come last.
         sent = len(export.segments)
         segments, excluded = pinned.segments[:sent], pinned.segments[sent:]
@@ -128,27 +132,26 @@ class PlanBuilder:
             source_fingerprint(export, pinned, listed.fingerprint),
             stored.value if stored else None,
             Exclusions(excluded, listed),
+            self._settle(request.run, pinned),
         )
 
-    def _settle(self, run: Run, pinned: Snapshot, db: DuckDBPyConnection) -> Callable[[], None]:
+    def _settle(self, run: Run, pinned: Snapshot) -> Callable[[DuckDBPyConnection], None]:
         """Return what waits until the files do not change any more, unless a person started the run."""
         if run.trigger not in (Trigger.REFRESH, Trigger.SCHEDULE):
-            return lambda: None
-        settled = SettledSource(self.source, pinned, self.preparation.now, self.sleep)
-        return partial(settled.settle, db)
+            return lambda _: None
+        dependencies = self.dependencies
+        return SettledSource(dependencies.segments, pinned, dependencies.now, self.sleep).settle
 
     def _make_archive(self, request: PlanRequest) -> Plan:
         export = request.export
-        exports, ledgers = self.preparation.exports, self.ledgers
+        exports, ledgers = self.dependencies.exports, self.ledgers
         found = AudienceLedgers.read(exports, ledgers, request.account_id, export.audience_id)
         pointer = next((pointer for one, pointer in found.exports if one.id == export.id), None)
         # The plan of the last run may be deleted; texts are then converted by the type of the field.
         last = self.plans.read(pointer.run_of_all_rows) if pointer else None
         attributes = last.attributes if last else ()
-        with workspace() as (db, scratch):
-            return self.plans.write(
-                *plan_archive(request, pointer, found, attributes, self.preparation, db, scratch)
-            )
+        with self._context(request) as context:
+            return self.plans.write(*plan_archive(context, pointer, found, attributes))
 
     def _make_undo(self, request: PlanRequest, undone: str) -> Plan:
         stored = self.ledgers.read(request.export.id)
@@ -157,7 +160,5 @@ class PlanBuilder:
         if plan is None:
             raise Conflict("undoTooOld")
         listed = self.exclusions.read(request.export.id)
-        with workspace() as (db, scratch):
-            return self.plans.write(
-                *plan_undo(request, plan, pointer, self.preparation, listed, db, scratch)
-            )
+        with self._context(request, plan.audience_id) as context:
+            return self.plans.write(*plan_undo(context, plan, pointer, listed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.model.export import Export
+from shared.model.ledger import LedgerPointer
 from shared.model.one_person import ChosenPerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run
 from shared.model.source import Snapshot
@@ -37,6 +38,10 @@ class PlanRequest:
     def definition(self) -> str:
         """A fingerprint of the audience and of what the export sends, without the content of segments."""
         return source_fingerprint(self.export, Snapshot(()))
+
+    def is_of_audience(self, pointer: LedgerPointer) -> bool:
+        """Whether a ledger is about the audience of the export."""
+        return pointer.is_of(self.account_id, self.export.audience_id)
 
     @property
     def confirmed(self) -> tuple[str, ...]:

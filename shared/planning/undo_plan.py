@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
@@ -18,14 +17,13 @@ from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
-from shared.model.plan import Plan, PlanFiles, PlannedTag
-from shared.model.ports import Files
-from shared.model.run import Finding, Run, Severity
+from shared.model.plan import Plan, PlannedTag
+from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.chunking import write_chunks
+from shared.planning.context import MadePlan, PlanContext
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.manual_edits import EditWindow, find_manual_edits
-from shared.planning.preparation import AudiencePreparation
 from shared.planning.request import PlanRequest
 from shared.planning.undo_changes import (
     UndoFiles,
@@ -45,38 +43,33 @@ if TYPE_CHECKING:
 
 
 def plan_undo(
-    request: PlanRequest,
-    undone: Plan,
-    pointer: LedgerPointer,
-    preparation: AudiencePreparation,
-    excluded: ExclusionList,
-    db: DuckDBPyConnection,
-    scratch: Path,
-) -> tuple[Plan, PlanFiles, list[Chunk]]:
+    context: PlanContext, undone: Plan, pointer: LedgerPointer, excluded: ExclusionList
+) -> MadePlan:
     """Make the plan that undoes the run of the plan `undone`, with its files and chunks.
 
     `pointer` is the current ledger (runs/undo.py has checked it). People on the current list
     `excluded` get no data and no tag back.
     """
+    request, db = context.request, context.db
     run, export = request.run, request.export
     if request.account_id != undone.account_id:
         raise Conflict("undoOtherAccount")
-    load_for_undo(db, _download(run, pointer, preparation.files, scratch))
+    load_for_undo(db, _download(context, pointer))
     columns = merge_tags(undone.mapping)
-    audience = _read_audience(request, undone, preparation, columns, db, scratch)
+    audience = _read_audience(context, undone, columns)
     tags = _tags_to_restore(undone, audience.tags, tags_before(db))
     rules = UndoRules(
         list(audience.tags), [tag.tag_id for tag in tags], columns, excluded, run.archive_created
     )
     compare_for_undo(db, rules)
-    files, chunks = write_chunks(db, scratch, columns, restore=True)
+    files, chunks = write_chunks(db, context.scratch, columns, restore=True)
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
         connection_id=request.connection_id,
         account_id=request.account_id,
         audience_id=undone.audience_id,
-        folder=plan_folder(run.id, preparation.token()),
+        folder=plan_folder(run.id, context.dependencies.token()),
         status=undone.status,
         mapping=undone.mapping,
         attributes=undone.attributes,
@@ -103,17 +96,10 @@ class _UndoAudience:
     calls: CallCounts
 
 
-def _read_audience(
-    request: PlanRequest,
-    undone: Plan,
-    preparation: AudiencePreparation,
-    columns: list[str],
-    db: DuckDBPyConnection,
-    scratch: Path,
-) -> _UndoAudience:
+def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _UndoAudience:
     """Read the audience, and what others changed since the run. ConfigError when it was deleted."""
-    audience_id = undone.audience_id
-    audience = preparation.of(request, audience_id)
+    request, db, scratch = context.request, context.db, context.scratch
+    audience, audience_id = context.audience, undone.audience_id
     with waiting_for_network(db), audience.parallel() as calls:
         calls.submit(lambda session: session.audience(audience_id)).result()
         in_mailchimp = calls.submit(lambda session: session.tags(audience_id))
@@ -127,13 +113,14 @@ def _read_audience(
         )
         calls.submit(lambda session: find_manual_edits(db, session, audience_id, window)).result()
         others = owned_by_others(
-            preparation.owners, request.export.id, request.account_id, audience_id
+            context.dependencies.owners, request.export.id, request.account_id, audience_id
         )
         tags = {tag.id: tag for tag in in_mailchimp.result() if tag.id not in others}
         return _UndoAudience(tags, fields, contacts, calls.calls)
 
 
-def _download(run: Run, pointer: LedgerPointer, files: Files, scratch: Path) -> UndoFiles:
+def _download(context: PlanContext, pointer: LedgerPointer) -> UndoFiles:
+    files, scratch = context.dependencies.files, context.scratch
     local = UndoFiles(
         scratch / "ledger.parquet",
         scratch / "before.parquet" if pointer.before else None,
@@ -142,7 +129,7 @@ def _download(run: Run, pointer: LedgerPointer, files: Files, scratch: Path) -> 
     files.download(pointer.blob, local.ledger)
     if local.before is not None:
         files.download(pointer.before, local.before)
-    files.download(outcomes_table(run.undo_of or ""), local.outcomes)
+    files.download(outcomes_table(context.request.run.undo_of or ""), local.outcomes)
     return local
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.run import AudienceSize, Mode, Run, RunStatus
-from shared.planning import new_plan
+from shared.planning import audience_size
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 
@@ -143,7 +143,7 @@ def test_people_already_in_the_audience_do_not_count_as_added(rows: RowDeploymen
 def test_a_preview_of_a_large_audience_reports_that_it_is_not_exact(
     rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_plan, "MOST_CALLS_OF_PREVIEW", 0)
+    monkeypatch.setattr(audience_size, "_MOST_CALLS_OF_PREVIEW", 0)
     rows.deployment.audience.add("p1@example.com")
 
     seen = preview(rows, *people(0, 3))

@@ -6,68 +6,47 @@ created after every check that could stop the run, except the contact budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import Automation, CallCounts, NotSubscribedPointer
-from shared.model.export import Export
+from shared.model.audience import Automation, CallCounts
 from shared.model.names import audience_key
-from shared.model.ports import Files, Records, readable
+from shared.model.ports import readable
 from shared.model.run import Finding
-from shared.model.tag import TagOwner, same_name
-from shared.people.stored_contacts import StoredContacts
+from shared.model.tag import same_name
 from shared.planning.already_subscribed import (
     find_already_subscribed,
     saves_calls,
     start_already_subscribed,
 )
-from shared.planning.audience import PreparedAudience, create_fields, field_findings
+from shared.planning.audience import FoundAudience, create_fields, field_findings
 from shared.planning.audience_size import find_all_subscribed
 from shared.planning.changed_addresses import find_changed_addresses
+from shared.planning.dependencies import PlanDependencies
 from shared.planning.guards import shared_with_audience
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import FoundTags, prepare_tags
 
 
-@dataclass(frozen=True)
-class AudiencePreparation:
-    """What plans need to prepare the audiences of their runs."""
-
-    exports: Records[Export]
-    owners: Records[TagOwner]
-    not_subscribed: Records[NotSubscribedPointer]
-    contacts: StoredContacts
-    files: Files
-    sessions: OnDemandSessions
-    now: Callable[[], datetime]
-    token: Callable[[], str]
-
-    def of(self, request: PlanRequest, audience_id: str = "") -> PlanAudience:
-        """The audience of a plan: that of its export, or another one."""
-        return PlanAudience(self, request, audience_id or request.export.audience_id)
-
-
-class PlanAudience:
-    """The audience of one plan. `calls` counts the calls to Mailchimp so far."""
+class AudienceClient:
+    """Reads and changes the audience of one plan. `calls` counts the calls to Mailchimp so far."""
 
     def __init__(
-        self, preparation: AudiencePreparation, request: PlanRequest, audience_id: str
+        self, dependencies: PlanDependencies, request: PlanRequest, audience_id: str
     ) -> None:
         self.calls = CallCounts()
-        self._preparation = preparation
+        self._dependencies = dependencies
         self._request = request
         self._id = audience_id
 
-    def inspect(self, db: DuckDBPyConnection, scratch: Path) -> PreparedAudience:
+    def inspect(self, db: DuckDBPyConnection, scratch: Path) -> FoundAudience:
         """Read the audience, its contacts that are not subscribed, and who has another address now.
 
         Fills `not_subscribed` and `changed_addresses`.
@@ -82,7 +61,7 @@ class PlanAudience:
             merge_fields = tuple(fields.result())
             findings, found = field_findings(self._request.export, merge_fields), tags.result()
         changed = self.find_changed_addresses(db, scratch)
-        return PreparedAudience(
+        return FoundAudience(
             audience, merge_fields, found, (*findings, *found.findings, *changed), contacts
         )
 
@@ -93,23 +72,23 @@ class PlanAudience:
 
         Returns the number of contacts by status.
         """
-        preparation, request = self._preparation, self._request
+        dependencies, request = self._dependencies, self._request
         stored = NotSubscribedList(
-            preparation.not_subscribed,
-            preparation.files,
+            dependencies.not_subscribed,
+            dependencies.files,
             request.account_id,
             self._id,
-            f"{request.run.id}-{preparation.token()}",
-            preparation.now(),
+            f"{request.run.id}-{dependencies.token()}",
+            dependencies.now(),
         )
         return stored.read(db, calls, scratch, whole=request.is_full)
 
     def find_changed_addresses(self, db: DuckDBPyConnection, scratch: Path) -> list[Finding]:
         """Fill `changed_addresses` with the people whose contact has another address now."""
         key = audience_key(self._request.account_id, self._id)
-        return find_changed_addresses(db, self._preparation.contacts, key, scratch)
+        return find_changed_addresses(db, self._dependencies.contacts, key, scratch)
 
-    def create_missing(self, found: PreparedAudience) -> PreparedAudience:
+    def create_missing(self, found: FoundAudience) -> FoundAudience:
         """Create missing merge fields and tags."""
         with self.parallel() as parallel:
             fields = parallel.submit(
@@ -147,14 +126,14 @@ class PlanAudience:
 
     def contact_budget(self) -> int | None:
         """The smallest contact budget that an export sets for the audience."""
-        exports = (stored.value for stored in readable(self._preparation.exports.all()))
+        exports = (stored.value for stored in readable(self._dependencies.exports.all()))
         budgets = [export.contact_budget for export in exports if export.audience_id == self._id]
         return min((budget for budget in budgets if budget is not None), default=None)
 
     @contextmanager
     def parallel(self) -> Iterator[ParallelCalls]:
         """Make calls at the same time. They are not counted if the work fails."""
-        sessions, request = self._preparation.sessions, self._request
+        sessions, request = self._dependencies.sessions, self._request
         with sessions.parallel(request.connection_id, request.account_id) as parallel:
             yield parallel
             self.calls += parallel.calls
@@ -162,7 +141,7 @@ class PlanAudience:
     @contextmanager
     def _session(self) -> Iterator[MailchimpSession]:
         """Open a session. Its calls are not counted if the work fails."""
-        sessions, request = self._preparation.sessions, self._request
+        sessions, request = self._dependencies.sessions, self._request
         with sessions.session(request.connection_id, request.account_id) as session:
             yield session
             self.calls += session.calls
@@ -170,7 +149,7 @@ class PlanAudience:
     def _tags(self, session: MailchimpSession, *, create: bool) -> FoundTags:
         return prepare_tags(
             session,
-            self._preparation.owners,
+            self._dependencies.owners,
             self._request.export,
             self._request.account_id,
             create=create,
@@ -180,7 +159,7 @@ class PlanAudience:
 
     def _still_uses(self, export_id: str, tag_name: str) -> bool:
         """Whether an export still sends a tag to this audience."""
-        stored = self._preparation.exports.read(export_id)
+        stored = self._dependencies.exports.read(export_id)
         return (
             stored is not None
             and stored.value.audience_id == self._id

@@ -1,0 +1,154 @@
+"""Find what a run changes: check it against the guards, create missing fields and tags, compare people with the ledger.
+
+When the run ends or waits instead, it still carries out withdrawals of consent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.model.export import Leavers
+from shared.model.run import AudienceSize, Finding, Severity
+from shared.planning.audience import FoundAudience
+from shared.planning.audience_size import predict_size
+from shared.planning.automations import automation_findings
+from shared.planning.compare import Rules, compare
+from shared.planning.context import PlanContext
+from shared.planning.eligibility import Eligibility
+from shared.planning.fingerprint import field_rules, mapping_fingerprint
+from shared.planning.former_addresses import plan_former_addresses
+from shared.planning.guards import apply_guards, guard_tags
+from shared.planning.inputs import Inputs
+from shared.planning.limit import within_budget
+from shared.planning.one_person import keep_only_person
+from shared.planning.retry import not_retried
+from shared.planning.withdrawals import (
+    any_withdrawals,
+    keep_only_withdrawals,
+    plan_unsubscribes,
+    send_no_one,
+)
+from shared.runs.planning_ended import PlanningEnded
+from shared.workspace import waiting_for_network
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The audience with its new fields and tags, and its predicted size after the run.
+
+    `ended` is why the run only carries out withdrawals of consent; None for all other runs.
+    """
+
+    audience: FoundAudience
+    size: AudienceSize | None
+    ended: PlanningEnded | None = None
+
+
+def find_changes(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> Changes:
+    """Fill `changes`. PlanningEnded when the run ends or waits, and no withdrawal of consent must be carried out."""
+    db, request = context.db, context.request
+    try:
+        audience = _check_and_create(context, inputs, eligible)
+        size = _compare(context, inputs, eligible, audience)
+    except PlanningEnded as end:
+        if request.person is not None or not any_withdrawals(db):
+            raise
+        _compare_withdrawals(context, inputs, end)
+        return Changes(inputs.audience, end.audience_size, end)
+    return Changes(audience, size)
+
+
+def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:
+    """Apply the guards, then create missing fields and tags."""
+    request, found, db = context.request, inputs.audience, context.db
+    pointer = inputs.source.pointer
+    context.findings += guard_tags(request, found.tags.foreign, inputs.rows)
+
+    def overlap() -> tuple[int, int]:
+        if not found.contacts.get("subscribed"):
+            return 0, 0
+        with waiting_for_network(db):
+            return context.audience.shared_with_people(db)
+
+    context.findings += apply_guards(
+        db,
+        request,
+        inputs.rows,
+        found.tags.tags,
+        overlap,
+        partial=eligible.only_failed or request.person is not None,
+        comparable=pointer is not None and pointer.is_whole,
+    )
+    if request.is_preview or found.is_ready:
+        return found
+    inputs.source.settle(db)
+    with waiting_for_network(db):
+        return context.audience.create_missing(found)
+
+
+def _compare(
+    context: PlanContext, inputs: Inputs, eligible: Eligibility, audience: FoundAudience
+) -> AudienceSize | None:
+    """Compare people with the ledger, and plan what happens to contacts beyond their tags.
+
+    Returns the predicted size of the audience.
+    """
+    db, request = context.db, context.request
+    export = request.export
+    _compare_with_ledger(
+        context,
+        inputs,
+        audience,
+        only_failed=eligible.only_failed,
+        removes_tags=eligible.nothing_to_send is None and export.leavers is Leavers.REMOVE_TAG,
+    )
+    if eligible.only_failed:
+        context.findings += not_retried(db)
+    plan_unsubscribes(db, export)
+    plan_former_addresses(db, export)
+    context.findings += inputs.source.exclusions.remove_tags(db)
+    if request.person is not None:
+        keep_only_person(db, request.person)
+    with waiting_for_network(db):
+        size, uncertain = predict_size(
+            db, context.audience, audience.contacts, is_preview=request.is_preview
+        )
+        automations = automation_findings(db, request, context.audience.automations)
+    over_budget = within_budget(size, inputs.rows, is_preview=request.is_preview)
+    context.findings += [*uncertain, *over_budget, *automations]
+    return size
+
+
+def _compare_withdrawals(context: PlanContext, inputs: Inputs, ended: PlanningEnded) -> None:
+    """Plan only what withdrawals of consent change, for a run that waits or sends nothing."""
+    db = context.db
+    send_no_one(db)
+    _compare_with_ledger(context, inputs, inputs.audience, only_failed=True, removes_tags=False)
+    keep_only_withdrawals(db)
+    plan_unsubscribes(db, context.request.export)
+    context.findings += [*ended.findings, Finding(Severity.INFO, "withdrawalsOnly")]
+
+
+def _compare_with_ledger(
+    context: PlanContext,
+    inputs: Inputs,
+    audience: FoundAudience,
+    *,
+    only_failed: bool,
+    removes_tags: bool,
+) -> None:
+    request, mapping = context.request, context.request.export.mapping
+    # A field that was deleted and created again has no values, and may have its former id.
+    creates_field = any(found.code == "mergeFieldToCreate" for found in audience.findings)
+    compare(
+        context.db,
+        Rules(
+            tag_ids=[tag.id for tag in audience.tags.tags],
+            mapping=mapping_fingerprint(mapping, audience.merge_fields, inputs.attributes),
+            field_rules=field_rules(mapping, audience.merge_fields),
+            everything=request.sends_unchanged or creates_field,
+            ask_again=request.sends_unchanged or request.run.retry_of is not None,
+            remove_tags=removes_tags,
+            retry=only_failed,
+        ),
+    )

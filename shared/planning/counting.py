@@ -1,0 +1,85 @@
+"""Count the changes of a plan, and add the findings about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shared.fields.definition_findings import definition_findings
+from shared.model.ports import readable
+from shared.model.run import Counts, Finding, Severity
+from shared.planning.changed_addresses import changed_address_findings
+from shared.planning.changes import Changes
+from shared.planning.chunking import Held
+from shared.planning.compare import SegmentMembers, count, members_by_segment
+from shared.planning.context import PlanContext
+from shared.planning.eligibility import Eligibility
+from shared.planning.findings import people_findings, rejected_before
+from shared.planning.former_addresses import former_findings
+from shared.planning.inputs import Inputs
+from shared.planning.one_person import rows_of_person
+from shared.planning.withdrawals import withdrawal_findings
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The members of each segment, by its number, what waits for a confirmation, the counts of the run, and its
+    rejected rows that the run before rejected as well.
+    """
+
+    members: Mapping[int, SegmentMembers]
+    held: Held
+    counts: Counts
+    rejected_before: int = 0
+
+
+def count_changes(
+    context: PlanContext, inputs: Inputs, eligible: Eligibility, changes: Changes, held: Held
+) -> Counted:
+    """Count the changes, and add the findings about them."""
+    db, person = context.db, context.request.person
+    members = members_by_segment(db)
+    if changes.ended is None:
+        context.findings += former_findings(db, held=held.archiving)
+    if person is not None:
+        return Counted(members, held, count(db, rows_of_person(db, person)).of_run)
+    _add_findings(context, inputs, eligible, members, held)
+    planned = count(db, inputs.rows.source_rows)
+    before = planned.refused_before + _rejected_before(context, inputs)
+    if before:
+        values = {"rows": str(before)}
+        context.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
+    counts = planned.of_run
+    if changes.ended is not None:
+        counts = replace(counts, new=changes.ended.counts.new)
+    return Counted(members, held, counts, before)
+
+
+def _add_findings(
+    context: PlanContext,
+    inputs: Inputs,
+    eligible: Eligibility,
+    members: Mapping[int, SegmentMembers],
+    held: Held,
+) -> None:
+    """Add findings about the definition of the export and about the people of the plan."""
+    db, export, segments = context.db, context.request.export, inputs.source.snapshot.segments
+    context.findings += [
+        *definition_findings(
+            export,
+            (stored.value for stored in readable(context.dependencies.exports.all())),
+            [segment.display_name for segment in segments if segment.refreshed_at is None],
+        ),
+        *people_findings(db, export, eligible.status, members),
+        *changed_address_findings(db),
+        *withdrawal_findings(db, held=held.unsubscribes),
+    ]
+
+
+def _rejected_before(context: PlanContext, inputs: Inputs) -> int:
+    """How many rows of `rejects` the run before rejected as well."""
+    pointer = inputs.source.pointer
+    if pointer is None:
+        return 0
+    files = context.dependencies.files
+    return rejected_before(context.db, files, pointer.run_of_all_rows, context.scratch)

@@ -1,0 +1,78 @@
+"""Load the ledger of a run, and find the people who may be sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.model.export import OnAddressChange
+from shared.model.run import Finding, Reason, Severity
+from shared.people.suppression import suppress_erased
+from shared.planning.audience import status_for_new
+from shared.planning.changed_addresses import STORED_CONTACTS
+from shared.planning.consent import find_do_not_send
+from shared.planning.context import PlanContext
+from shared.planning.findings import no_usable_rows, unreadable_rows
+from shared.planning.inputs import Inputs
+from shared.planning.ledger import VALUES, deleted_tags, forget_tags, load_ledger
+from shared.planning.one_person import find_person
+from shared.planning.request import PlanRequest
+from shared.planning.retry import load_failed
+from shared.planning.subscribed_again import forget_refusals
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """What decides, beside the table `do_not_send`, who may be sent.
+
+    `status` is the status of new contacts. `deleted_tags` are tags of the ledger that the audience does not have any
+    more. `only_failed`: a retry, which sends only the people of `failed`. `nothing_to_send` is why no row can be sent,
+    or None.
+    """
+
+    status: str
+    deleted_tags: tuple[int, ...]
+    only_failed: bool
+    nothing_to_send: Reason | None
+
+
+def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
+    """Fill `ledger` and `do_not_send` and, for a retry, `failed`. Erased people are removed from all tables."""
+    db, request, dependencies = context.db, context.request, context.dependencies
+    _load_ledger(context, inputs)
+    if request.person is not None:
+        find_person(db, request.person, dependencies.erasures)
+    suppress_erased(db, dependencies.erasures.marker_for_all())
+    deleted = deleted_tags(db, inputs.audience.tags.existing)
+    forget_tags(db, deleted)
+    status = status_for_new(request.export, inputs.audience.audience)
+    retried = request.run.retry_of
+    only_failed = retried is not None and load_failed(
+        db, dependencies.files, retried, context.scratch
+    )
+    reason = no_usable_rows(db, request.export, inputs.rows.people)
+    context.findings += unreadable_rows(db)
+    find_do_not_send(db, status, add_archived=request.adds_archived)
+    inputs.source.exclusions.apply(db)
+    return Eligibility(status, deleted, only_failed, reason)
+
+
+def _load_ledger(context: PlanContext, inputs: Inputs) -> None:
+    """Load the ledger that was downloaded; without it, everyone is compared with an empty one."""
+    db, request, pointer = context.db, context.request, inputs.source.pointer
+    if pointer is not None and not request.is_of_audience(pointer):
+        context.findings.append(Finding(Severity.INFO, "audienceMoved"))
+    elif pointer is not None and inputs.ledger is None:
+        context.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
+    load_ledger(db, inputs.ledger_file, without=_unused_columns(request))
+    if inputs.ledger_file is not None:
+        forget_refusals(db, inputs.ledger_file, context.scratch / STORED_CONTACTS)
+
+
+def _unused_columns(request: PlanRequest) -> set[str]:
+    """The columns of the ledger that this plan does not need in a table."""
+    unused = set(VALUES)
+    if request.run.retry_of is None:
+        unused.add("run_id")
+    if request.export.on_address_change is not OnAddressChange.ARCHIVE:
+        unused.add("created_by")
+    return unused
