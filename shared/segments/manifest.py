@@ -28,6 +28,7 @@ from shared.segments.cdm import (
     read_time,
     text_of,
 )
+from shared.segments.folders import is_hidden
 from shared.segments.patterns import matching
 
 MANIFEST = ".manifest.cdm.json"
@@ -49,8 +50,10 @@ def read_manifest(
     `document` gives the content of a blob, None when it does not exist; `names` are all blobs.
     """
     root = load_document(data, where)
+    # A manifest may list only other manifests, which are found by their names.
+    only_others = "entities" not in root and isinstance(root.get("subManifests"), list)
     return collect_entities(
-        root.get("entities"),
+        [] if only_others else root.get("entities"),
         where,
         _Reader(where, document, names).entity,
         name=text_of(root.get("manifestName")) or text_of(root.get("folioName")),
@@ -167,25 +170,61 @@ class _Reader:
         )
 
     def _partitions_of(self, item: Mapping[str, object], name: str) -> Iterator[ListedPartition]:
+        for kind in ("dataPartitions", "dataPartitionPatterns"):
+            if not isinstance(item.get(kind, []), list):
+                raise InputError("entityMalformed", where=self._where, entity=name)
+        if any(_is_incremental(each) for each in _all_partitions(item)):
+            raise InputError("tableFormatUnsupported", folder=name, format="CDM incremental")
+        count = 0
         for number, each in enumerate(_dicts(item.get("dataPartitions")), start=1):
             location = text_of(each.get("location"))
             if location:
+                count += 1
                 moment = read_time(each.get("lastFileModifiedTime"))
+                relative = self._relative(location)
+                blob = self._known_blob(relative)
                 title = text_of(each.get("name"))
-                yield self._partition(each, title, self._relative(location), moment, name, number)
+                yield self._partition(each, title, relative, moment, name, number, blob)
+        unmatched: list[ListedPartition] = []
         for number, each in enumerate(_dicts(item.get("dataPartitionPatterns")), start=1):
-            root = self._blob_name(text_of(each.get("rootLocation"))).strip("/")
-            below = f"{root}/" if root else ""
-            inside = [blob for blob in self._names if blob.startswith(below)]
-            chosen = matching(
-                [blob.removeprefix(below) for blob in inside],
-                text_of(each.get("globPattern")),
-                text_of(each.get("regularExpression")),
+            title, location = text_of(each.get("name")), ""
+            for blob in self._matching(each, name):
+                count += 1
+                location = posixpath.relpath(blob, self._folder or ".")
+                yield self._partition(each, title, location, None, name, number, blob)
+            if not location:
+                blob = self._below(each) + _pattern_of(each)
+                unmatched.append(self._partition(each, title, blob, None, name, number, blob))
+        if not count:
+            # Without any file, the segment would seem to be empty, so the patterns count as files that are missing.
+            yield from unmatched
+
+    def _matching(self, pattern: Document, entity: str) -> list[str]:
+        """The blobs that match a pattern. InputError when the pattern cannot be read."""
+        below = self._below(pattern)
+        paths = [name.removeprefix(below) for name in self._names if name.startswith(below)]
+        try:
+            found = matching(
+                [path for path in paths if not is_hidden(path)],
+                text_of(pattern.get("globPattern")),
+                text_of(pattern.get("regularExpression")),
             )
-            for blob in chosen:
-                location = posixpath.relpath(below + blob, self._folder or ".")
-                title = text_of(each.get("name"))
-                yield self._partition(each, title, location, None, name, number, below + blob)
+        except ValueError:
+            raise InputError(
+                "patternUnusable", where=self._where, entity=entity, pattern=_pattern_of(pattern)
+            ) from None
+        return [below + path for path in found]
+
+    def _below(self, pattern: Document) -> str:
+        """The folder in which a pattern matches, with the slash at its end; empty for the whole container."""
+        root = self._blob_name(text_of(pattern.get("rootLocation"))).strip("/")
+        return f"{root}/" if root else ""
+
+    def _known_blob(self, location: str) -> str:
+        """The blob beside the manifest, or in another folder of the container; empty for other locations."""
+        blob = "" if "://" in location else self._blob_name(location)
+        is_elsewhere = ".." in location.split("/") and not blob.startswith("../")
+        return blob if is_elsewhere or blob in self._known else ""
 
     def _partition(
         self,
@@ -249,7 +288,31 @@ def _named(definitions: Sequence[Document], key: str, name: str) -> Document | N
 
 
 def _dicts(value: object) -> list[Document]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [each for each in _list(value) if isinstance(each, dict)]
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _all_partitions(item: Mapping[str, object]) -> Iterator[Document]:
+    for kind in ("incrementalPartitions", "incrementalPartitionPatterns"):
+        for each in _dicts(item.get(kind)):
+            yield {**each, "isIncremental": True}
+    yield from _dicts(item.get("dataPartitions"))
+    yield from _dicts(item.get("dataPartitionPatterns"))
+
+
+def _is_incremental(item: Document) -> bool:
+    """Whether a partition holds changes (rows that were added, changed and removed) instead of rows."""
+    return item.get("isIncremental") is True or any(
+        _reference(trait, "traitReference").casefold() == "is.partition.incremental"
+        for trait in _list(item.get("exhibitsTraits"))
+    )
+
+
+def _pattern_of(item: Document) -> str:
+    return text_of(item.get("globPattern")) or text_of(item.get("regularExpression"))
 
 
 def _reference(value: object, key: str) -> str:

@@ -2,7 +2,7 @@
 
 A pattern is untrusted, and a regular expression can occupy a backtracking matcher for hours. DuckDB uses RE2,
 which matches in linear time.
-https://learn.microsoft.com/common-data-model/sdk/data-partition-patterns
+https://learn.microsoft.com/common-data-model/1.0om/api-reference/cdm/datapartitionpattern
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ _SQL = SqlFile.of(__file__)
 def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
     """The paths (relative to the root of the pattern) that match a glob, or else an expression.
 
-    The glob is used if both are given, as in Microsoft's SDK. Without either, and for an invalid expression,
-    no path matches.
+    The glob is used if both are given, as in Microsoft's SDK. ValueError when there is neither, and for an expression
+    that RE2 cannot read: without it, no path would match, and the segment would seem to be empty.
     """
     pattern = _from_glob(glob) if glob else expression
-    if not paths or not 0 < len(pattern) <= _LONGEST:
-        return []
+    if not 0 < len(pattern) <= _LONGEST:
+        raise ValueError
     with small_workspace() as (connection, _):
         try:
-            found = _SQL.rows(connection, "matching", paths=list(paths), pattern=pattern)
+            found = _SQL.rows(connection, "matching", paths=["", *paths], pattern=pattern)
         except duckdb.Error:
-            return []
-    return [str(path) for (path,) in found]
+            raise ValueError from None
+    return [str(path) for (path,) in found if path]
 
 
 def _from_glob(glob: str) -> str:
-    parts = re.split(r"(\*\*|\*|\?)", glob)
-    meant = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    """The expression for a glob. `**/` stands for any number of folders, also for none."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.replace("\\", "/"))
+    meant = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(meant.get(part, re.escape(part)) for part in parts)

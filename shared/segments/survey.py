@@ -81,17 +81,9 @@ class Surveyor:
 
     def _model(self, entry: BlobEntry, entries: Mapping[str, BlobEntry]) -> Model:
         manifest = entry.name.endswith(MANIFEST)
-        # A manifest depends on its documents and its files, too.
-        beside = (
-            tuple(
-                (each.name, each.etag)
-                for each in entries.values()
-                if each.name.startswith(entry.name.rpartition("/")[0])
-            )
-            if manifest
-            else ()
-        )
-        key = (entry.name, entry.etag, hash(beside))
+        # A manifest depends on its documents and its files, too, which may be in any folder.
+        blobs = tuple((each.name, each.etag) for each in entries.values()) if manifest else ()
+        key = (entry.name, entry.etag, hash(blobs))
         model = self._models.get(key)
         if model is None:
             if entry.size > MAX_BYTES:

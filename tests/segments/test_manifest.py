@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import InputError
+from shared.errors import InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
 from tests import reused_databases
 from tests.segments.landing import ROOT, Landing
@@ -93,24 +93,113 @@ def test_the_format_of_a_partition_is_used(described: Landing) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern",
+    ("pattern", "names"),
     [
-        {"rootLocation": "Gold", "globPattern": "*.csv"},
-        {"rootLocation": "Gold", "globPattern": "/**/*.csv"},
-        {"rootLocation": "Gold/", "regularExpression": r".+\.csv$"},
+        ({"rootLocation": "Gold", "globPattern": "*.csv"}, ["Gold_1.csv"]),
+        ({"rootLocation": "Gold", "globPattern": "/**/*.csv"}, ["2026/Gold_2.csv", "Gold_1.csv"]),
+        ({"rootLocation": "Gold", "globPattern": "**\\*.csv"}, ["2026/Gold_2.csv", "Gold_1.csv"]),
+        ({"rootLocation": "Gold", "globPattern": "**/2026/**"}, ["2026/Gold_2.csv"]),
+        (
+            {"rootLocation": "Gold/", "regularExpression": r".+\.csv$"},
+            ["2026/Gold_2.csv", "Gold_1.csv"],
+        ),
+        ({"rootLocation": "Gold", "globPattern": "**"}, ["2026/Gold_2.csv", "Gold_1.csv"]),
     ],
 )
 def test_a_partition_pattern_matches_existing_files(
-    described: Landing, pattern: dict[str, str]
+    described: Landing, pattern: dict[str, str], names: list[str]
 ) -> None:
-    described.put(f"{ROOT}/Gold/readme.txt", b"none")
-    more = manifest(dataPartitions=[], dataPartitionPatterns=[pattern])
+    described.put(f"{ROOT}/Gold/_SUCCESS", b"")
+    described.put(f"{ROOT}/Gold/2026/Gold_2.csv", csv_bytes(PEOPLE))
+    described.put(f"{ROOT}/Gold/2026/.Gold_2.csv.crc", b"crc")
+    empty = {"rootLocation": "Gold", "globPattern": "2027/*.csv"}
+    more = manifest(dataPartitions=[], dataPartitionPatterns=[empty, pattern])
     put(described, "default.manifest.cdm.json", more)
-    deep = "**" in pattern.get("globPattern", "")
-    if deep:
-        described.put(f"{ROOT}/Gold/2026/Gold_2.csv", csv_bytes(PEOPLE))
+    found = [each.blob for each in described.freeze("Gold").partitions]
+    assert found == [f"{ROOT}/Gold/{name}" for name in names]
+
+
+def test_a_segment_whose_patterns_match_no_file_is_not_empty(described: Landing) -> None:
+    patterns = [{"rootLocation": "Gold", "globPattern": "Gold_[12].csv"}]
+    more = manifest(dataPartitions=[], dataPartitionPatterns=patterns)
+    put(described, "default.manifest.cdm.json", more)
+    with pytest.raises(Unavailable, match=r"Gold/Gold_\[12\]\.csv") as caught:
+        described.freeze("Gold")
+    assert caught.value.code == "refreshIncomplete"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"regularExpression": "(?!x).*csv"},
+        {"regularExpression": "("},
+        {"rootLocation": "Gold"},
+        {"globPattern": "?" * 300},
+    ],
+)
+def test_a_pattern_that_cannot_be_read_is_a_fault_of_its_entity(
+    described: Landing, more: dict[str, str]
+) -> None:
+    put(described, "default.manifest.cdm.json", manifest(dataPartitionPatterns=[more]))
+    with pytest.raises(InputError, match="pattern of the entity Gold") as caught:
+        described.freeze("Gold")
+    assert caught.value.code == "patternUnusable"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"incrementalPartitions": [{"location": "Gold/Gold_1.csv"}]},
+        {
+            "dataPartitions": [
+                {
+                    "location": "Gold/Gold_1.csv",
+                    "exhibitsTraits": [{"traitReference": "is.partition.incremental"}],
+                }
+            ]
+        },
+    ],
+)
+def test_partitions_of_changes_are_refused_and_named(
+    described: Landing, more: dict[str, object]
+) -> None:
+    put(described, "default.manifest.cdm.json", manifest(**more))
+    with pytest.raises(InputError, match="CDM incremental") as caught:
+        described.freeze("Gold")
+    assert caught.value.code == "tableFormatUnsupported"
+
+
+@pytest.mark.parametrize(
+    "location", ["/data/Gold_9.csv", "adls:/data/Gold_9.csv", "../data/Gold_9.csv"]
+)
+def test_files_may_be_in_another_folder_of_the_corpus(described: Landing, location: str) -> None:
+    described.put("CustomerInsights_1/data/Gold_9.csv", csv_bytes(PEOPLE))
+    put(
+        described,
+        "default.manifest.cdm.json",
+        manifest(dataPartitions=[{"location": location}]),
+    )
     names = [each.blob for each in described.freeze("Gold").partitions]
-    assert names == [f"{ROOT}/Gold/{'2026/Gold_2' if deep else 'Gold_1'}.csv"]
+    assert names == ["CustomerInsights_1/data/Gold_9.csv"]
+
+
+def test_a_new_file_that_a_pattern_matches_in_another_folder_is_found(described: Landing) -> None:
+    described.put("CustomerInsights_1/data/Gold_8.csv", csv_bytes(PEOPLE))
+    patterns = [{"rootLocation": "/data", "globPattern": "*.csv"}]
+    more = manifest(dataPartitions=[], dataPartitionPatterns=patterns)
+    put(described, "default.manifest.cdm.json", more)
+    segments = described.segments()
+    before = segments.snapshot(["Gold"]).segments[0].partitions
+    described.put("CustomerInsights_1/data/Gold_9.csv", csv_bytes(PEOPLE))
+    after = segments.snapshot(["Gold"]).segments[0].partitions
+    assert (len(before), len(after)) == (1, 2)
+
+
+def test_a_manifest_of_manifests_is_no_fault(described: Landing) -> None:
+    root = {"manifestName": "all", "subManifests": [{"definition": "default.manifest.cdm.json"}]}
+    put(described, "all.manifest.cdm.json", root)
+    survey = described.survey()
+    assert (survey.faults, list(survey.found)) == ((), ["Gold"])
 
 
 def test_a_regular_expression_with_exponential_cost_ends(described: Landing) -> None:
@@ -121,7 +210,8 @@ def test_a_regular_expression_with_exponential_cost_ends(described: Landing) -> 
         "default.manifest.cdm.json",
         manifest(dataPartitions=[], dataPartitionPatterns=[pattern]),
     )
-    assert described.freeze("Gold").partitions == ()
+    with pytest.raises(Unavailable):
+        described.freeze("Gold")
 
 
 @pytest.mark.parametrize(
