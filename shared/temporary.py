@@ -54,8 +54,16 @@ class _Process:
                 with suppress(FileNotFoundError, BlockingIOError):
                     self._lock = _locked(folder / _LOCK)
                     self._folder = folder
-                    atexit.register(shutil.rmtree, folder, ignore_errors=True)
             return self._folder
+
+    def delete_folder(self) -> None:
+        """Release the lock and delete the folder, unless they are those of the process that was forked."""
+        with self._guard:
+            if self._lock is not None:
+                self._lock.close()
+            if self._folder is not None and self._pid == os.getpid():
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._lock = self._folder = None
 
     def is_own(self, folder: Path) -> bool:
         """Whether a folder is this process's own."""
@@ -63,6 +71,7 @@ class _Process:
 
 
 _PROCESS = _Process()
+atexit.register(_PROCESS.delete_folder)
 
 
 @contextmanager

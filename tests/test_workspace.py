@@ -165,6 +165,27 @@ def test_the_folders_of_a_killed_process_are_deleted_at_the_next_start(
         assert (own / "mine.csv").exists()
 
 
+ENDED = """
+import tempfile
+tempfile.tempdir = {folder!r}
+from shared.workspace import workspace
+with workspace() as (db, folder):
+    (folder / "people.csv").write_text("somebody@example.com")
+"""
+
+
+def test_a_process_leaves_no_folder_and_no_open_file_at_its_end(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    program = ENDED.format(folder=str(tmp_path))
+    # The development mode of Python reports files that were not closed.
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], cwd=root, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [path.name for path in tmp_path.rglob("*") if not path.is_dir()] == []
+    assert list(tmp_path.glob("*/*")) == []
+
+
 def test_a_process_works_on_when_its_temporary_folder_was_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,5 +200,4 @@ def test_a_process_works_on_when_its_temporary_folder_was_deleted(
     with temporary_folder("work-") as after:
         assert after.exists()
         assert delete_abandoned_folders() == 0
-    assert process._lock is not None
-    process._lock.close()
+    process.delete_folder()

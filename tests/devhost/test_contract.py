@@ -244,8 +244,6 @@ def test_an_app_that_azure_would_not_load_does_not_start(engine, tmp_path):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_real_app_loads(engine, azurite, tmp_path):
-    if not (ROOT / "function_app.py").exists():
-        pytest.skip("function_app.py is not written yet")
     python = interpreter_for(engine)
     sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
     settings = {**sample, "AzureWebJobsStorage": azurite.connection_string}
