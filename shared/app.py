@@ -260,13 +260,15 @@ class App:
     def source(self) -> SegmentSource:
         """Reads segments from files that are pinned to their ETags."""
         where = self.settings.segments
-        return BlobSegments(self.landing, where.root, where.null_markers)
+        return BlobSegments(self.landing, where.root, where.null_markers, self.runtime.now)
 
     @cached_property
     def catalogue(self) -> Catalogue | DescribedCatalogue:
         """Segments and attributes; with names and sizes from the REST API where configured."""
         counts = RowCounts(self.files)
-        exported = Catalogue(self.landing, self.settings.segments.root, counts)
+        exported = Catalogue(
+            self.landing, self.settings.segments.root, counts, now=self.runtime.now
+        )
         api = self.customer_insights
         if api is None:
             return exported

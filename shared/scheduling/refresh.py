@@ -183,7 +183,8 @@ class Refreshes:
         except (Changed, NotFound):
             return View(Kind.UNKNOWN, cause=Reason("segmentsBeingWritten"))
         except (ConfigError, InputError) as error:
-            return View(Kind.FAULT, cause=Reason.of(error))
+            incomplete = error.code == "filesMissing"
+            return View(Kind.INCOMPLETE if incomplete else Kind.FAULT, cause=Reason.of(error))
         view = view_of(progress, snapshot, models)
         fingerprint = source_fingerprint(export, snapshot, excluded)
         return replace(view, is_exported=self._is_exported(export, fingerprint, progress))

@@ -9,11 +9,11 @@ files; the next calls count the rest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from shared.errors import (
@@ -100,10 +100,11 @@ class Catalogue:
         root: str,
         counts: RowCounts,
         counted_per_call: int = _COUNTED_PER_CALL,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._container = container
         self._surveyor = Surveyor(container, root)
-        self._pinner = Pinner(container)
+        self._pinner = Pinner(container, now)
         self._counts = counts
         self._known: WeightedCache[int] = WeightedCache(_REMEMBERED)
         self._counted_per_call = counted_per_call
@@ -137,7 +138,7 @@ class Catalogue:
             try:
                 segment = self._pinner.pin(each)
                 values = sample_values(self._container, segment, _CHECKED_ROWS)
-            except (InputError, Changed, NotFound, ConfigError, Unavailable):
+            except (InputError, Changed, ConfigError, Unavailable):
                 continue
             if any(values.values()):
                 return SegmentSample(each.display_name, values)
@@ -266,7 +267,7 @@ class Catalogue:
         for segment in [each for each in pinned if each.partitions][:_SAMPLED]:
             try:
                 samples = sample_values(self._container, segment)
-            except (InputError, Changed, NotFound):
+            except (InputError, Changed):
                 continue
             if "email" in (sampled := suggest(attributes, samples)).values():
                 return sampled

@@ -1,7 +1,7 @@
 """Read-only access to the landing container: list blobs, read small ones whole and large ones in pieces.
 
-Reading is pinned to an ETag, so a file that is replaced during the read is an error and never a mixture of
-both. SDK errors are translated here (see errors.py).
+Reading is pinned to an ETag, so a file that is replaced or deleted during the read is an error (Changed) and never a
+mixture of both. SDK errors are translated here (see errors.py).
 https://learn.microsoft.com/rest/api/storageservices/get-blob
 """
 
@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import ContainerClient
 
-from shared.errors import Changed, ConfigError, InputError, NotFound, Unavailable
+from shared.errors import Changed, ConfigError, InputError, Unavailable
 
 # Seconds the service may take for one page or one piece.
 _TIMEOUT = 60
@@ -65,7 +65,7 @@ class LandingContainer:
             with _translated(name):
                 blob = self._client.get_blob_client(name)
                 return _bare(blob.get_blob_properties(timeout=_TIMEOUT).etag)
-        except NotFound:
+        except Changed:
             return None
 
     def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
@@ -112,7 +112,7 @@ def _translated(name: str) -> Iterator[None]:
     except ResourceNotFoundError as error:
         if getattr(error, "error_code", "") == "ContainerNotFound":
             raise ConfigError("segmentsContainerMissing") from error
-        raise NotFound("segmentFileMissing", file=name) from error
+        raise Changed("segmentFileMissing", file=name) from error
     except ResourceModifiedError as error:
         raise Changed("segmentFileChanged", file=name) from error
     except ClientAuthenticationError as error:

@@ -6,22 +6,26 @@ pinned content, or Changed is raised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from shared.errors import ConfigError, Unavailable
+from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment, Partition, SegmentSnapshot, Snapshot
 from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
+from shared.segments.manifest import MANIFEST
 from shared.segments.reader import load_segment
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.settings import NULL_MARKERS
 
 _MOST_NAMED = 5
+# Files that `model.json` lists are expected for so long after it was written.
+_EXPECTED = timedelta(hours=1)
 # The limit for all remembered headers, in bytes.
 _REMEMBERED = 16 * 1024 * 1024
 
@@ -36,18 +40,20 @@ class BlobSegments:
         container: LandingContainer,
         root: str = "",
         null_markers: Sequence[str] = NULL_MARKERS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._container = container
         self._null_markers = null_markers
         self._surveyor = Surveyor(container, root)
-        self._pinner = Pinner(container)
+        self._pinner = Pinner(container, now)
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         """Pin the newest complete state of the named segments, in this order.
 
         ConfigError (`segmentMissing`) names those that do not exist; if an unusable `model.json` may list
         them, it has the reason. ConfigError (`locationRefused`) names a partition outside of our container.
-        Unavailable (`refreshIncomplete`) when files that `model.json` lists do not exist yet.
+        Unavailable (`refreshIncomplete`) when files that `model.json` lists do not exist yet, InputError (`filesMissing`)
+        when it has listed them for so long that they are not expected any more.
         """
         survey = self._surveyor.survey()
         found = survey.found
@@ -73,8 +79,13 @@ class BlobSegments:
 class Pinner:
     """Pins the files of segments by name and ETag. Headers of files that did not change are read once."""
 
-    def __init__(self, container: LandingContainer) -> None:
+    def __init__(
+        self,
+        container: LandingContainer,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._container = container
+        self._now = now
         self._headers: WeightedCache[_Described] = WeightedCache(_REMEMBERED)
 
     def pin(self, found: SurveyedEntity) -> SegmentSnapshot:
@@ -82,15 +93,7 @@ class Pinner:
         if found.fault is not None:
             raise found.fault
         if found.missing:
-            count = len(found.missing)
-            files = ", ".join(found.missing[:_MOST_NAMED]) + ("…" if count > _MOST_NAMED else "")
-            raise Unavailable(
-                "refreshIncomplete",
-                segment=found.name,
-                missing=count,
-                listed=found.listed,
-                files=files,
-            )
+            raise self._incomplete(found)
         attributes, partitions = found.attributes, found.partitions
         primary_key = found.primary_key
         if not attributes and partitions:
@@ -106,6 +109,21 @@ class Pinner:
             refreshed_at=found.refreshed_at if found.source else None,
             described_at=found.described_at,
         )
+
+    def _incomplete(self, found: SurveyedEntity) -> Unavailable | InputError:
+        """Files that will be written, or that do not exist. A manifest may stay the same while its files are replaced."""
+        count = len(found.missing)
+        values: dict[str, Any] = {
+            "segment": found.name,
+            "missing": count,
+            "listed": found.listed,
+            "files": ", ".join(found.missing[:_MOST_NAMED]) + ("…" if count > _MOST_NAMED else ""),
+        }
+        written = found.described_at
+        is_old = written is not None and self._now() - written > _EXPECTED
+        if is_old and not found.source.endswith(MANIFEST):
+            return InputError("filesMissing", **values, where=found.source)
+        return Unavailable("refreshIncomplete", **values)
 
     def _described(self, partitions: tuple[Partition, ...]) -> _Described:
         described = self._headers.get(partitions)

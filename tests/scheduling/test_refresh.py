@@ -125,13 +125,15 @@ class World:
             files = self.listed[name]
             missing = sum(file not in self.blobs for file in files)
             if missing:
-                raise Unavailable(
-                    "refreshIncomplete",
-                    segment=name,
-                    missing=missing,
-                    listed=len(files),
-                    files=", ".join(file for file in files if file not in self.blobs),
-                )
+                values: dict[str, Any] = {
+                    "segment": name,
+                    "missing": missing,
+                    "listed": len(files),
+                    "files": ", ".join(file for file in files if file not in self.blobs),
+                }
+                if self.now - self._written[MODEL] > timedelta(hours=1):
+                    raise InputError("filesMissing", **values, where=MODEL)
+                raise Unavailable("refreshIncomplete", **values)
             parts = tuple(
                 Partition(file, self.blobs[file], 1, modified_at=self._written.get(file))
                 for file in files
@@ -441,7 +443,7 @@ def test_a_missing_file_is_reported_after_a_while(
     assert run.reason is not None
     assert run.reason.code == "refreshNeverComplete"
     [finding] = run.findings
-    assert finding.code == "refreshIncomplete"
+    assert finding.code == "filesMissing"
     assert "1 of 2 files of the segment A" in finding.message
     events = [json.loads(record.message) for record in caplog.records]
     assert {"refresh.notComplete", "run.finished"} == {one["event"] for one in events}

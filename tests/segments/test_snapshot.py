@@ -60,6 +60,20 @@ def test_a_file_replaced_after_the_snapshot_is_not_read(landing: Landing, tmp_pa
             segments.load(connection, gold, ["EMail"], "t", tmp_path)
 
 
+def test_a_file_deleted_after_the_snapshot_is_as_one_that_was_replaced(
+    landing: Landing, tmp_path: Path
+) -> None:
+    landing.put("Gold.csv", ROWS)
+    segments = landing.segments()
+    (gold,) = segments.snapshot(["Gold"]).segments
+    landing.client.delete_blob("Gold.csv")
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        with pytest.raises(Changed, match=r"Gold\.csv"):
+            segments.load(connection, gold, ["EMail"], "t", tmp_path)
+    assert landing.container.etag("Gold.csv") is None
+
+
 def test_missing_files_are_waited_for(landing: Landing) -> None:
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     landing.model(entity("Gold", ["EMail"], ["Gold_1.csv", "Gold_2.csv", "Gold_3.csv"]))

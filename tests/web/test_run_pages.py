@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -287,6 +288,22 @@ def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download(
     assert "outcomes.csv" not in page.html
     assert "/rejected" not in page.html
     assert Browser(world).open(f"{path}/rejected").answer.status == 404
+
+
+def test_a_run_that_waits_says_why_and_until_when() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    values = {"segment": "Gold", "missing": "1", "listed": "2", "files": "in/Gold_2.csv"}
+    world.runs.move(
+        run.id,
+        status=RunStatus.PLANNING,
+        reason=Reason("refreshIncomplete", values=values),
+        waiting_since=datetime(2026, 11, 1, 8, 15, tzinfo=UTC),
+    )
+    text = Browser(world).open(f"/runs/{run.id}/progress").text
+    assert "1 of 2 files of the segment Gold have not been written yet: in/Gold_2.csv." in text
+    assert "waiting since Nov 1, 2026 08:15" in text
+    assert "until Nov 1, 2026 09:15 at the latest" in text
 
 
 def test_the_progress_of_each_step_is_shown() -> None:

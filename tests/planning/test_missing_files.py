@@ -1,0 +1,102 @@
+"""Files that a `model.json` lists and that do not exist: a run waits for them only while they may still be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
+
+import pytest
+
+from sandbox.samples import Sample, Segment
+from shared.errors import Changed
+from shared.model.run import Mode, RunStatus
+from shared.segments.container import BlobEntry, LandingContainer
+from shared.segments.source import BlobSegments
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.segments.segment_files import csv_bytes, entity, model_json
+from tests.segments.test_every_row import Container
+
+COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints")
+MODEL = model_json(entity("Gold", COLUMNS, ["Gold_1.csv", "Gold_2.csv"]))
+
+
+class TimedContainer(Container):
+    """A landing container whose blobs were all written at one time."""
+
+    written: datetime
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        return (replace(each, modified_at=self.written) for each in super().entries(prefix))
+
+    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
+        if name not in self.files:
+            raise Changed("segmentFileMissing", file=name)
+        return super().pieces(name, etag, length)
+
+
+def people(first: int) -> bytes:
+    rows = [[str(n), f"p{n}@example.com", "Ann", "Lee", "7"] for n in range(first, first + 3)]
+    return csv_bytes([COLUMNS, *rows])
+
+
+@pytest.fixture
+def landing() -> TimedContainer:
+    """A model that lists two files, of which one exists."""
+    return TimedContainer({"in/model.json": MODEL, "in/Gold_1.csv": people(1)})
+
+
+@pytest.fixture
+def deployment(
+    new_deployment: Callable[[], SimulatedDeployment], landing: TimedContainer
+) -> SimulatedDeployment:
+    deployment = new_deployment()
+    landing.written = deployment.clock.now()
+    deployment.source = BlobSegments(  # type: ignore[assignment]
+        cast("LandingContainer", landing), now=deployment.clock.now
+    )
+    deployment.start_process()
+    deployment.define(Sample(1, (Segment("Gold", 1.0),)))
+    return deployment
+
+
+@pytest.mark.parametrize("mode", [Mode.EXPORT, Mode.PREVIEW])
+def test_a_run_waits_for_files_of_a_new_model_and_names_them(
+    deployment: SimulatedDeployment, landing: TimedContainer, mode: Mode
+) -> None:
+    started = deployment.app.starter.start(EXPORT, mode=mode)
+    for _ in range(5):
+        deployment._deliver()
+
+    waiting = deployment.app.commands.read(started.id)
+    landing.files["in/Gold_2.csv"] = people(4)
+    ended = deployment.run_to_end(started.id)
+
+    assert (waiting.status, waiting.reason.code) == (RunStatus.PLANNING, "refreshIncomplete")
+    assert waiting.reason.values["files"] == "in/Gold_2.csv"
+    assert ended.status is RunStatus.SUCCESSFUL
+    assert ended.counts.distinct == 6
+
+
+@pytest.mark.parametrize("mode", [Mode.EXPORT, Mode.PREVIEW])
+@pytest.mark.parametrize(("age", "waits"), [(0, 60), (50, 10), (61, 0), (60 * 24 * 30, 0)])
+def test_files_are_expected_for_an_hour_after_the_model_was_written(
+    deployment: SimulatedDeployment, landing: TimedContainer, mode: Mode, age: int, waits: int
+) -> None:
+    began = deployment.clock.now()
+    landing.written = began - timedelta(minutes=age)
+
+    run = deployment.run_to_end(deployment.app.starter.start(EXPORT, mode=mode).id)
+
+    waited = (deployment.clock.now() - began).total_seconds() / 60
+    assert (run.status, run.reason.code) == (RunStatus.FAILED, "filesMissing")
+    assert run.reason.values == {
+        "segment": "Gold",
+        "missing": "1",
+        "listed": "2",
+        "files": "in/Gold_2.csv",
+        "where": "in/model.json",
+    }
+    assert waits <= waited < waits + 3
+    assert deployment.audience.members() == {}
