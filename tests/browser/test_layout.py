@@ -1,0 +1,85 @@
+"""Nothing on a page is cut off or hidden by what is next to it, on a screen and on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.model.run import RunSegment, RunStatus
+from shared.segments.catalogue import SegmentInfo
+from tests.browser.conftest import Place
+from tests.browser.test_admin_pages import describe_attributes, used_app
+from tests.web.client import new_connection, new_export
+from tests.web.world import NOW
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+LONG = "Customers_with_at_least_three_orders_in_the_last_twelve_months_and_consent_to_news"
+# The boxes of tables that can only be read by scrolling sideways.
+HIDDEN_COLUMNS = """[...document.querySelectorAll('.scroll')]
+    .filter(box => box.scrollWidth > box.clientWidth)
+    .map(box => box.getAttribute('aria-label') || box.innerText.slice(0, 40))"""
+# The lists whose text is taller than the space that their padding leaves.
+CUT_OFF = """[...document.querySelectorAll('select')].filter(list => {
+    const style = getComputedStyle(list);
+    const line = document.createElement('span');
+    line.textContent = 'Ág가';
+    line.style.cssText = `position: absolute; line-height: normal; font: ${style.font}`;
+    line.style.lineHeight = 'normal';
+    document.body.append(line);
+    const needed = line.getBoundingClientRect().height;
+    line.remove();
+    const space = list.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+    return list.checkVisibility() && space < needed;
+}).map(list => list.id)"""
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_long_name_of_a_segment_does_not_hide_the_columns_beside_it(
+    place: Place, open_page: Open, language: str
+) -> None:
+    world = place.world
+    describe_attributes(world)
+    world.catalogue.segments = lambda: [SegmentInfo(LONG, LONG, 48210, NOW)]  # type: ignore[method-assign]
+    connection = new_connection(world)
+    export = new_export(world, connection, segments=[{"name": LONG}])
+    page = open_page(language)
+    page.goto(f"/exports/{export}")
+    page.locator("form[action$='/run'] button").first.click()
+    page.wait_for_url("**/runs/*")
+    run = page.url.rpartition("/")[2]
+    world.runs.move(
+        run,
+        status=RunStatus.SUCCESSFUL,
+        started_at=NOW,
+        finished_at=NOW,
+        segments=(RunSegment(LONG, LONG, 48210, 46120),),
+    )
+    for path in (f"/exports/{export}", f"/exports/{export}/edit", f"/runs/{run}"):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text(LONG)
+        assert page.evaluate(HIDDEN_COLUMNS) == [], path
+
+
+def test_the_text_of_a_list_is_not_cut_off(place: Place, open_page: Open) -> None:
+    pages = used_app(place.world)
+    page = open_page()
+    for name in ("exports", "configure", "runs", "schedule", "audit"):
+        page.goto(pages[name])
+        assert page.evaluate(CUT_OFF) == [], name
+
+
+def test_a_printed_run_has_no_buttons_and_no_menu(place: Place, open_page: Open) -> None:
+    pages = used_app(place.world)
+    page = open_page()
+    page.goto(pages["run"])
+    page.emulate_media(media="print")
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator(".sentence")).to_be_visible()
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    for button in page.locator("main .actions > *").all():
+        expect(button).to_be_hidden()
