@@ -56,7 +56,11 @@ def test_an_error_has_a_code_and_values_and_is_english_in_logs() -> None:
     error = ConfigError("tagNameRefused", tag="VIP")
 
     assert (error.code, error.values) == ("tagNameRefused", {"tag": "VIP"})
-    assert str(error) == error.message == "Mailchimp did not accept the tag name VIP."
+    assert (
+        str(error)
+        == error.message
+        == "Mailchimp did not accept the tag name VIP. Choose another tag for the segment."
+    )
     assert str(InputError("fileTooLarge", where="a.csv")) == "The file a.csv is too large."
     assert Disconnected("keyInvalid", status=401).status == 401
 

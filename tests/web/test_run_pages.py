@@ -107,6 +107,61 @@ def test_an_undo_without_effect_does_not_speak_of_the_last_run() -> None:
     assert "since the last run" not in page.text
 
 
+def test_a_run_without_anyone_to_send_says_so_beside_its_rejected_rows() -> None:
+    world = World()
+    counts = Counts(source_rows=5580, distinct=3330, unchanged=3330, rejected=129)
+    path = ended(world, RunStatus.SUCCESSFUL, counts=counts)
+    english = Browser(world).open(path)
+    assert "There was nothing to send. 129 rows were rejected." in english.text
+    assert (
+        "보낼 내용이 없었습니다. 129개 행이 거부되었습니다." in Browser(world, "ko").open(path).text
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "english", "korean"),
+    [
+        (
+            {"created": 2100, "updated": 820},
+            "Done so far: 2,100 people added and 820 people updated. Tag removals,",
+            "지금까지 처리한 내용: 2,100명 추가 및 820명 업데이트. 태그 제거,",
+        ),
+        (
+            {},
+            "Tag removals, unsubscribes or archives wait for a confirmation. There was nothing",
+            "태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 다른 보낼 내용은",
+        ),
+    ],
+    ids=["after sending", "nothing else"],
+)
+def test_a_run_that_waits_tells_what_was_done_from_what_waits(
+    sent: dict[str, int], english: str, korean: str
+) -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.AWAITING_CONFIRMATION,
+        reason=Reason("removalGuard", {"people": "2327"}),
+        counts=Counts(source_rows=5000, distinct=4000, left=2327, rejected=82, **sent),
+    )
+    assert english in Browser(world).open(path).text
+    assert korean in Browser(world, "ko").open(path).text
+
+
+@pytest.mark.parametrize(
+    ("language", "what_to_do"),
+    [
+        ("en", "Choose another attribute in the export, or let Customer Insights export this one."),
+        ("ko", "내보내기에서 다른 특성을 선택하거나 Customer Insights에서 이 특성을 내보내도록"),
+    ],
+)
+def test_the_reason_of_a_failed_run_says_what_to_do(language: str, what_to_do: str) -> None:
+    world = World()
+    reason = Reason("attributeMissing", {"segment": "Gold", "attribute": "LoyaltyTier"})
+    path = ended(world, RunStatus.FAILED, reason=reason)
+    assert what_to_do in Browser(world, language).open(path).text
+
+
 def test_a_run_whose_people_were_all_refused_shows_them_as_refused() -> None:
     world = World()
     path = ended(

@@ -7,7 +7,7 @@ address do not count as people; they are counted separately.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from babel.lists import format_list
@@ -141,7 +141,9 @@ def _sentence(run: Run, language: str) -> str:
         guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
         if not guarded:
             return say("waitsBefore")
-        return say("waits", parts=parts) if parts else say("waitsNothing")
+        # Rejected rows are neither sent nor waiting; the tiles below and the next steps name them.
+        done = _parts(replace(run.counts, rejected=0), language)
+        return say("waits", parts=done) if done else say("waitsNothing")
     stopped = {RunStatus.FAILED: "failed", RunStatus.CANCELED: "canceled"}.get(run.status)
     if stopped:
         if run.counts.created or run.counts.updated or run.counts.removed:
@@ -154,9 +156,18 @@ def _sentence(run: Run, language: str) -> str:
         return say(f"{stopped}Before")
     if run.mode is Mode.ARCHIVE:
         return say("archived", people=run.consent_proof.archived)
+    if not run.undo_of and _only_rejected(run.counts):
+        return say("nothingToSend", people=run.counts.rejected)
     if parts:
         return say("done", parts=parts)
     return say("nothingUndone" if run.undo_of else "nothingChanged")
+
+
+def _only_rejected(counts: Counts) -> bool:
+    """Whether a complete run had no one to send, and rejected rows because of their data."""
+    planned = counts.new or counts.changed or counts.left
+    sent = counts.created or counts.updated or counts.removed or counts.not_sent
+    return bool(counts.rejected and not planned and not sent)
 
 
 def _say(language: str, name: str, **values: object) -> str:
