@@ -45,9 +45,14 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
     return similar[0] if len(similar) == 1 else None
 
 
+def composed(name: str) -> str:
+    """A name with composed letters. Apple's systems write a letter with an accent, or a Korean syllable, as several characters."""
+    return unicodedata.normalize("NFC", name)
+
+
 def plain_name(name: str) -> str:
-    """A name for comparison. Apple's systems write a letter with an accent, or a Korean syllable, as several characters."""
-    return unicodedata.normalize("NFC", name).strip().casefold()
+    """A name for comparison."""
+    return composed(name).strip().casefold()
 
 
 @dataclass(frozen=True)

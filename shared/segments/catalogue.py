@@ -25,7 +25,7 @@ from shared.errors import (
     Unavailable,
 )
 from shared.model.run import Reason
-from shared.model.source import Attribute, Partition, SegmentSnapshot
+from shared.model.source import Attribute, Partition, SegmentSnapshot, composed
 from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.counting import count_rows
@@ -132,8 +132,8 @@ class Catalogue:
         Reads the beginning of one file. Unavailable, ConfigError (storage).
         """
         found = {n: each for n, each in self._surveyor.survey().found.items() if _is_segment(each)}
-        wanted = [found[name] for name in segments if name in found]
-        wanted += [each for each in found.values() if each.name not in segments]
+        wanted = [found[name] for name in map(composed, segments) if name in found]
+        wanted += [each for each in found.values() if each not in wanted]
         for each in wanted[:_SAMPLED]:
             try:
                 segment = self._pinner.pin(each)
@@ -160,9 +160,10 @@ class Catalogue:
 
     def _attributes(self, survey: Survey, segment: str | None) -> list[AttributeInfo]:
         found = {name: each for name, each in survey.found.items() if _is_segment(each)}
-        if segment is not None and segment not in found:
+        chosen = found.get(composed(segment)) if segment is not None else None
+        if segment is not None and chosen is None:
             raise NotFound("segmentNotFound", segment=segment)
-        wanted = [found[segment]] if segment is not None else list(found.values())
+        wanted = [chosen] if chosen is not None else list(found.values())
         pinned = list(self._pinned(wanted, strict=segment is not None))
         merged: dict[str, Attribute] = {}
         # Segments share the attributes of the profile, which read_model keeps once.

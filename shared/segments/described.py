@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import ConnectorError, NotFound
 from shared.model.run import Reason
-from shared.model.source import Attribute
+from shared.model.source import Attribute, composed
 from shared.segments.catalogue import (
     AttributeInfo,
     Catalogue,
@@ -80,7 +80,7 @@ class DescribedCatalogue:
         try:
             exported = self.exported.attributes(segment)
         except NotFound:
-            if segment is None or segment not in self._known():
+            if segment is None or composed(segment) not in self._known():
                 raise
             exported = []
         return self._typed(exported)

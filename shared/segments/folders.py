@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shared.model.source import composed
 from shared.segments.container import BlobEntry
 
 _DATA = re.compile(r"(?P<stem>.+?)(?:\.(?:csv|tsv|txt)(?:\.gz)?|\.parquet)", re.IGNORECASE)
@@ -129,12 +130,12 @@ def _export_of(path: str) -> tuple[str, str, str] | None:
     folder = "/".join(parts[:first_value])
     stamped = _STAMPED.fullmatch(data["stem"])
     if stamped is not None:
-        return stamped["name"], f"{folder}/{stamped['name']}", stamped["seconds"]
+        return composed(stamped["name"]), f"{folder}/{stamped['name']}", stamped["seconds"]
     if not folder:
-        return data["stem"], base, ""
+        return composed(data["stem"]), base, ""
     exported = _EXPORT.fullmatch(folder)
     export_folder, time = (exported["folder"], exported["time"]) if exported else (folder, "")
-    name = export_folder.rpartition("/")[2]
+    name = composed(export_folder.rpartition("/")[2])
     return (name, export_folder, time) if name else None
 
 

@@ -1,8 +1,8 @@
 """Converts a partition's `location` to a blob name in our own container, or refuses it.
 
 A location is untrusted text and never requested. It is parsed, its account and container are compared with
-those of the landing container, and only the blob name is used. Customer Insights may write the blob or the
-dfs address of the account, so both are accepted. A relative name is looked up beside its `model.json`. If a
+those of the landing container, and only the blob name is used. Writers may use the blob or the dfs address of the
+account, and Hadoop's form of them (`abfss://container@account.dfs.core.windows.net/name`), so all are accepted. A relative name is looked up beside its `model.json`. If a
 location can mean several names (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are returned,
 and the one that exists in the container is used.
 https://learn.microsoft.com/common-data-model/model-json#partition
@@ -18,6 +18,11 @@ from shared.errors import ConfigError
 _MAX_LENGTH = 8_192
 _MAX_BLOB_NAME = 1_024
 _MOST_SHOWN = 300
+# https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-introduction-abfs-uri
+_HADOOP = re.compile(
+    r"(?:abfs|wasb)s?://(?P<container>[^/@:]*)@(?P<host>[^/]*)/(?P<name>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STORAGE_HOST = re.compile(
     r"(?P<account>[a-z0-9]{3,24}(?:-secondary)?)(?P<zone>\.z[0-9]{1,3})?"
@@ -44,13 +49,17 @@ def blob_names(location: str, container_url: str, model_blob: str, where: str) -
 def shown(location: str) -> str:
     """A location as a message may show it: without a signature or a password, and not too long."""
     plain = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", location).partition("?")[0]
-    plain = re.sub(r"(?<=//)[^/]*@", "", plain)
+    if not _HADOOP.fullmatch(plain):
+        plain = re.sub(r"(?<=//)[^/]*@", "", plain)
     return plain if len(plain) <= _MOST_SHOWN else plain[:_MOST_SHOWN] + "…"
 
 
 def _names(text: str, container_url: str, model_blob: str) -> tuple[str, ...]:
     if not text or len(text) > _MAX_LENGTH or "\\" in text or _CONTROL.search(text):
         raise ValueError
+    ours = urlsplit(container_url)
+    if hadoop := _HADOOP.fullmatch(text):
+        text = f"{ours.scheme}://{hadoop['host']}/{hadoop['container']}/{hadoop['name']}"
     # A location has no fragment: what looks like one is a name that was not encoded.
     plain = text.replace("#", "%23")
     parts = urlsplit(plain)
@@ -63,7 +72,6 @@ def _names(text: str, container_url: str, model_blob: str) -> tuple[str, ...]:
         raise ValueError
     if parts.username is not None or parts.password is not None:
         raise ValueError
-    ours = urlsplit(container_url)
     if parts.scheme != ours.scheme:
         raise ValueError
     if _port(parts.scheme, parts.port) != _port(ours.scheme, ours.port):

@@ -18,7 +18,7 @@ import requests
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken, read_body
-from shared.model.source import Attribute
+from shared.model.source import Attribute, composed
 from shared.segments.cdm import read_time, text_of
 from shared.version import USER_AGENT
 
@@ -190,7 +190,7 @@ def _segment(item: Mapping[str, object]) -> ApiSegment:
     evaluation = status if isinstance(status, dict) else {}
     count = evaluation.get("entityCount")
     return ApiSegment(
-        name=text_of(item.get("name")),
+        name=composed(text_of(item.get("name"))),
         display_name=text_of(item.get("friendlyName")) or text_of(item.get("name")),
         state=text_of(item.get("state")),
         member_count=count if type(count) is int and count >= 0 else None,

@@ -7,6 +7,7 @@ pinned content, or Changed is raised.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,14 @@ from typing import Any
 import duckdb
 
 from shared.errors import ConfigError, InputError, Unavailable
-from shared.model.source import Attribute, LoadedSegment, Partition, SegmentSnapshot, Snapshot
+from shared.model.source import (
+    Attribute,
+    LoadedSegment,
+    Partition,
+    SegmentSnapshot,
+    Snapshot,
+    composed,
+)
 from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
@@ -56,11 +64,12 @@ class BlobSegments:
         when it has listed them for so long that they are not expected any more.
         """
         survey = self._surveyor.survey()
-        found = survey.found
-        unknown = [name for name in segments if name not in found or found[name].is_profile]
+        found = {name: survey.found.get(composed(name)) for name in segments}
+        unknown = [name for name, each in found.items() if each is None or each.is_profile]
         if unknown:
             raise _missing(unknown, survey)
-        return Snapshot(tuple(self._pinner.pin(found[name]) for name in segments))
+        pinned = ((name, self._pinner.pin(each)) for name, each in found.items() if each)
+        return Snapshot(tuple(replace(segment, name=name) for name, segment in pinned))
 
     def load(
         self,

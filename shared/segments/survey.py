@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.errors import ConfigError, ConnectorError, InputError
-from shared.model.source import Attribute, CsvFormat, Partition
+from shared.model.source import Attribute, CsvFormat, Partition, composed, plain_name
 from shared.segments.cache import WeightedCache
 from shared.segments.cdm import MAX_BYTES, Entity, Model, read_model, too_large
 from shared.segments.container import BlobEntry, LandingContainer
@@ -37,7 +37,7 @@ _REMEMBERED = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class SurveyedEntity:
-    """An entity and its current files. `missing` are listed files that do not exist (yet).
+    """An entity and its current files. `name` has composed letters. `missing` are listed files that do not exist (yet).
 
     When `attributes` is empty, they are read from the header of the files. `fault` is why the entity cannot be
     read at all. `source` is the `model.json` or manifest that lists it, empty for files that no model lists, and
@@ -127,7 +127,7 @@ class _ContainerSurvey:
         self._model = model
         self._entries = _without_folders(container.entries(root))
         self._tables = logged_tables(self._entries)
-        self._other_case: dict[str, str] | None = None
+        self._similar: dict[str, str] | None = None
 
     def survey(self) -> Survey:
         candidates: dict[str, list[SurveyedEntity]] = {}
@@ -146,7 +146,7 @@ class _ContainerSurvey:
             faults.extend(model.faults)
             for entity in model.entities:
                 found = self._entity(entity, model, entry)
-                candidates.setdefault(entity.name, []).append(found)
+                candidates.setdefault(found.name, []).append(found)
         chosen = {name: _choose(each) for name, each in candidates.items()}
         below = tuple(folders)
         loose = [
@@ -185,7 +185,7 @@ class _ContainerSurvey:
             fault = fault or _unsupported(table, self._tables[table])
         refreshed = [min(times.get(each.name, each.modified_at), each.modified_at) for each in here]
         return SurveyedEntity(
-            name=entity.name,
+            name=composed(entity.name),
             display_name=entity.display_name,
             attributes=entity.attributes,
             partitions=tuple(_partition(each, formats[each.name]) for each in here),
@@ -214,10 +214,12 @@ class _ContainerSurvey:
                 )
             if name in self._entries:
                 return name
-        if self._other_case is None:
-            self._other_case = {name.casefold(): name for name in self._entries}
-        similar = self._other_case.get(names[-1].casefold())
+        if self._similar is None:
+            self._similar = {plain_name(name): name for name in self._entries}
+        similar = self._similar.get(plain_name(names[-1]))
         if similar is not None:
+            if composed(similar) == composed(names[-1]):
+                return similar
             raise ConfigError("locationOtherCase", place=where, location=names[-1], found=similar)
         return names[0]
 
@@ -230,7 +232,7 @@ class _ContainerSurvey:
     ) -> None:
         """Report that a table with a log cannot be read: as a segment if it has a name."""
         error = _unsupported(folder, form)
-        name = folder.removeprefix(self._root).rstrip("/").rpartition("/")[2]
+        name = composed(folder.removeprefix(self._root).rstrip("/").rpartition("/")[2])
         if not name:
             faults.append(error)
             return

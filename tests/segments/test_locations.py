@@ -21,6 +21,9 @@ def name_of(location: str, container: str = OURS, model: str = MODEL) -> str:
     [
         (f"{OURS}/a/Gold_1.csv", "a/Gold_1.csv"),
         ("https://landing.dfs.core.windows.net/segments/a/Gold_1.csv", "a/Gold_1.csv"),
+        ("abfss://segments@landing.dfs.core.windows.net/a/Gold_1.csv", "a/Gold_1.csv"),
+        ("ABFS://segments@LANDING.dfs.core.windows.net/한 글.csv?sig=x", "한 글.csv"),
+        ("wasbs://segments@landing.blob.core.windows.net/a.csv", "a.csv"),
         ("https://LANDING.blob.core.windows.net:443/segments/a.csv", "a.csv"),
         (f"{OURS}/a.csv?snapshot=2018-11-14T19:37:51.7526830Z", "a.csv"),
         (f"{OURS}/a.csv?sv=2020&sig=x", "a.csv"),
@@ -67,7 +70,15 @@ def test_the_local_emulator_has_its_account_in_the_path() -> None:
         "http://127.0.0.1:10000/devstoreaccount1/segments/a.csv",
         "https://data.contoso.com/segments/a.csv",
         "//landing.blob.core.windows.net/segments/a.csv",
-        "wasbs://segments@landing.blob.core.windows.net/a.csv",
+        "abfss://segments@other.dfs.core.windows.net/a.csv",
+        "abfss://other@landing.dfs.core.windows.net/a.csv",
+        "abfss://@landing.dfs.core.windows.net/segments/a.csv",
+        "abfss://segments:x@landing.dfs.core.windows.net/a.csv",
+        "abfss://segments@landing.dfs.core.windows.net",
+        "abfss://segments@landing.dfs.core.windows.net/../other/a.csv",
+        "abfss://landing.dfs.core.windows.net/segments/a.csv",
+        "adl://landing.azuredatalakestore.net/a.csv",
+        "https://onelake.dfs.fabric.microsoft.com/segments/a.csv",
         "file:///etc/passwd",
         "/etc/passwd",
         "../other/a.csv",
@@ -101,6 +112,12 @@ def test_a_refused_location_is_shown_without_its_secrets() -> None:
     assert shown == "https://other.blob.core.windows.net/segments/a.csv"
     assert "word" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_refused_location_shows_its_container() -> None:
+    location = "abfss://other@landing.dfs.core.windows.net/a.csv"
+    with pytest.raises(ConfigError, match=location):
+        name_of(f"{location}?sig=secret")
 
 
 @pytest.mark.parametrize(

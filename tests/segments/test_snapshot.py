@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
+from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from tests import reused_databases
 from tests.free_ports import free_port
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import csv_bytes, entity
+from tests.segments.test_catalogue import Remembered
 
 ROWS = csv_bytes([["CustomerId", "EMail"], ["1", "a@example.com"]])
 
@@ -99,6 +102,26 @@ def test_the_same_files_have_the_same_etags(landing: Landing) -> None:
     assert landing.segments().snapshot(["Gold"]).etags == before.etags
     landing.put(f"{ROOT}/Gold_1.csv", ROWS)
     assert landing.segments().snapshot(["Gold"]).etags != before.etags
+
+
+@pytest.mark.parametrize("described", [True, False], ids=["model", "folder"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+@pytest.mark.parametrize("wanted", ["NFC", "NFD"])
+def test_a_segment_name_is_found_in_composed_and_decomposed_letters(
+    landing: Landing, written: str, wanted: str, described: bool
+) -> None:
+    name, other = (unicodedata.normalize(form, "골드") for form in (written, wanted))
+    if described:
+        landing.put(f"{ROOT}/{name}/1.csv", ROWS)
+        landing.model(entity(name, ["CustomerId", "EMail"], [f"{other}/1.csv"]))
+    else:
+        landing.put(f"{name}/1.csv", ROWS)
+    gold = landing.freeze(other)
+    assert (gold.name, len(gold.partitions)) == (other, 1)
+    catalogue = Catalogue(landing.container, "", Remembered())  # type: ignore[arg-type]
+    assert [each.name for each in catalogue.listing().segments] == ["골드"]
+    assert len(catalogue.attributes(other)) == 2
+    assert catalogue.sample([other]) is not None
 
 
 def test_an_unknown_segment_is_named(landing: Landing) -> None:

@@ -1,5 +1,6 @@
 """Export definitions over HTTP."""
 
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from shared.errors import Unavailable
 from shared.model.export import SegmentChoice
 from shared.model.run import Mode, RunStatus, Trigger
+from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
 from shared.web.authentication import Role
 from tests.web.client import (
     call,
@@ -18,7 +20,7 @@ from tests.web.client import (
     new_export,
     send,
 )
-from tests.web.world import KEY, World
+from tests.web.world import KEY, NOW, World
 
 
 def test_missing_settings_have_safe_defaults() -> None:
@@ -61,6 +63,23 @@ def test_a_save_names_segments_and_attributes_that_are_not_in_the_landing_contai
     [finding] = send(world, "PUT", f"/api/exports/{made['id']}", changed)["findings"]
     assert finding["code"] == "segmentMissing"
     assert "Gone" in finding["message"]
+
+
+def test_names_in_decomposed_letters_are_those_of_the_landing_container() -> None:
+    world = World()
+    world.catalogue.listing = lambda: SegmentList((SegmentInfo("골드", "골드", 3, NOW),))  # type: ignore[method-assign]
+    world.catalogue.attributes = lambda _: [  # type: ignore[method-assign]
+        AttributeInfo(unicodedata.normalize("NFD", "이메일"), "string", None, None)
+    ]
+    for form in ("NFC", "NFD"):
+        body = export_body(
+            new_connection(world),
+            mapping={"email": unicodedata.normalize(form, "이메일")},
+            segments=[{"name": unicodedata.normalize(form, "골드"), "tag": form}],
+        )
+        made = send(world, "POST", "/api/exports", body, 201)
+        assert {finding["code"] for finding in made["findings"]} <= {"segmentShared"}
+        assert made["segments"][0]["name"] == "골드"
 
 
 def test_saving_does_not_start_a_run() -> None:

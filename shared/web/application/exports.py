@@ -11,6 +11,7 @@ from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored
 from shared.model.run import Finding, Run, Severity
+from shared.model.source import composed, find_name
 from shared.model.tag import folded
 from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable_connections
@@ -192,18 +193,19 @@ def _missing(context: Context, export: Export) -> list[Finding]:
         listing, attributes = context.services.catalogue.overview()
     except ConnectorError:
         return []
+    names = export.segments_read
     is_complete = {info.name: info.complete for info in listing.segments}
-    absent = [name for name in export.segments_read if name not in is_complete]
+    absent = [name for name in names if composed(name) not in is_complete]
     if absent:
         values = {"segments": ", ".join(absent)}
         return [Finding(Severity.WARNING, "segmentMissing", values=values)]
-    if not all(is_complete[name] for name in export.segments_read):
+    if not all(is_complete[composed(name)] for name in names):
         return []  # their attributes are not known yet
-    known = {info.name for info in attributes}
+    known = [info.name for info in attributes]
     return [
         Finding(Severity.WARNING, "attributeUnknown", values={"attribute": name})
         for name in _attributes(export)
-        if name not in known
+        if find_name(name, known) is None
     ]
 
 
@@ -222,7 +224,7 @@ def _plain_segments(context: Context, export: Export) -> list[str]:
         plain = set(context.services.catalogue.plain())
     except ConnectorError:
         return []
-    return [segment.name for segment in export.segments if segment.name in plain]
+    return [each.name for each in export.segments if composed(each.name) in plain]
 
 
 def _details(

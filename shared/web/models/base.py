@@ -28,6 +28,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.errors import Fault
 from shared.messages.catalogue import has
+from shared.model.source import composed
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ def _printable(value: str) -> str:
     if not any(unicodedata.category(c)[0] in "LNPS" and c not in _BLANK for c in value):
         code = "invisible_characters"
         raise PydanticCustomError(code, "Needs at least one visible character.")
-    return value
+    return composed(value)
 
 
 # A short text that people type: a display name, an attribute, a segment.
