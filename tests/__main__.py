@@ -1,8 +1,4 @@
-"""`python -m tests` runs pytest, so that its closing line is the last one printed.
-
-Python's own teardown is skipped: in it, duckdb's bindings report forty lines of "leaks" if anything
-(here hypothesis) still refers to one of their types. Fixtures have ended what they started before that.
-"""
+"""`python -m tests` runs pytest with its files in memory, and with bytecode."""
 
 import os
 import shutil
@@ -28,7 +24,4 @@ if memory_disk_has_room():
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-code = pytest.main(sys.argv[1:])
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(code)
+sys.exit(pytest.main(sys.argv[1:]))
