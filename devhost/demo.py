@@ -9,12 +9,16 @@ demo that failed are kept in `.demo-failed/`.
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import os
+import re
 import shutil
 import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -37,6 +41,14 @@ FAILED = ROOT / ".demo-failed"
 # A call takes 0.1 s and 1 ms for each member: slow enough to watch, but faster than Mailchimp.
 MAILCHIMP = ("--seed", "demo", "--call-ms", "100", "--member-ms", "1", "--read-ms", "20")
 SUCCESS = ("successful", "completedWithWarnings")
+# The outcomes of people. They add up to the people of a run.
+PEOPLE = {
+    "created": "added",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "kept": "left as they are, because they are not subscribed in Mailchimp",
+    "notSent": "not sent",
+}
 P = TypeVar("P", bound=Process)
 
 
@@ -91,17 +103,23 @@ def _show(stack: contextlib.ExitStack) -> None:
         mapping={"email": "EMail", "firstName": "FirstName", "lastName": "LastName"},
         segments=[{"name": segment.name} for segment in samples.DEMO.segments],
     )
-    _print("\nFirst run: all members of the segments are sent to the audience.")
-    _report(_run(api, export["id"]))
+    [audience] = _read(sandbox, "audiences")["value"]
+    _print(
+        "\nFirst run: sends the members of the segments to the audience. The audience already has"
+    )
+    _print(
+        f"{audience['people']:,} contacts: subscribers are updated, the others stay as they are."
+    )
+    first = _run(api, export["id"])
+    _report(api, first)
+    (FOLDER / "outcomes.csv").write_text(api.outcomes(first["id"]), encoding="utf-8")
     _print("\nSecond run: nothing has changed, so nothing is sent.")
     again = _run(api, export["id"])
-    _report(again)
-    (FOLDER / "outcomes.csv").write_text(api.outcomes(again["id"]), encoding="utf-8")
-    with requests.get(f"{sandbox['url']}/sandbox/calls", timeout=10) as answer:
-        peak = answer.json().get("peakInFlight", "?")
+    _report(api, again)
+    peak = _read(sandbox, "calls").get("peakInFlight", "?")
     _print(f"\nConnections to Mailchimp at the same time: at most {peak} (10 are allowed).")
-    _print(f"Outcome of each row:   {FOLDER.name}/outcomes.csv")
-    _print(f"Log of the app:        {FOLDER.name}/app.log")
+    _print(f"Outcome of each row of the first run:   {FOLDER.name}/outcomes.csv")
+    _print(f"Log of the app:                         {FOLDER.name}/app.log")
     if sys.stdin.isatty() and sys.stdout.isatty():
         _print("\nOpen these pages, then press Enter to stop all programs:")
         _print(f"  {app.url}exports/{export['id']}  the export, its two runs and their outcomes")
@@ -143,44 +161,56 @@ def _bar(run: dict[str, Any]) -> None:
     )
 
 
-def _report(run: dict[str, Any]) -> None:
+def _read(sandbox: dict[str, Any], name: str) -> dict[str, Any]:
+    """What the control API of the sandbox Mailchimp says about audiences or calls."""
+    with requests.get(f"{sandbox['url']}/sandbox/{name}", timeout=10) as answer:
+        content: dict[str, Any] = answer.json()
+    return content
+
+
+def _report(api: ApiClient, run: dict[str, Any]) -> None:
     """Print the result of a run.
 
     Raises:
         ProcessError: the run was not successful.
     """
-    counts, calls, proof = run["counts"], run["calls"], run["consentProof"]
+    counts, calls = run["counts"], run["calls"]
+    # completedWithWarnings: Completed with warnings
+    status = re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", run["status"]).capitalize()
+    reason = f": {run['reason']['message']}" if run["reason"] else ""
+    _print(f"  {status} in {run['seconds']:.1f} s{reason}")
+    _print(f"  {counts['sourceRows']:,} rows read, {counts['rejected']:,} of them rejected:")
+    for text, rows in _rejections(api, run).most_common():
+        _print(f"    {rows:>7,}  {text}")
     _print(
-        f"  {run['status']} in {run['seconds']:.1f} s"
-        + (f": {run['reason']['message']}" if run["reason"] else "")
+        f"  {counts['distinct']:,} people in the other rows "
+        f"({counts['sharedAddress']:,} rows have the address of another person):"
     )
-    _print(
-        f"  rows read {counts['sourceRows']:,}, people {counts['distinct']:,} "
-        f"(addresses shared by two profiles: {counts['sharedAddress']:,})"
-    )
-    _print(
-        f"  created {counts['created']:,}, updated {counts['updated']:,}, "
-        f"unchanged {counts['unchanged']:,}, kept {counts['kept']:,}, "
-        f"rejected {counts['rejected']:,}, removed {counts['removed']:,}, "
-        f"not sent {counts['notSent']:,}"
-    )
-    _print(
-        f"  consent: {proof['kept']:,} people not subscribed and left as they are, "
-        f"{proof['statusesChanged']} statuses changed"
-    )
+    for name, text in PEOPLE.items():
+        if counts[name]:
+            _print(f"    {counts[name]:>7,}  {text}")
+    _print(f"  statuses of contacts changed: {run['consentProof']['statusesChanged']}")
     _print(f"  calls: {calls['write']} write, {calls['read']} read, {calls['throttled']} throttled")
     for segment in run["segments"]:
         _print(
-            f"  tag {segment['tag']:<22}{segment['members']:>9,} in the segment, "
+            f"  tag {segment['tag']:<22}{segment['members']:>9,} people, "
             f"{segment['inMailchimp'] or 0:>9,} subscribers in Mailchimp"
         )
     for finding in run["findings"]:
-        _print(f"  {finding['severity']}: {finding['message']}")
+        # The rows that cannot be read are among the rejected rows above.
+        if finding["code"] != "rowsUnreadable":
+            _print(f"  {finding['severity']}: {finding['message']}")
     if run["status"] not in SUCCESS:
         reason = run["reason"]
         cause = f"{reason['message']} ({reason['code']})" if reason else "there is no reason"
         message = f"run {run['id']} is {run['status']}: {cause}"
         raise ProcessError(message)
+
+
+def _rejections(api: ApiClient, run: dict[str, Any]) -> Counter[str]:
+    """The rejected rows of a run by the reason, without the file and line of an unreadable row."""
+    rows = csv.DictReader(io.StringIO(api.outcomes(run["id"], only="rejected")))
+    return Counter(row["reason"].partition(" (file ")[0] for row in rows)
 
 
 def _keep_files() -> None:
