@@ -243,13 +243,16 @@ def test_an_app_that_azure_would_not_load_does_not_start(engine, tmp_path):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_real_app_loads(engine, azurite, tmp_path):
+def test_the_real_app_loads_and_answers_every_method(engine, azurite, tmp_path):
     python = interpreter_for(engine)
     sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
     settings = {**sample, "AzureWebJobsStorage": azurite.connection_string}
     log = tmp_path / "app.log"
     with running(start_app(settings, log=log, options=("--engine", engine), python=python)) as app:
         assert requests.get(app.url + "api/health", timeout=100).json() == {"status": "ok"}
+        for method in ("PATCH", "OPTIONS"):
+            refused = requests.request(method, app.url + "api/schedule", timeout=100)
+            assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, PUT")
     assert app.popen.returncode == 0
     assert "overlap" not in log.read_text(), "routes must not depend on the host's version"
 
