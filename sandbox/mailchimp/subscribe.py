@@ -79,7 +79,9 @@ def next_status(world: World, audience: Audience, member: Member | None, wanted:
     """The status after a write that carries `wanted` (None: no status), or RefusedMember."""
     if member is None or member.status == "archived":
         if wanted is None:
-            raise RefusedMember("member.status", email=member.address if member else "")
+            if world.options.missing_status == "refuse":
+                raise RefusedMember("member.status", email=member.address if member else "")
+            wanted = "subscribed"
         if (
             wanted == "subscribed"
             and audience.double_optin

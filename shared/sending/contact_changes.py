@@ -51,6 +51,9 @@ class ContactChanges:
             nonlocal failed
             try:
                 before = self._send_status(part, None, resend=resend)
+                # Mailchimp does not document that a call without a status creates no contact.
+                for address in before.created:
+                    self.session.archive(self.audience_id, address)
                 absent = [a for a in part if a not in before.updated]
                 found = self.contacts_of(absent, by_id_only=True)
                 contacts = {

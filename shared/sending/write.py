@@ -134,8 +134,12 @@ class Writer:
                 result = answer[person.address]
                 if add_absent and result.code in _PERHAPS_ABSENT:
                     absent.append((person, result))
-                else:
-                    self._record(person, result)
+                    continue
+                if result.outcome is Outcome.CREATED and not add_absent:
+                    # Mailchimp does not document that a call without a status creates no contact.
+                    self.session.archive(self.audience_id, person.address)
+                    result = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
+                self._record(person, result)
 
         self.isolation.send(people, update, self._reject_updated)
         contacts = self.contacts_of([person.address for person, _ in absent], by_id_only=False)

@@ -80,3 +80,17 @@ def test_an_undo_restores_the_values_of_a_field_with_another_tag(rows: RowDeploy
 
     assert undone.status is RunStatus.SUCCESSFUL
     assert values(rows) == {"FNAME": "P1", "TOWN": "Seoul"}
+
+
+def test_an_undo_does_not_subscribe_a_person_who_was_deleted_since(rows: RowDeployment) -> None:
+    # Whether Mailchimp refuses a missing status is not documented.
+    rows.deployment.sandbox.set(missing_status="subscribe")
+
+    def delete(_: object) -> None:
+        rows.deployment.audience.forget("p1@example.com")
+        rows.deployment.audience.state.forgotten.clear()
+
+    undone = undo_after(rows, delete)
+
+    assert rows.status(1) == "archived"
+    assert rows.outcomes(undone)["p1@example.com"] == ("kept", "notInAudience")

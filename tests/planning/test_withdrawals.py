@@ -166,6 +166,28 @@ def test_a_deleted_contact_is_not_created_and_not_tried_again(rows: RowDeploymen
     assert "unsubscribesPlanned" not in codes(rows.run(person(0, "no"), person(1)))
 
 
+def test_a_contact_that_mailchimp_creates_without_a_status_does_not_stay(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*(person(n) for n in range(3)))
+    audience, sandbox = rows.deployment.audience, rows.deployment.sandbox
+    options = sandbox.world.options
+    # Whether Mailchimp refuses a missing status is not documented.
+    sandbox.set(missing_status="subscribe")
+    rows.source.segments = {"People": [person(0, "no"), person(1, "no"), person(2)]}
+    started = rows.deployment.app.starter.start(EXPORT)
+    rows.deployment.plan(started.id)
+    audience.add("p0@example.com", status="archived")
+    delete(audience, "p1@example.com")
+
+    run = rows.deployment.run_to_end(started.id)
+
+    sandbox.world.options = options
+    assert [rows.status(n) for n in range(3)] == ["archived", "archived", "subscribed"]
+    assert run.consent_proof.unsubscribed == 0
+    assert rows.outcomes(run)["p0@example.com"][0] == "kept"
+
+
 def test_an_unusual_number_of_withdrawals_waits_for_a_confirmation(rows: RowDeployment) -> None:
     rows.change(max_removal_share=0.3)
     rows.run(*(person(n) for n in range(4)))
