@@ -16,6 +16,9 @@ MONTH_FIRST = "monthFirst"
 POINT = "point"
 COMMA = "comma"
 
+PROFILE_ID = "CustomerId"
+"""The attribute that identifies a profile of Customer Insights."""
+
 WHOLE_NUMBER_TYPES = frozenset({"int64", "int32", "int16"})
 """The CDM data types of whole numbers."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.errors import InputError
-from shared.model.source import WHOLE_NUMBER_TYPES, Attribute, CsvFormat
+from shared.model.source import PROFILE_ID, WHOLE_NUMBER_TYPES, Attribute, CsvFormat, find_name
 from shared.segments.culture import Culture, culture_of, format_order
 from shared.segments.json_text import load_json
 from shared.segments.suggestions import suggest
@@ -307,10 +307,11 @@ def read_time(value: object) -> datetime | None:
 def _primary_key(
     attributes: tuple[Attribute, ...], item: Mapping[str, object], notes: Mapping[str, str]
 ) -> str | None:
-    """`CustomerId` if it exists, else the annotated key if it is an attribute."""
-    names = {each.name for each in attributes}
-    if "CustomerId" in names:
-        return "CustomerId"
+    """The profile id if it exists, else the annotated key if it is an attribute."""
+    names = [each.name for each in attributes]
+    profile_id = find_name(PROFILE_ID, names)
+    if profile_id is not None:
+        return profile_id
     keys = [note for key in _KEY_NOTES if (note := notes.get(key))]
     listed = item.get("keys")
     if isinstance(listed, list):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from shared.model.source import Attribute, Partition
 from shared.segments.container import LandingContainer
-from shared.segments.layout import lay_out, with_delimiter
+from shared.segments.layout import MOST_BEFORE_HEADER, header_index, lay_out, with_delimiter
 from shared.segments.parquet import claimed_rows
-from shared.segments.rows import MAX_ROW, read_rows, reader
+from shared.segments.rows import MAX_ROW, first_rows, read_rows, reader
 from shared.segments.text_file import TextFile
 from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
@@ -50,6 +50,9 @@ def count_rows(
             return _count_exactly(source, partition, attributes)
         text = line.decode()
         form = with_delimiter(form, attributes, lambda each: next(reader([text], each), None))
+        names = [attribute.name for attribute in attributes]
+        if header_index(names, first_rows(head, form, MOST_BEFORE_HEADER + 1)):
+            return _count_exactly(source, partition, attributes)
         first = next(reader([text], form), None)
     except UnicodeDecodeError:
         return _count_exactly(source, partition, attributes)

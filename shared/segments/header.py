@@ -19,7 +19,12 @@ from itertools import islice
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.container import LandingContainer
-from shared.segments.layout import USUAL_DELIMITERS, looks_like_data, looks_like_numbers
+from shared.segments.layout import (
+    USUAL_DELIMITERS,
+    looks_like_data,
+    looks_like_numbers,
+    names_profile_id,
+)
 from shared.segments.parquet import parquet_columns
 from shared.segments.rows import first_rows, reader
 from shared.segments.suggestions import looks_like_addresses, suggest
@@ -105,13 +110,11 @@ def _header_of(text: str, form: CsvFormat) -> tuple[list[str], CsvFormat] | None
 
 
 def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
+    if names_profile_id(first):
+        return False
     if looks_like_data(first):
         return True
-    named = (
-        any(cell.strip() == "CustomerId" for cell in first)
-        or "email" in suggest([Attribute(cell.strip()) for cell in first if cell.strip()]).values()
-    )
-    if named:
+    if "email" in suggest([Attribute(cell.strip()) for cell in first if cell.strip()]).values():
         return False
     for index, cell in enumerate(first):
         values = [row[index] for row in following if len(row) > index]
@@ -164,7 +167,7 @@ def _delimiter(text: str, form: CsvFormat) -> str:
 def _usual_names(cells: Sequence[str]) -> int:
     """How many cells are names that the columns of many files have, such as that of the profile id."""
     names = [cell.strip() for cell in cells if not any(each in cell for each in USUAL_DELIMITERS)]
-    return names.count("CustomerId") + len(suggest([Attribute(name) for name in names if name]))
+    return names_profile_id(names) + len(suggest([Attribute(name) for name in names if name]))
 
 
 def _parquet_attributes(source: LandingContainer, partition: Partition) -> tuple[Attribute, ...]:

@@ -1,15 +1,16 @@
-"""JSON as people and programs write it: with comments, a byte order mark or a trailing comma.
+"""JSON as people and programs write it: with comments, a byte order mark, a trailing comma, line breaks in text or NaN.
 
 https://www.rfc-editor.org/rfc/rfc8259 allows none of them; Microsoft's own SDK reads them.
 """
 
 from __future__ import annotations
 
+import json
 import re
 
 import orjson
 
-from shared.segments.unpack import BYTE_ORDER_MARKS
+from shared.segments.unpack import BYTE_ORDER_MARKS, utf16_without_mark
 
 # Text first, so that nothing inside of it is taken for a comment.
 _TOKEN = re.compile(
@@ -24,6 +25,9 @@ def load_json(data: bytes) -> object:
             text = data[len(mark) :]
             data = text if codec == "utf-8" else text.decode(codec, "replace").encode()
             break
+    else:
+        if codec := utf16_without_mark(data):
+            data = data.decode(codec, "replace").encode()
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -32,8 +36,9 @@ def load_json(data: bytes) -> object:
         lambda found: found[0] if found[0].startswith('"') else " ", data.decode(errors="replace")
     )
     try:
-        return orjson.loads(plain)
-    except orjson.JSONDecodeError:
+        # Python's own reader accepts more. What orjson cannot write, such as half of a surrogate pair, is no JSON.
+        return orjson.loads(orjson.dumps(json.loads(plain, strict=False)))
+    except (ValueError, TypeError, RecursionError):
         # Not chained: the decoder's error carries the document.
         msg = "The document is not valid JSON."
         raise ValueError(msg) from None

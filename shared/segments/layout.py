@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import InputError
-from shared.model.source import Attribute, CsvFormat, plain_name
+from shared.model.source import PROFILE_ID, Attribute, CsvFormat, find_name, plain_name
 
 USUAL_DELIMITERS = ",;\t|"
+# Rows that may come before a header, such as a title.
+MOST_BEFORE_HEADER = 10
 
 # Values that occur in a person's row and not as names of columns: an address, an id of Customer Insights, a
 # GUID, a date, a telephone number, a web address.
@@ -106,6 +108,23 @@ def looks_like_numbers(row: Sequence[str]) -> bool:
     return any(_NUMBER.fullmatch(cell.strip()) for cell in row)
 
 
+def names_profile_id(row: Sequence[str]) -> bool:
+    """Whether a cell is the name of the profile id, which no person has as a value."""
+    return any(plain_name(cell) == plain_name(PROFILE_ID) for cell in row)
+
+
+def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The position of the header among the first rows of a file.
+
+    It is 0 unless the first row that has a cell for each name is a header and others come before it: a title, a
+    comment, blank cells.
+    """
+    for index, row in enumerate(rows):
+        if len(row) >= len(names) > 1 and any(cell.strip() for cell in row):
+            return index if len(_indexes_of(names, row)) == len(set(names)) else 0
+    return 0
+
+
 def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
     """The position of each name in the row: exact matches first, then without case."""
     indexes: dict[str, int] = {}
@@ -130,6 +149,8 @@ def _is_header(
         # One column: a value may well be the column's name, so only a "no" may decide.
         return header is not False
     if matching == distinct:
+        return True
+    if names_profile_id(first) and find_name(PROFILE_ID, names) is not None:
         return True
     if looks_like_data(first):
         return False

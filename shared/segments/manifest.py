@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property
 
 from shared.errors import InputError
-from shared.model.source import Attribute
+from shared.model.source import PROFILE_ID, Attribute, find_name
 from shared.segments.cdm import (
     MAX_PARTITIONS,
     Entity,
@@ -120,8 +120,8 @@ class _Reader:
         if not attributes:
             raise self._undefined(name, path)
         keys = [text_of(each.get("name")) for each in items if _is_key(each)]
-        names = {each.name for each in attributes}
-        key = "CustomerId" if "CustomerId" in names else next(iter(keys), None)
+        profile_id = find_name(PROFILE_ID, [each.name for each in attributes])
+        key = profile_id or next(iter(keys), None)
         return attributes, text_of(found.get("displayName")) or display, key
 
     def _items(

@@ -118,15 +118,14 @@ def _load(
     total, _ = weighed or (0, 0)
     if total > allowed_size(file.path.stat().st_size):
         raise InputError("fileUnpacksTooLarge", where=blob)
-    texts = {cell: f"try(decode({cell}))" for cell, kind in needed.items() if kind == "BLOB"}
-    bad = " OR ".join(f"({cell} IS NOT NULL AND {text} IS NULL)" for cell, text in texts.items())
+    texts = {cell: _text(cell, kind) for cell, kind in needed.items()}
+    blobs = [cell for cell, kind in needed.items() if kind == "BLOB"]
+    bad = " OR ".join(f"({cell} IS NOT NULL AND {texts[cell]} IS NULL)" for cell in blobs)
     row_error = (
         f"CASE WHEN {row_size} > {MAX_ROW} THEN '{Code.ROW_TOO_LONG}' "
         f"WHEN {bad or 'false'} THEN '{Code.ROW_BAD_ENCODING}' END"
     )
-    cells = "".join(
-        f", {cell_of(texts.get(f'c{index}', f'c{index}::VARCHAR'))}" for index in indexes
-    )
+    cells = "".join(f", {cell_of(texts[f'c{index}'])}" for index in indexes)
     execute(
         connection,
         f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608
@@ -148,6 +147,16 @@ def _after(schema: Sequence[tuple[str, int]], index: int) -> int:
         waiting += int(schema[index][1]) - 1
         index += 1
     return index
+
+
+def _text(cell: str, kind: str) -> str:
+    """An SQL expression for a value as text; of a BLOB, NULL when it is not UTF-8."""
+    if kind == "BLOB":
+        return f"try(decode({cell}))"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        # Without a zone, DuckDB uses that of the machine, and the day depends on it.
+        return f"(({cell} AT TIME ZONE 'UTC')::VARCHAR || '+00')"
+    return f"{cell}::VARCHAR"
 
 
 def _size(cell: str, kind: str) -> str:

@@ -16,12 +16,14 @@ import duckdb
 
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.source import (
+    PROFILE_ID,
     Attribute,
     LoadedSegment,
     Partition,
     SegmentSnapshot,
     Snapshot,
     composed,
+    find_name,
 )
 from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
@@ -107,8 +109,7 @@ class Pinner:
         primary_key = found.primary_key
         if not attributes and partitions:
             attributes, partitions = self._described(partitions)
-            if any(attribute.name == "CustomerId" for attribute in attributes):
-                primary_key = "CustomerId"
+            primary_key = find_name(PROFILE_ID, [attribute.name for attribute in attributes])
         return SegmentSnapshot(
             name=found.name,
             display_name=found.display_name,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from shared.errors import InputError
 from shared.model.outcome import Code
 from shared.model.source import Attribute, CsvFormat, Partition
-from shared.segments.layout import Layout, lay_out, with_delimiter
+from shared.segments.layout import (
+    MOST_BEFORE_HEADER,
+    Layout,
+    header_index,
+    lay_out,
+    with_delimiter,
+)
 from shared.segments.rows import Row, read_rows
 from shared.segments.unpack import Text
 
@@ -17,37 +24,38 @@ from shared.segments.unpack import Text
 class TextFile:
     """An unpacked CSV file. `form` has the delimiter that the file has, `layout` its header and columns.
 
-    `starts_with_line` is whether the first row is exactly the first line of the file. `blob` names the file
-    in rows and errors.
+    `starts_with_line` is whether the first row is exactly the first line of the file. `skipped` is the number of rows
+    before the first row of a person, the header included. `blob` names the file in rows and errors.
     """
 
     text: Text
     form: CsvFormat
     layout: Layout
     starts_with_line: bool
+    skipped: int
     blob: str
 
     @classmethod
     def of(cls, text: Text, partition: Partition, attributes: Sequence[Attribute]) -> TextFile:
         """Find the format and the columns of a file with rows (see layout.py for the errors)."""
 
-        def first_row(form: CsvFormat) -> tuple[int, list[str] | None]:
-            rows = read_rows(text, form, len(attributes) or None)
-            start, cells = next(rows, (1, Code.ROW_UNREADABLE))
-            return start, cells if isinstance(cells, list) else None
+        def first_rows(form: CsvFormat) -> list[Row]:
+            rows = islice(read_rows(text, form, len(attributes) or None), MOST_BEFORE_HEADER + 1)
+            return list(rows) or [(1, Code.ROW_UNREADABLE)]
 
-        form = with_delimiter(partition.csv, attributes, lambda each: first_row(each)[1])
-        start, first = first_row(form)
+        form = with_delimiter(partition.csv, attributes, lambda each: _cells(first_rows(each)[0]))
+        rows = first_rows(form)
+        names = [attribute.name for attribute in attributes]
+        index = header_index(names, [_cells(row) or () for row in rows])
+        start, first = rows[index][0], _cells(rows[index])
         layout = lay_out(attributes, form, first, partition.blob)
         starts_with_line = start == 1 and not any("\n" in cell for cell in first or ())
-        return cls(text, form, layout, starts_with_line, partition.blob)
+        return cls(text, form, layout, starts_with_line, index + layout.header, partition.blob)
 
     def rows(self) -> Iterator[Row]:
-        """All rows in their order, without the header."""
+        """All rows in their order, without the header and what comes before it."""
         rows = read_rows(self.text, self.form, self.layout.width)
-        if self.layout.header:
-            next(rows, None)
-        return rows
+        return islice(rows, self.skipped, None)
 
     def positions(self, columns: Sequence[str]) -> list[int]:
         """The position of each column in the rows, from 0. InputError when the file does not have one."""
@@ -58,3 +66,8 @@ class TextFile:
             if column not in indexes:
                 raise InputError("columnMissing", where=self.blob, attribute=column)
         return [indexes[column] for column in columns]
+
+
+def _cells(row: Row) -> list[str] | None:
+    """The cells of a row, None when it cannot be read."""
+    return row[1] if isinstance(row[1], list) else None

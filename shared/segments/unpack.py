@@ -34,6 +34,8 @@ _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
 _BLANK_AFTER_CELL = re.compile(rb'"  *[,;|\t~^:\x01\r\n]')
 _BLANKS_AT_END = re.compile(rb'" +\Z')
 
+_MARKS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
+
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
 MARK = b"\x1f"
 
@@ -149,11 +151,12 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
             raise InputError("fileFormatUnsupported", where=where, format=form)
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
-            return _recoded(_without(len(mark), rest), name, where)
-    return _recoded(rest, _utf16_without_mark(head) or _codec(encoding, where), where)
+            return _without_marks(_recoded(_without(len(mark), rest), name, where))
+    codec = utf16_without_mark(head) or _codec(encoding, where)
+    return _without_marks(_recoded(rest, codec, where))
 
 
-def _utf16_without_mark(head: bytes) -> str:
+def utf16_without_mark(head: bytes) -> str:
     """Return the UTF-16 encoding of a text without a byte order mark whose first two characters are ASCII; else empty.
 
     Every second byte of such characters is zero. Other text has no zero bytes there.
@@ -178,6 +181,27 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
     except UnicodeError:
         # A stateful codec may not recover from an error.
         raise InputError("fileEncodingWrong", where=where) from None
+
+
+def _without_marks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """UTF-8 text without byte order marks at the beginning of lines, as files have them that were joined.
+
+    Such a mark would be part of the first cell, often the profile id.
+    """
+    before, held = b"\n", b""
+    for piece in pieces:
+        text = before + held + piece
+        # The beginning of a mark may be at the end of a piece.
+        held = next(
+            (codecs.BOM_UTF8[:n] for n in (2, 1) if text.endswith(codecs.BOM_UTF8[:n])), b""
+        )
+        if held:
+            text = text[: -len(held)]
+        if codecs.BOM_UTF8 in text:
+            text = _MARKS_IN_FRONT.sub(b"", text)
+        before = text[-1:]
+        yield text[1:]
+    yield held
 
 
 def _codec(encoding: str, where: str) -> str:

@@ -112,6 +112,14 @@ def test_comments_and_trailing_commas_are_accepted() -> None:
     assert read_model(data, "m").entities[0].name == "한국"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_model_is_read_as_microsofts_programs_write_it(encoding: str) -> None:
+    text = model_json(entity("Gold", ["EMail"], ["a.csv"])).decode()
+    text = text.replace('"name": "cdm"', '"name": "cdm", "description": "two\nlines\t", "x": NaN')
+    model = read_model(text.encode(encoding), "model.json")
+    assert [each.name for each in model.entities] == ["Gold"]
+
+
 def test_a_fault_of_one_entity_affects_no_other() -> None:
     bad = entity("Bad", ["A", "B"], [])
     bad["attributes"][1] = {"name": ""}

@@ -4,7 +4,9 @@ import bz2
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from threading import Barrier
@@ -17,10 +19,12 @@ from hypothesis import strategies as st
 from shared.errors import Changed, ConfigError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments import reader as reader_module
+from shared.segments.counting import count_rows
 from shared.segments.reader import load_segment
 from shared.segments.rows import read_rows
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
+from shared.workspace import workspace
 from tests import reused_databases
 from tests.segments.segment_files import (
     MemoryContainer,
@@ -34,6 +38,8 @@ from tests.segments.segment_files import (
 
 quick = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
+# Byte order marks at the beginning of lines are not text.
+_MARK_AT_LINE_START = re.compile("(?:^|[\r\n])\ufeff")
 # Characters that trouble CSV readers, and plenty of others.
 cell = st.text(
     st.one_of(
@@ -41,7 +47,7 @@ cell = st.text(
         st.characters(exclude_categories=["Cs"]),
     ),
     max_size=8,
-).filter(lambda text: text not in NULL_MARKERS)
+).filter(lambda text: text not in NULL_MARKERS and not _MARK_AT_LINE_START.search(text))
 
 
 @st.composite
@@ -538,6 +544,15 @@ def test_a_file_with_different_columns_is_refused_as_a_whole(tmp_path: Path) -> 
         reads(tmp_path, b"just text\n" * 10_000)
 
 
+def counted(data: bytes, names: list[str], form: CsvFormat) -> int:
+    partition = Partition("a.csv", etag_of(data), len(data), form)
+    return count_rows(
+        MemoryContainer({"a.csv": data}),  # type: ignore[arg-type]
+        partition,
+        [Attribute(name) for name in names],
+    )
+
+
 def header_of(data: bytes, names: list[str], tmp_path: Path, header: bool | None) -> object:
     return load_bytes(data, names, tmp_path, CsvFormat(header=header))[0]
 
@@ -645,6 +660,82 @@ def test_unknown_names_at_the_end_of_a_header_are_matched_by_position(tmp_path: 
     names = ["CustomerId", "EMail", "FirstName"]
     data = csv_bytes([["CustomerId", "EMail", "Vorname"], ["1", "a@example.com", "Ann"]])
     assert header_of(data, names, tmp_path, True) == [(2, "1", "a@example.com", "Ann")]
+
+
+@pytest.mark.parametrize("header", [True, False, None])
+@pytest.mark.parametrize(
+    "before",
+    ["# exported 2026\n", "Gold, all members\n\n", " \n", ",,,\n", "sep=,\n", "a\nb\n,,,,\n"],
+)
+def test_rows_before_a_header_are_not_rows_of_people(
+    tmp_path: Path, before: str, header: bool | None
+) -> None:
+    names = ["CustomerId", "EMail", "FirstName", "LastName"]
+    rows = [["EMail", "CustomerId", "LastName", "FirstName"], ["a@example.com", "1", "Lee", "Ann"]]
+    data = before.encode() + csv_bytes(rows, newline="\n")
+    form = CsvFormat(header=header)
+    line = before.count("\n") + 2
+    assert load_bytes(data, names, tmp_path, form) == (
+        [(line, "1", "a@example.com", "Ann", "Lee")],
+        [],
+    )
+    assert counted(data, names, form) == 1
+
+
+def test_a_header_after_rows_of_people_is_not_looked_for(tmp_path: Path) -> None:
+    names = ["CustomerId", "EMail"]
+    rows = [["1", "a@example.com"], names, ["2", "b@example.com"]]
+    got, unreadable = load_bytes(csv_bytes(rows), names, tmp_path)
+    assert (len(got), unreadable) == (3, [])
+
+
+@pytest.mark.parametrize("header", [True, False, None])
+def test_a_name_that_looks_like_data_does_not_make_a_header_a_row(
+    tmp_path: Path, header: bool | None
+) -> None:
+    names = ["CustomerId", "EMail", "Visits", "2026-01-01"]
+    rows = [
+        ["CustomerId", "EMail", "2026-01-01", "visits of 2026"],
+        ["1", "a@example.com", "7", "9"],
+    ]
+    segment, container = segment_of(
+        names, ("a.csv", csv_bytes(rows)), form=CsvFormat(header=header)
+    )
+    got, unreadable = load(segment, container, ["EMail", "2026-01-01"], tmp_path)
+    assert (got, unreadable) == ([("a.csv", 2, "a@example.com", "7")], [])
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 1000])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_byte_order_marks_of_joined_files_are_not_part_of_the_data(
+    tmp_path: Path, newline: str, encoding: str, piece: int
+) -> None:
+    names = ["CustomerId", "EMail"]
+    parts = ([names, ["1", "a@example.com"]], [["2", "\ufeffb"], ["3", "\uff5e"]], [["4", "d"]])
+    joined = "".join("\ufeff\ufeff" + csv_bytes(part, newline=newline).decode() for part in parts)
+    segment, container = segment_of(names, ("a.csv", joined.encode(encoding)))
+    container.piece = piece
+    got, unreadable = load(segment, container, names, tmp_path)
+    assert [row[2:] for row in got] == [
+        ("1", "a@example.com"),
+        ("2", "\ufeffb"),
+        ("3", "\uff5e"),
+        ("4", "d"),
+    ]
+    assert unreadable == []
+
+
+def test_the_day_of_a_parquet_time_does_not_depend_on_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = parquet_bytes(tmp_path, "SELECT 'a' AS n, TIMESTAMPTZ '2026-06-05 23:30:00+00' AS born")
+    segment, container = segment_of(["born"], ("a.csv", data))
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    with workspace() as (connection, scratch), closing(connection.cursor()) as cursor:
+        cursor.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        load_segment(container, cursor, segment, ["born"], "t", scratch)  # type: ignore[arg-type]
+        assert cursor.execute("SELECT c0 FROM t").fetchall() == [("2026-06-05 23:30:00+00",)]
 
 
 def test_a_multi_line_header_is_one_row(tmp_path: Path) -> None:

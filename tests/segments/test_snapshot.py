@@ -124,6 +124,15 @@ def test_a_segment_name_is_found_in_composed_and_decomposed_letters(
     assert catalogue.sample([other]) is not None
 
 
+@pytest.mark.parametrize("described", [True, False], ids=["model", "header"])
+@pytest.mark.parametrize("name", ["CustomerId", "customerid", "CUSTOMERID"])
+def test_the_profile_id_is_found_in_any_case(landing: Landing, name: str, described: bool) -> None:
+    landing.put(f"{ROOT}/Gold/1.csv", csv_bytes([[name, "EMail"], ["1", "a@example.com"]]))
+    if described:
+        landing.model(entity("Gold", [name, "EMail"], ["Gold/1.csv"]))
+    assert landing.freeze("Gold").primary_key == name
+
+
 def test_an_unknown_segment_is_named(landing: Landing) -> None:
     landing.model(entity("Gold", ["EMail"], []))
     with pytest.raises(ConfigError, match="Silver, Customer") as caught:
