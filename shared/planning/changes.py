@@ -61,8 +61,19 @@ def find_changes(context: PlanContext, inputs: Inputs, eligible: Eligibility) ->
 def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:
     """Apply the guards, then create missing fields and tags."""
     request, found, db = context.request, inputs.audience, context.db
-    pointer = inputs.source.pointer
     context.findings += guard_tags(request, found.tags.foreign, inputs.rows)
+    # Rows that failed before, or one person, are no sign of a mistake.
+    if not eligible.only_failed and request.person is None:
+        context.findings += _apply_guards(context, inputs)
+    if request.is_preview or found.is_ready:
+        return found
+    inputs.source.settle(db)
+    with waiting_for_network(db):
+        return context.audience.create_missing(found)
+
+
+def _apply_guards(context: PlanContext, inputs: Inputs) -> list[Finding]:
+    db, found, pointer = context.db, inputs.audience, inputs.source.pointer
 
     def overlap() -> tuple[int, int]:
         if not found.contacts.get("subscribed"):
@@ -70,20 +81,14 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
         with waiting_for_network(db):
             return context.audience.shared_with_people(db)
 
-    context.findings += apply_guards(
+    return apply_guards(
         db,
-        request,
+        context.request,
         inputs.rows,
         found.tags.tags,
         overlap,
-        partial=eligible.only_failed or request.person is not None,
         comparable=pointer is not None and pointer.is_whole,
     )
-    if request.is_preview or found.is_ready:
-        return found
-    inputs.source.settle(db)
-    with waiting_for_network(db):
-        return context.audience.create_missing(found)
 
 
 def _compare(

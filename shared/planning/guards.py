@@ -59,18 +59,14 @@ def apply_guards(
     tags: Sequence[Tag],
     overlap: Overlap,
     *,
-    partial: bool,
     comparable: bool,
 ) -> list[Finding]:
     """Raise PlanningEnded (awaiting a confirmation) when a guard stops the run.
 
     A preview returns the reasons as findings. Needs `people`, `rejects`, `ledger` and `do_not_send`.
     `tags[i]` is the tag of segment i. `overlap` is called only if the export has sent nothing to this
-    audience. `partial`: only one person, or the rows that failed in an earlier run, are sent, so no guard
-    applies. `comparable`: the ledger shows how large the export is, because a run has sent everyone.
+    audience. `comparable`: the ledger shows how large the export is, because a run has sent everyone.
     """
-    if partial:
-        return []
     export = request.export
     new, sent_before = _SQL.row(db, "growth")
     growth = _Growth(new, sent_before, comparable)
