@@ -1,9 +1,9 @@
 """The text of a message in a language, by its code and values.
 
 `<locale>.json` next to this module maps a code (`tagTaken`) to a text. The notation is a small part
-of ICU MessageFormat: `{tag}`, `{people, number}` for a grouped number, and
-`{people, plural, one {# person} other {# people}}`. There is no quoting: an apostrophe is an
-apostrophe, and a text has no braces or `#` of its own within a plural.
+of ICU MessageFormat: `{tag}`, `{people, number}` for a grouped number,
+`{people, plural, one {# person} other {# people}}`, and `{type, select, date {a date} other {a text}}`. There is no
+quoting: an apostrophe is an apostrophe, and a text has no braces of its own, and no `#` within a plural.
 https://unicode-org.github.io/icu/userguide/format_parse/messages/
 """
 
@@ -19,7 +19,7 @@ LOCALES = ("en", "ko")
 
 _INNER = r"(?:[^{}]|\{[^{}]*\})*"
 _FORM = re.compile(rf"(\w+) \{{({_INNER})\}}")
-_PLURAL = re.compile(rf"\{{(\w+), plural, ((?:\w+ \{{{_INNER}\}}\s*)+)\}}")
+_CHOICE = re.compile(rf"\{{(\w+), (plural|select), ((?:\w+ \{{{_INNER}\}}\s*)+)\}}")
 _VALUE = re.compile(r"\{(\w+)(?:, (number))?\}")
 
 
@@ -60,8 +60,10 @@ def _with_cause(values: Mapping[str, object], locale: str) -> Mapping[str, objec
 def render(template: str, locale: str, values: Mapping[str, object]) -> str:
     """The template with its values. A placeholder without a value stays visible."""
 
-    def plural(found: re.Match[str]) -> str:
-        name, forms = found[1], dict(_FORM.findall(found[2]))
+    def choice(found: re.Match[str]) -> str:
+        name, forms = found[1], dict(_FORM.findall(found[3]))
+        if found[2] == "select":
+            return str(forms.get(str(values.get(name)), forms["other"]))
         number = _whole(values.get(name))
         if number is None:
             return str(forms["other"]).replace("#", str(values.get(name, f"{{{name}}}")))
@@ -76,15 +78,15 @@ def render(template: str, locale: str, values: Mapping[str, object]) -> str:
         number = _whole(values[name]) if found[2] else None
         return str(values[name]) if number is None else _number(number, locale)
 
-    return _VALUE.sub(value, _PLURAL.sub(plural, template))
+    return _VALUE.sub(value, _CHOICE.sub(choice, template))
 
 
 def placeholders(code: str, locale: str) -> frozenset[str]:
     """The names of the values that the text of a code needs."""
     template = _texts(locale)[code]
-    names = {name for name, _ in _PLURAL.findall(template)}
-    inner = _PLURAL.sub(
-        lambda found: " ".join(form for _, form in _FORM.findall(found[2])), template
+    names = {name for name, _, _ in _CHOICE.findall(template)}
+    inner = _CHOICE.sub(
+        lambda found: " ".join(form for _, form in _FORM.findall(found[3])), template
     )
     return frozenset(names | {name for name, _ in _VALUE.findall(inner)})
 

@@ -129,6 +129,7 @@ def test_values_that_do_not_fit_a_field_are_a_warning_in_every_run(
         assert found["severity"] == "warning"
         assert "3 of 4" in found["message"]
         assert "POINTS" in found["message"]
+        assert "A number has up to 15 digits" in found["message"]
         assert run["status"] == "completedWithWarnings"
     assert second["counts"]["unchanged"] == 4
     lines = {

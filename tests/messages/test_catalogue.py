@@ -34,6 +34,14 @@ def test_a_value_is_written_unchanged() -> None:
     assert render("The tag {tag}", "en", {"tag": "1234"}) == "The tag 1234"
 
 
+def test_a_text_depends_on_a_value() -> None:
+    template = "{tag}:{kind, select, zip { five digits of {tag}} other {}}"
+
+    assert render(template, "en", {"tag": "ZIP", "kind": "zip"}) == "ZIP: five digits of ZIP"
+    assert render(template, "en", {"tag": "ZIP", "kind": "text"}) == "ZIP:"
+    assert render(template, "en", {"tag": "ZIP"}) == "ZIP:"
+
+
 def test_a_placeholder_without_a_value_stays_visible() -> None:
     assert render("{tag} {n, plural, one {#} other {# x}}", "en", {}) == "{tag} {n} x"
 
