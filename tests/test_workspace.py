@@ -67,6 +67,15 @@ def test_work_that_lacks_memory_with_one_thread_is_an_error(tmp_path: Path) -> N
     assert caught.value.code == "tooMuchForMemory"
 
 
+def test_a_query_that_exceeds_the_memory_is_reported_without_its_content() -> None:
+    too_much = "SELECT list(repeat('secret', 1000) || i) FROM range(1000000) t(i)"
+    with pytest.raises(InputError, match="do not fit") as caught, workspace() as (db, _):
+        db.execute(too_much)
+    assert caught.value.code == "tooMuchForMemory"
+    assert caught.value.__cause__ is None
+    assert "secret" not in str(caught.value)
+
+
 def test_what_a_page_reads_does_not_wait_for_a_run() -> None:
     read = threading.Event()
 

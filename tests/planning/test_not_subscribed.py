@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from duckdb import DuckDBPyConnection
 
 import sandbox.mailchimp.api as mailchimp_api
+from shared.capacity.parallel_calls import ParallelCalls
+from shared.model.audience import ContactStatus, NotSubscribedPointer
 from shared.model.export import NewContacts
 from shared.model.run import RunStatus
+from shared.planning.not_subscribed import NotSubscribedList
+from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, StoreClient
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
@@ -33,3 +39,67 @@ def test_contacts_whose_own_status_is_subscribed_are_sent(
     run = rows.run(*(person(number, FirstName="New") for number in range(3)))
 
     assert (run.status, run.counts.updated) == (RunStatus.SUCCESSFUL, 3)
+
+
+class AudienceMembers:
+    """A Mailchimp session with the members of one audience; records which statuses are read in full."""
+
+    def __init__(self, **people: str) -> None:
+        self.people = dict(people)
+        self.recently_changed: set[str] = set()
+        self.full_reads: list[str] = []
+
+    def members_with_status(
+        self, audience_id: str, status: str, changed_since: str | None = None
+    ) -> Iterator[list[ContactStatus]]:
+        if changed_since is None:
+            self.full_reads.append(status)
+        for name, member_status in self.people.items():
+            selected = changed_since is None or name in self.recently_changed
+            if selected and member_status == status:
+                yield [ContactStatus(f"{name}@example.com", member_status)]
+
+    def count(self, audience_id: str, status: str) -> int:
+        return list(self.people.values()).count(status)
+
+
+def test_the_list_of_unsubscribed_contacts_is_read_once_and_then_incrementally(
+    db: DuckDBPyConnection, scratch: Path
+) -> None:
+    store = MemoryStore()
+    pointers: MemoryRecords[NotSubscribedPointer] = MemoryRecords(StoreClient(store), "held")
+    files = MemoryFiles(StoreClient(store))
+    members = AudienceMembers(
+        ann="unsubscribed", bob="unsubscribed", cem="cleaned", dee="subscribed"
+    )
+
+    def look(version: str, whole: bool = False) -> dict[str, str]:
+        members.full_reads.clear()
+        stored = NotSubscribedList(pointers, files, "acc", "aud", version, store.clock.now())
+        with ParallelCalls(members, lambda: None) as calls:  # type: ignore[arg-type]
+            stored.read(db, calls, scratch, whole=whole)
+        rows = db.execute("SELECT address, status FROM not_subscribed").fetchall()
+        return {address.split("@")[0]: status for address, status in rows}
+
+    assert look("v1") == {"ann": "unsubscribed", "bob": "unsubscribed", "cem": "cleaned"}
+    assert len(members.full_reads) == 5
+
+    members.people |= {"dee": "archived", "cem": "unsubscribed"}
+    members.recently_changed = {"dee", "cem"}
+    assert look("v2") == {
+        "ann": "unsubscribed", "bob": "unsubscribed", "cem": "unsubscribed", "dee": "archived",
+    }  # fmt: skip
+    assert members.full_reads == []  # nothing was read as a whole
+
+    # Ann signed up again: that shows only in the numbers.
+    members.people["ann"] = "subscribed"
+    members.recently_changed = {"ann"}
+    assert look("v3") == {"bob": "unsubscribed", "cem": "unsubscribed", "dee": "archived"}
+    assert members.full_reads == ["unsubscribed"]
+    assert list(files.names("audiences/")) == ["audiences/acc/aud/v3.parquet"]
+
+    files.delete("audiences/acc/aud/v3.parquet")
+    assert len(look("v4")) == 3
+    assert len(members.full_reads) == 5
+    look("v5", whole=True)
+    assert len(members.full_reads) == 5
