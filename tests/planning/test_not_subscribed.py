@@ -1,4 +1,4 @@
-"""The list of contacts who are not subscribed has nobody who subscribed again."""
+"""The list of the contacts of an audience that are not subscribed."""
 
 from __future__ import annotations
 
