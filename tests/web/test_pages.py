@@ -173,6 +173,16 @@ def test_the_edit_form_shows_and_keeps_the_current_values() -> None:
     assert after == before
 
 
+def test_the_form_says_why_it_offers_no_audiences() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    reason = "The connection is not connected to Mailchimp."
+    assert reason in Browser(world).open(f"/setup/export?connection={connection}").text
+    assert (
+        reason not in Browser(world).open(f"/setup/export?connection={new_connection(world)}").text
+    )
+
+
 def test_a_list_is_searched_and_sorted() -> None:
     world = World()
     connection = new_connection(world, "Contoso")

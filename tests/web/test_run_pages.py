@@ -20,6 +20,7 @@ from shared.model.run import (
     PlanningStep,
     Progress,
     Reason,
+    RunSegment,
     RunStatus,
     StatusProof,
     Trigger,
@@ -27,7 +28,7 @@ from shared.model.run import (
 from shared.runs.outcomes import OutcomeRow
 from shared.web.authentication import Role
 from tests.web.browser import Browser
-from tests.web.client import call, get, new_export
+from tests.web.client import call, get, new_connection, new_export, send
 from tests.web.world import NOW, World
 
 FINISHED = Counts(
@@ -199,6 +200,38 @@ def test_a_run_that_failed_before_sending_offers_only_what_can_work() -> None:
     assert "Statuses changed" not in page.text
     viewer = Browser(world.seen_by(Role.VIEWER)).open(path)
     assert "Run again" not in viewer.text
+
+
+@pytest.mark.parametrize(
+    ("connected", "role", "offered"),
+    [
+        (False, Role.ADMINISTRATOR, True),
+        (False, Role.CONTRIBUTOR, False),
+        (True, Role.ADMINISTRATOR, False),
+    ],
+)
+def test_a_failed_run_leads_administrators_to_a_connection_that_is_not_connected(
+    connected: bool, role: Role, offered: bool
+) -> None:
+    world = World()
+    connection = new_connection(world, sharedWith=["Contributor"])
+    run = world.runs.start(new_export(world, connection), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(run.id, status=RunStatus.FAILED, reason=Reason("notConnected"))
+    if not connected:
+        send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
+    page = Browser(world.seen_by(role)).open(f"/runs/{run.id}")
+    assert (connection in actions(page)) is offered
+
+
+def test_the_members_of_a_segment_are_not_those_of_an_undo() -> None:
+    world = World()
+    export = new_export(world)
+    for members, undo_of in ((48_210, None), (0, "run-1")):
+        run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+        segments = (RunSegment("Segment_Vip", "VIP", members, members),)
+        world.runs.move(run.id, status=RunStatus.SUCCESSFUL, segments=segments, undo_of=undo_of)
+    assert "Segment_VipVIP48,210" in Browser(world).open(f"/exports/{export}").text
+    assert "Segment_VipVIP–0" in Browser(world).open(f"/runs/{run.id}").text
 
 
 def test_a_run_that_failed_while_sending_shows_how_many_changes_were_sent() -> None:

@@ -15,6 +15,7 @@ from shared.web.models.runs import in_words
 from shared.web.pages.export_definition import Definition
 from shared.web.pages.render import Page
 from shared.web.problems import error_text
+from shared.web.texts import text
 
 T = TypeVar("T")
 
@@ -67,5 +68,7 @@ def read_choices(page: Page, definition: Definition, offered: Sequence[Connectio
             fields = available(
                 lambda: connections.merge_fields(page.context, chosen.id, audience_id), []
             )
+    elif chosen:
+        warnings.append(text(page.language, "notConnected"))
     once = tuple(dict.fromkeys(warnings))
     return Choices(offered, listing.segments, attributes, audiences, fields, once)

@@ -175,11 +175,11 @@ def _name_of_audience(page: Page, export: Export) -> str:
 
 
 def _members(page: Page, history: Sequence[Run]) -> dict[str, int | None]:
-    """The members of each segment in the newest run; before the first run, those in its files."""
+    """The members of each segment in the newest run, an undo aside; before the first run, those in its files."""
     found: dict[str, int | None] = {
         segment.name: segment.members
         for run in reversed(history)
-        if run.mode.sends_everyone
+        if run.mode.sends_everyone and not run.undo_of
         for segment in run.segments
     }
     if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.model.connection import ConnectionStatus
 from shared.model.export import Export
 from shared.model.run import Mode, Run, RunStatus
 from shared.runs.commands import can_retry
@@ -21,13 +22,17 @@ _STOPPED = frozenset({RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED})
 
 @dataclass(frozen=True)
 class RunActions:
-    """What the caller can do about a run, other than cancel it. `run`: run its export (again)."""
+    """What the caller can do about a run, other than cancel it.
+
+    `run` is to run its export (again), and `connect` to connect its connection to Mailchimp again.
+    """
 
     confirm: bool = False
     retry: bool = False
     run: bool = False
     send_again: bool = False
     edit: bool = False
+    connect: bool = False
     add_archived: bool = False
     undo: bool = False
 
@@ -61,8 +66,19 @@ def actions_of(
         run=is_over and (is_preview or stopped),
         send_again=is_over and run.mode is Mode.ONE_PERSON,
         edit=is_over and run.status is RunStatus.FAILED,
+        connect=run.status is RunStatus.FAILED and _may_connect(page, export),
         add_archived=run.is_over and any(f.code == "archivedByUndo" for f in run.findings),
         undo=not is_preview and page.services.undo.is_possible(run),
+    )
+
+
+def _may_connect(page: Page, export: Export) -> bool:
+    """Whether the export has a connection that is not connected, and the caller can connect it."""
+    connection = page.services.connections.find(export.connection_id)
+    return (
+        connection is not None
+        and connection.status is not ConnectionStatus.CONNECTED
+        and page.caller.may(Role.ADMINISTRATOR)
     )
 
 
