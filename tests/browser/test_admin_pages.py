@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from shared.model.audience import CallCounts, MergeField
 from shared.model.run import (
@@ -144,6 +144,38 @@ def test_all_pages_can_be_used_with_the_keyboard(place: Place, open_page: Open) 
     expect(page.get_by_text("Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
+
+
+@pytest.mark.parametrize("path", ["/setup/connection", "/exports/{export}", "/setup/export"])
+def test_a_double_click_sends_a_form_once(place: Place, open_page: Open, path: str) -> None:
+    page, world = open_page(), place.world
+    export = new_export(world)
+    page.goto(path.format(export=export))
+    button = page.locator("form[action$='/duplicate'] button")
+    if path == "/setup/connection":
+        page.get_by_label(WORDS["en"]["name"]).fill("Contoso")
+        page.get_by_label(WORDS["en"]["agree"]).check()
+        button = page.get_by_role("button", name=WORDS["en"]["connect"], exact=True)
+    if path == "/setup/export":
+        page.get_by_label(WORDS["en"]["name"]).fill("Weekly news")
+        page.get_by_label(WORDS["en"]["audience"]).select_option("a1b2c3d4e5")
+        page.locator("#segments").get_by_label("New", exact=True).check()
+        expect(page.locator("#total")).to_have_text("0")
+        page.wait_for_load_state("networkidle")
+        button = page.get_by_role("button", name="Save", exact=True)
+    sent: list[str] = []
+    # Without an answer, the page stays.
+    page.route(
+        "**", lambda route: sent.append(route.request.url) if is_sent(route) else route.continue_()
+    )
+    button.evaluate("button => { button.click(); setTimeout(() => button.click(), 20); }")
+    page.wait_for_timeout(1500)
+    assert len(sent) == 1
+
+
+def is_sent(route: Route) -> bool:
+    """Whether the page itself sends a form."""
+    return route.request.method == "POST" and route.request.is_navigation_request()
 
 
 def describe_attributes(world: World) -> None:
