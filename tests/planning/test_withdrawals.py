@@ -208,6 +208,16 @@ def test_an_unusual_number_of_withdrawals_waits_for_a_confirmation(rows: RowDepl
     assert [rows.status(n) for n in range(4)] == ["unsubscribed"] * 2 + ["subscribed"] * 2
 
 
+def test_withdrawals_do_not_make_the_tags_of_people_who_left_wait(rows: RowDeployment) -> None:
+    rows.change(max_removal_share=0.3, on_withdrawal=OnWithdrawal.REMOVE_TAGS)
+    rows.run(*(person(n) for n in range(6)))
+
+    run = rows.run(*(person(n, "no") for n in range(3)), person(3), person(4))
+
+    assert run.status is RunStatus.SUCCESSFUL
+    assert [bool(rows.tags(n)) for n in range(6)] == [False, False, False, True, True, False]
+
+
 def test_an_undo_does_not_subscribe_again(rows: RowDeployment) -> None:
     rows.run(person(0), person(1))
     run = rows.run(person(0, "no"), person(1, FirstName="New"))
