@@ -6,16 +6,16 @@ read. Otherwise the rows are parsed (rows.py). Unreadable rows count too, becaus
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
+from itertools import islice
 
-from shared.model.source import Attribute, Partition
+from shared.model.source import Attribute, CsvFormat, Partition
 from shared.segments.container import LandingContainer
 from shared.segments.layout import MOST_BEFORE_HEADER, header_index, lay_out, with_delimiter
 from shared.segments.parquet import claimed_rows
-from shared.segments.rows import MAX_ROW, first_rows, read_rows, reader
-from shared.segments.text_file import TextFile
+from shared.segments.rows import MAX_ROW, read_rows, rows_of
+from shared.segments.text_file import TextFile, cells_of
 from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
 from shared.workspace import small_workspace
@@ -44,21 +44,19 @@ def count_rows(
         return _count_exactly(source, partition, attributes)
     if lines == 0:
         return 0
+    names = [attribute.name for attribute in attributes]
+
+    def first(form: CsvFormat) -> list[list[str]]:
+        rows = islice(rows_of(head, form, len(names) or None), MOST_BEFORE_HEADER + 1)
+        return cells_of(rows) or [[]]
+
+    form = with_delimiter(form, names, first)
+    rows = first(form)
     line = head.lstrip(b"\r\n").partition(b"\n")[0].removesuffix(b"\r")
-    try:
-        if b"\r" in line or b' "' in line or b'\\"' in line:
-            return _count_exactly(source, partition, attributes)
-        text = line.decode()
-        form = with_delimiter(form, attributes, lambda each: next(reader([text], each), None))
-        names = [attribute.name for attribute in attributes]
-        if header_index(names, first_rows(head, form, MOST_BEFORE_HEADER + 1)):
-            return _count_exactly(source, partition, attributes)
-        first = next(reader([text], form), None)
-    except UnicodeDecodeError:
+    is_odd = b"\r" in line or b' "' in line or b'\\"' in line
+    if is_odd or not rows[0] or header_index(names, rows):
         return _count_exactly(source, partition, attributes)
-    except csv.Error:
-        first = None
-    return lines - lay_out(attributes, form, first, blob).header
+    return lines - lay_out(attributes, form, rows[0], blob).header
 
 
 def _count_exactly(

@@ -46,22 +46,30 @@ class Layout:
 
 def with_delimiter(
     form: CsvFormat,
-    attributes: Sequence[Attribute],
-    first_row: Callable[[CsvFormat], Sequence[str] | None],
+    names: Sequence[str],
+    first_rows: Callable[[CsvFormat], Sequence[Sequence[str]]],
 ) -> CsvFormat:
     """Return the format with the delimiter that the file has.
 
-    Writers may leave out a delimiter that is not the comma. Another one is used only if the declared one does not
-    divide the first row into cells, and the other gives a row of the right width that has names of columns or a person's data.
+    `first_rows` are at least one; an unreadable row is empty. Writers may leave out a delimiter that is not the comma.
+    Another one is used only if the declared one gives no row of the right width, and the other gives rows of this width only,
+    of which the first has names of columns or a person's data. A single row of two cells without names is not divided
+    in another way if the declared delimiter divides it.
     """
-    names = tuple(attribute.name for attribute in attributes)
-    first = first_row(form)
-    if len(names) < 2 or (first is not None and len(first) != 1):
+    width = len(names)
+    rows = first_rows(form)
+    if width < 2 or any(len(row) == width for row in rows):
         return form
+    is_divided = any(len(row) > 1 for row in rows)
     for delimiter in USUAL_DELIMITERS:
         other = replace(form, delimiter=delimiter)
-        cells = first_row(other) or ()
-        if len(cells) == len(names) and (_indexes_of(names, cells) or looks_like_data(cells)):
+        rows = first_rows(other)
+        rows = rows[header_index(names, rows) :]
+        if any(len(row) != width for row in rows if row):
+            continue
+        matching = len(_indexes_of(names, rows[0]))
+        has_data = looks_like_data(rows[0]) and (len(rows) > 1 or width > 2 or not is_divided)
+        if rows[0] and (matching == len(set(names)) or has_data or (matching and not is_divided)):
             return other
     return form
 

@@ -51,12 +51,16 @@ def read_rows(text: Text, form: CsvFormat, width: int | None = None) -> Iterator
 
 def first_rows(head: bytes, form: CsvFormat, count: int) -> list[list[str]]:
     """The first rows of a text of which only the beginning is known; an incomplete row is omitted."""
+    found = (cells for _, cells in rows_of(head, form) if isinstance(cells, list))
+    return list(islice(found, count))
+
+
+def rows_of(head: bytes, form: CsvFormat, width: int | None = None) -> Iterator[Row]:
+    """The rows of a text in memory. `width` is the number of columns where it is known."""
     end = b"\n" if b"\n" in head or b"\r" not in head else b"\r"
     *whole, rest = head.split(end)
     lines = [line + end for line in whole] + ([rest] if rest else [])
-    rows = _rows(_Lines(iter(lines), end), form, None)
-    found = (cells for _, cells in rows if isinstance(cells, list))
-    return list(islice(found, count))
+    return _rows(_Lines(iter(lines), end), form, width)
 
 
 def _rows(lines: _Lines, form: CsvFormat, width: int | None) -> Iterator[Row]:

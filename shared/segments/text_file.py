@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -39,15 +39,16 @@ class TextFile:
     def of(cls, text: Text, partition: Partition, attributes: Sequence[Attribute]) -> TextFile:
         """Find the format and the columns of a file with rows (see layout.py for the errors)."""
 
+        names = [attribute.name for attribute in attributes]
+
         def first_rows(form: CsvFormat) -> list[Row]:
-            rows = islice(read_rows(text, form, len(attributes) or None), MOST_BEFORE_HEADER + 1)
+            rows = islice(read_rows(text, form, len(names) or None), MOST_BEFORE_HEADER + 1)
             return list(rows) or [(1, Code.ROW_UNREADABLE)]
 
-        form = with_delimiter(partition.csv, attributes, lambda each: _cells(first_rows(each)[0]))
+        form = with_delimiter(partition.csv, names, lambda each: cells_of(first_rows(each)))
         rows = first_rows(form)
-        names = [attribute.name for attribute in attributes]
-        index = header_index(names, [_cells(row) or () for row in rows])
-        start, first = rows[index][0], _cells(rows[index])
+        index = header_index(names, cells_of(rows))
+        start, first = rows[index][0], cells_of(rows)[index] or None
         layout = lay_out(attributes, form, first, partition.blob)
         starts_with_line = start == 1 and not any("\n" in cell for cell in first or ())
         return cls(text, form, layout, starts_with_line, index + layout.header, partition.blob)
@@ -68,6 +69,6 @@ class TextFile:
         return [indexes[column] for column in columns]
 
 
-def _cells(row: Row) -> list[str] | None:
-    """The cells of a row, None when it cannot be read."""
-    return row[1] if isinstance(row[1], list) else None
+def cells_of(rows: Iterable[Row]) -> list[list[str]]:
+    """The cells of each row; of one that cannot be read, an empty list."""
+    return [cells if isinstance(cells, list) else [] for _, cells in rows]

@@ -27,6 +27,10 @@ _PIECE = 1024 * 1024
 _LONGEST_LINE = 32 * 1024
 # Gzip is read in small blocks: after every member the rest of a block is copied.
 _SMALL_BLOCK = 16 * 1024
+# Bytes from which the encoding is recognized.
+_PEEKED = 1024
+# Characters at the edges of cells.
+_EDGES = b",;|\t\r\n"
 
 # Readers disagree on blanks between a quote and the beginning or end of a cell.
 _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
@@ -152,21 +156,26 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _without_marks(_recoded(_without(len(mark), rest), name, where))
+    head, rest = _peek(rest, _PEEKED)
     codec = utf16_without_mark(head) or _codec(encoding, where)
+    if codec.startswith(("utf-16", "utf-32")) and 0 not in head and _is_utf8(head):
+        codec = "utf-8"  # a wrong declaration: .NET calls UTF-16 Unicode, and others UTF-8
     return _without_marks(_recoded(rest, codec, where))
 
 
 def utf16_without_mark(head: bytes) -> str:
-    """Return the UTF-16 encoding of a text without a byte order mark whose first two characters are ASCII; else empty.
+    """Return the UTF-16 encoding of a text that begins with `head` and has no byte order mark; else empty.
 
-    Every second byte of such characters is zero. Other text has no zero bytes there.
+    One of the two bytes of an ASCII character is zero. So it is beside most delimiters and line ends, or in the first two
+    characters. Text in other encodings has no zero bytes, or few in other places.
     """
-    first = head[:4]
-    if len(first) < 4:
-        return ""
-    if first[1] == first[3] == 0 < min(first[0], first[2]):
-        return "utf-16-le"
-    return "utf-16-be" if first[0] == first[2] == 0 < min(first[1], first[3]) else ""
+    pairs = list(zip(head[::2], head[1::2], strict=False))
+    for codec, turned in (("utf-16-le", pairs), ("utf-16-be", [(b, a) for a, b in pairs])):
+        edges = [high == 0 for low, high in turned if low in _EDGES]
+        begins = len(turned) > 1 and all(low and not high for low, high in turned[:2])
+        if begins or sum(edges) * 2 > len(edges):
+            return codec
+    return ""
 
 
 def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]:
@@ -181,6 +190,15 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
     except UnicodeError:
         # A stateful codec may not recover from an error.
         raise InputError("fileEncodingWrong", where=where) from None
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether the beginning of a text can be UTF-8; its last character may be incomplete."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _without_marks(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -249,12 +267,12 @@ def _small_blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
             yield piece[start : start + _SMALL_BLOCK]
 
 
-def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes (at least four, unless there are fewer), and everything again."""
+def _peek(pieces: Iterator[bytes], count: int = 4) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes (at least so many, unless there are fewer), and everything again."""
     head = b""
     for piece in pieces:
         head += piece
-        if len(head) >= 4:
+        if len(head) >= count:
             break
     return head, chain([head] if head else [], pieces)
 

@@ -442,6 +442,26 @@ def test_utf_16_is_recognized_without_a_mark(tmp_path: Path, form: str, packed: 
     assert rows == ([(2, "1", "김")], [])
 
 
+@pytest.mark.parametrize("form", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_may_begin_with_other_letters(tmp_path: Path, form: str) -> None:
+    names = ["이름", "EMail"]
+    rows = [names, ["김한글", "a@example.com"], ["이", "b@example.com"]]
+    for quote_all in (True, False):
+        data = csv_bytes(rows, quote_all=quote_all, encoding=form)
+        got, unreadable = load_bytes(data, names, tmp_path)
+        assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in rows[1:]], [])
+
+
+@pytest.mark.parametrize("encoding", ["Unicode", "utf-16", "UTF-32"])
+def test_a_declared_encoding_that_the_file_contradicts_is_not_used(
+    tmp_path: Path, encoding: str
+) -> None:
+    names = ["이름", "EMail"]
+    data = csv_bytes([names, ["김한글", "a@example.com"]])
+    got, unreadable = load_bytes(data, names, tmp_path, CsvFormat(encoding=encoding))
+    assert (got, unreadable) == ([(2, "김한글", "a@example.com")], [])
+
+
 def test_gzip_files_with_several_members_are_read(tmp_path: Path) -> None:
     data = gzip.compress(b"1,a\n2,") + gzip.compress(b"b\n") + b"\0\0\0"
     assert reads(tmp_path, data) == ([(1, "1", "a"), (2, "2", "b")], [])
@@ -576,6 +596,25 @@ def test_an_undeclared_delimiter_is_found_in_the_first_row(
     line = 2 if first else 1
     fraction = f"1{delimiter}5"
     assert rows == [(line, fraction, "ann@example.com"), (line + 1, "2", "b")]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("header", [True, False])
+def test_an_undeclared_delimiter_is_found_beside_cells_with_the_declared_one(
+    tmp_path: Path, delimiter: str, header: bool
+) -> None:
+    names = ["CustomerId", "EMail", "City, country"]
+    rows = [["1", "a@example.com", "Seoul, Korea"], ["2", "b@example.com", "a, b, c, d"]]
+    text = "".join(f"{delimiter.join(row)}\n" for row in ([names, *rows] if header else rows))
+    got, unreadable = load_bytes(text.encode(), names, tmp_path)
+    assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in rows], [])
+    assert counted(text.encode(), names, CsvFormat()) == 2
+
+
+def test_a_broken_row_does_not_change_the_delimiter(tmp_path: Path) -> None:
+    data = b"a@example.com;x,y,z\n"
+    got, unreadable = load_bytes(data, ["EMail", "Name"], tmp_path)
+    assert (got, unreadable) == ([], [(1, "rowTooManyColumns")])
 
 
 def test_a_row_of_one_cell_with_other_marks_is_not_divided(tmp_path: Path) -> None:
