@@ -184,7 +184,7 @@ class AudienceCalls(Calls):
     def _all(self, path: str, part: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Read all pages of a list.
 
-        The total may be missing or too small. Then a page without new items is the last one.
+        The total may be missing or too small. Then a page without new items is the last one, and a full page is not.
         """
         found: dict[str, dict[str, Any]] = {}
         reached = 0
@@ -196,7 +196,8 @@ class AudienceCalls(Calls):
             reached, known = reached + len(items), len(found)
             found.update((str(item), item) for item in items)
             unknown = total is None or total < reached
-            if not items or reached == total or (unknown and len(found) == known):
+            is_last = reached == total and len(items) < PAGE
+            if not items or is_last or (unknown and len(found) == known):
                 return list(found.values())
         if part == "segments" and reached >= _MOST_PAGES * PAGE:
             raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)

@@ -38,7 +38,7 @@ from shared.model.audience import Contact, ContactStatus, StatusChange
 T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)
-MOST_STEPS_BACK = 50
+MOST_REPEATED_PAGES = 50
 
 _STATUS_FIELDS = "members.email_address,members.contact_id,members.status,total_items"
 _CONTACT_FIELDS = (
@@ -131,13 +131,13 @@ class MemberListCalls(Calls):
         make: Callable[[Mapping[str, Any]], T],
     ) -> Iterator[list[T]]:
         pages = _Pages(self._transport, path, query)
-        offset, step, steps_back, read_until = 0, 1, 0, 0
+        offset, step, repeated, read_until, longest = 0, 1, 0, 0, 1
         while True:
             items, total = pages.page(offset)
+            if repeated > MOST_REPEATED_PAGES:
+                raise Unavailable("audienceMoves")
             if offset and not (items and pages.knows(items[0])):
-                steps_back += 1
-                if steps_back > MOST_STEPS_BACK:
-                    raise Unavailable("audienceMoves")
+                repeated += 1
                 step *= 32
                 offset = max(0, offset - step)
                 continue
@@ -149,16 +149,18 @@ class MemberListCalls(Calls):
             last = _last_with_address(items)
             # Members without an address cannot be recognized; after the end of all earlier pages they are new.
             has_unrecognized = end > read_until and last < len(items) - 1
-            is_full = len(items) >= pages.size
-            # The total may count members that are not listed, so a page without new members is the last one too.
-            goes_on = people or has_unrecognized or is_full
-            if total is None or end > total:
-                # The total is unknown. A full page without any address may hide members behind it.
-                goes_on = people or (is_full and last < 0)
-            if not items or end == total or not goes_on:
+            repeated += not (people or has_unrecognized)
+            longest = max(longest, len(items))
+            has_more = total is not None and end < total
+            # The total may be missing, too small, or count members that are not listed, so a full page is never the
+            # last one. Mailchimp may deliver fewer members than requested.
+            is_full = len(items) >= (min(pages.size, longest) if has_more else pages.size)
+            goes_on = people or has_unrecognized if has_more else people and end != total
+            at = offset + last if last > 0 else end - 1
+            if not items or not (goes_on or (is_full and at > offset)):
                 return
             read_until = max(read_until, end)
-            offset = offset + last if last > 0 else end - 1
+            offset = at
 
 
 class _Pages:

@@ -134,6 +134,16 @@ def test_a_list_without_a_correct_total_is_read_to_its_end(total, transport):
         assert [tag.name for tag in session.tags("a1")] == people
 
 
+def test_a_full_page_of_tags_is_not_the_last_one_although_the_total_says_so(transport):
+    def page(asked: scripted_server.ReceivedRequest) -> scripted_server.Answer:
+        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        tags = [{"id": n, "name": f"Tag {n}"} for n in range(1, 1101)][offset : offset + 1000]
+        return scripted_server.json(json.dumps({"segments": tags, "total_items": 1000}))
+
+    with scripted_server.ScriptedServer(page) as server:
+        assert len(MailchimpSession(transport(server.url)).tags("a1")) == 1100
+
+
 @pytest.mark.parametrize("total", ['"many"', "null", "[]", "-1", "1.5"])
 def test_a_count_needs_the_total(total, transport):
     body = f'{{"members": [{{"email_address": "a@b.de"}}], "total_items": {total}}}'

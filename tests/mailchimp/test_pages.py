@@ -205,6 +205,35 @@ def test_reading_with_a_wrong_total_ends(transport):
     assert found == ["a@b.org"]
 
 
+@pytest.mark.parametrize("joining", [0, 999, 499])
+@pytest.mark.parametrize(
+    ("most", "total"),
+    [(1000, "right"), (1000, "missing"), (1000, "first page"), (500, "right")],
+)
+def test_no_member_is_missed_when_the_total_is_wrong_or_pages_are_short(
+    transport, joining, most, total
+):
+    """People who join at the beginning of a list move those who were read to the next page."""
+    people = [f"p{number}@example.org" for number in range(2100)]
+    joined: list[str] = []
+
+    def page(asked):
+        query = parse_qs(urlsplit(asked.target).query)
+        now = [*joined, *people]
+        found = now[int(query["offset"][0]) :][: min(int(query["count"][0]), most)]
+        answer = {"members": [{"email_address": one, "status": "cleaned"} for one in found]}
+        totals = {"right": len(now), "first page": 1000}
+        answer |= {"total_items": totals[total]} if total in totals else {}
+        joined[:] = [f"j{number}@example.org" for number in range(joining)]
+        return json(orjson.dumps(answer))
+
+    with ScriptedServer(page) as server:
+        session = MailchimpSession(transport(server.url))
+        found = addresses(session.members_with_status("abc", "cleaned"))
+    assert len(found) == len(set(found))
+    assert set(people) <= set(found)
+
+
 def test_an_audience_that_changes_all_the_time_is_retried_later(transport):
     number = 0
 
