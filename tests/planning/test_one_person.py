@@ -117,6 +117,21 @@ def test_the_run_before_one_person_can_still_be_undone(rows: RowDeployment) -> N
     assert sorted(names) == ["P0", "P1", "P2"]
 
 
+def test_the_run_of_an_earlier_audience_cannot_be_undone_after_one_person(
+    rows: RowDeployment,
+) -> None:
+    undo = rows.deployment.app.undo
+    everyone = rows.run(*(person(n) for n in range(3)))
+    other = rows.deployment.sandbox.audience("Other audience")
+    rows.change(audience_id=other.id)
+    assert undo.is_possible(everyone)
+
+    send(rows, *(person(n) for n in range(3)), number=2)
+
+    assert other.members().keys() == {"p2@example.com"}
+    assert not undo.is_possible(everyone)
+
+
 def test_people_who_must_not_be_sent_are_not_sent_alone_either(rows: RowDeployment) -> None:
     app, audience = rows.deployment.app, rows.deployment.audience
     rows.change(on_withdrawal=OnWithdrawal.UNSUBSCRIBE)
