@@ -41,7 +41,7 @@ def call(world: World, method: str, path: str, query: dict[str, str], raw: bytes
     if method == "GET" and (page := re.fullmatch(r"/sandbox/audiences/(\w+)/?", path)):
         audience = world.audience(page[1])
         if audience is not None:
-            return Answer(200, control_pages.audience(world, audience), HTML)
+            return Answer(200, control_pages.audience(audience), HTML)
     try:
         for verb, pattern, endpoint in _ENDPOINTS:
             found = re.fullmatch(f"/sandbox{pattern}", path)

@@ -73,7 +73,7 @@ def overview(world: World) -> bytes:
     return _page("Sandbox Mailchimp", "".join(parts))
 
 
-def audience(world: World, shown: Audience) -> bytes:
+def audience(shown: Audience) -> bytes:
     """One audience: tags with their people, and the first hundred members."""
     with shown.lock:
         tags = [

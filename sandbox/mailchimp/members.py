@@ -81,7 +81,7 @@ def _page(
         people = render.array(render.member_json(request.world, audience, m) for m in page)
         return b'{"members":' + people + b"," + orjson.dumps(rest)[1:]
     if fields and "_links" not in fields:  # the usual cut, and half a member's cost is its links
-        shown = [render.member_facts(request.world, audience, member) for member in page]
+        shown = [render.member_facts(audience, member) for member in page]
     else:
         shown = [orjson.loads(render.member_json(request.world, audience, m)) for m in page]
     return request.cut({"members": shown, **rest})
@@ -107,7 +107,7 @@ def activity(request: ApiRequest, audience_id: str, key: str) -> bytes:
                 "campaign_id": member.campaign,
             }
             found.append(left)
-        digest = render.member_facts(request.world, audience, member)["id"]
+        digest = render.member_facts(audience, member)["id"]
     return request.cut(
         {"activity": found, "email_id": digest, "list_id": audience.id, "_links": []}
     )

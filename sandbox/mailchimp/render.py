@@ -82,7 +82,7 @@ def merge_values(audience: Audience, member: Member) -> dict[str, Any]:
     return {field.tag: values.get(field.tag, "") for field in audience.merge_fields.values()}
 
 
-def member_facts(world: World, audience: Audience, member: Member) -> dict[str, Any]:
+def member_facts(audience: Audience, member: Member) -> dict[str, Any]:
     """A member without its links."""
     key = digest(member.address)
     merge = merge_values(audience, member)
@@ -138,7 +138,7 @@ def member_facts(world: World, audience: Audience, member: Member) -> dict[str, 
 
 def member_json(world: World, audience: Audience, member: Member) -> bytes:
     """A whole member, links included."""
-    facts = member_facts(world, audience, member)
+    facts = member_facts(audience, member)
     links = _member_links(world.url, audience.id).replace(_HASH, facts["id"].encode())
     return orjson.dumps(facts)[:-1] + links
 
