@@ -160,6 +160,7 @@ class Refreshes:
                 announced_models=tuple(dict.fromkeys((*progress.announced_models, announced.blob))),
                 written_at=max(written_at, progress.written_at or written_at),
                 opened_at=now,
+                unhandled_since=progress.unhandled_since or now,
                 next_at=now,
                 found="",
                 found_since=None,
@@ -224,6 +225,10 @@ class Refreshes:
             waited = (self.now() - (decision.progress.opened_at or self.now())).total_seconds()
             delay = min(max(self.times.unchanged, waited / 10), self.times.longest_interval)
             decision = wait(decision.progress, self.now(), delay, self.times)
+        if decision.step is Step.REPORT:
+            self._record_incomplete(export, decision.progress, view)
+            progress = replace(decision.progress, unhandled_since=self.now())
+            decision = replace(decision, step=Step.WAIT, progress=progress)
         if decision.step is Step.WAIT:
             # The reminder first: without one, the refresh would wait for the next tick.
             self._remind(export.id, decision.progress.check_number, decision.delay)
@@ -283,7 +288,8 @@ class Refreshes:
         return run.status is not RunStatus.QUEUED or not run.covers_export
 
     def _record_incomplete(self, export: Export, progress: RefreshProgress, view: View) -> None:
-        now, begun = self.now(), progress.opened_at or self.now()
+        now = self.now()
+        begun = progress.unhandled_since or progress.opened_at or now
         minutes = round(self.times.limit / 60)
         cause = view.cause
         waited_for = (Finding(Severity.WARNING, cause.code, cause.values),) if cause else ()
@@ -339,6 +345,7 @@ def _closed(progress: RefreshProgress, view: View) -> RefreshProgress:
     return replace(
         progress,
         open=False,
+        unhandled_since=None,
         handled_models={**progress.handled_models, **view.models},
         announced_models=(),
         exported=view.fingerprint if complete else progress.exported,

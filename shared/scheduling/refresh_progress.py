@@ -50,6 +50,7 @@ class Step(StrEnum):
     """What to do now."""
 
     WAIT = "wait"
+    REPORT = "report"
     START = "start"
     GIVE_UP = "giveUp"
     CLOSE = "close"
@@ -60,8 +61,8 @@ class WaitingTimes:
     """Waiting times in seconds.
 
     A refresh without dated folders counts as written when nothing has changed for `unchanged`, or for
-    `unchanged_in_place` if not all of its files are new. `fault_limit` and `limit` count from the announcement: then a fault is
-    reported, and an incomplete refresh is given up. Checks are at most `longest_interval` apart.
+    `unchanged_in_place` if not all of its files are new. A fault is reported after `fault_limit`, an incomplete refresh after
+    `limit`, and given up `limit` after the last announcement. Checks are at most `longest_interval` apart.
     """
 
     unchanged: float = UNCHANGED.total_seconds()
@@ -78,7 +79,8 @@ class RefreshProgress:
     A message with a number below `check_number` is a duplicate. `announcements` are digests of the newest
     announcements (blob and ETag). `announced_models` are the `model.json` that were announced and not handled
     yet; `handled_models` has the ETag of each of the others. `found` is the fingerprint of the files that the
-    last check found, unchanged since `found_since`. `exported` is the fingerprint of the files that were
+    last check found, unchanged since `found_since`. `unhandled_since` is the time of the first announcement that was
+    neither exported nor reported, `opened_at` that of the last one. `exported` is the fingerprint of the files that were
     exported last, and `exported_files` a short digest of each. `starting_at` is set during a start. Until
     `recheck_until`, checks continue after a start, because files may still be rewritten in place.
     """
@@ -97,6 +99,7 @@ class RefreshProgress:
     exported: Annotated[str, Field(alias="started")] = ""
     exported_files: Annotated[tuple[str, ...], Field(alias="marks")] = ()
     starting_at: datetime | None = None
+    unhandled_since: datetime | None = None
     recheck_until: Annotated[datetime | None, Field(alias="linger_until")] = None
 
 
@@ -156,6 +159,8 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
         progress = replace(progress, found=view.fingerprint, found_since=now)
     unchanged = (now - (progress.found_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
+    # Announcements that follow one another closely must not delay a report forever.
+    unhandled = (now - (progress.unhandled_since or progress.opened_at or now)).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     needed = {
         Kind.NEW: times.unchanged if view.rewritable or view.is_exported else 0,
@@ -165,10 +170,12 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
         else times.unchanged,
     }.get(view.kind)
     if needed is None:
-        bound = times.fault_limit if view.kind is Kind.FAULT else times.limit
-        if age >= bound:
-            return Decision(Step.START if view.kind is Kind.FAULT else Step.GIVE_UP, progress)
-        return wait(progress, now, _pace(age, times), times)
+        waiting = wait(progress, now, _pace(age, times), times)
+        if view.kind is Kind.FAULT:
+            return Decision(Step.START, progress) if unhandled >= times.fault_limit else waiting
+        if age >= times.limit:
+            return Decision(Step.GIVE_UP, progress)
+        return replace(waiting, step=Step.REPORT) if unhandled >= times.limit else waiting
     if unchanged < needed:
         return wait(progress, now, min(needed - unchanged, _pace(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.
@@ -189,6 +196,7 @@ def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress
     return replace(
         progress,
         opened_at=min(progress.opened_at, now) if progress.opened_at else None,
+        unhandled_since=min(progress.unhandled_since, now) if progress.unhandled_since else None,
         found_since=min(progress.found_since, now) if progress.found_since else None,
     )
 

@@ -455,6 +455,30 @@ def test_a_missing_file_is_reported_after_a_while(
     assert world.outcomes() == ["refreshNeverComplete", "successful"]
 
 
+def test_a_file_that_is_missing_in_every_refresh_is_reported_once_an_hour(world: World) -> None:
+    world.put(dated("A", 1))
+    for _ in range(12):
+        world.announce(world.write_model(A=[dated("A", 1), dated("A", 2)]))
+        world.wait(50 * 60)
+    reported = world.outcomes()
+    world.put(dated("A", 2))
+    world.wait(300)
+
+    assert 8 <= len(reported) <= 10
+    assert set(reported) == {"refreshNeverComplete"}
+    assert world.outcomes() == [*reported, "successful"]
+
+
+def test_a_fault_is_reported_although_refreshes_follow_one_another_closely(world: World) -> None:
+    world.fault = ConfigError("segmentMissing", segments="A")
+    world._plan = lambda run: None  # type: ignore[method-assign]  # the planner's part is not tried here
+    for _ in range(5):
+        world.announce(refresh(world))
+        world.wait(60)
+    [run] = world.made()
+    assert run.trigger is Trigger.REFRESH
+
+
 def test_every_export_waits_only_for_its_own_segments() -> None:
     world = World()
     world.export("e1", ["A"])
