@@ -515,10 +515,25 @@ def test_a_person_is_found_and_removed() -> None:
     assert world.people.known
     admin.send("/people/erase", {"sure": "on", "deleteInMailchimp": "on"})
     assert "Receipt receipt-1" in admin.text
+    assert "Receipt–receipt-1" in Browser(world).open("/audit").text
+    assert "확인 번호–receipt-1" in Browser(world, "ko").open("/audit").text
     assert not world.people.known
     assert "contoso" not in admin.path
     assert "contoso" not in str(admin.cookies)
     assert Browser(world).open("/people").send(fields={"person": "x@"}).answer.status == 400
+
+
+def test_a_person_whom_no_export_has_is_not_counted() -> None:
+    world = World()
+    world.people.known["ada@contoso.example"] = [
+        PersonInExport("e1", "Weekly", (), "absent", "", "notInSegment", None)
+    ]
+    for language, words in (
+        ("en", "No export has this person"),
+        ("ko", "이 사람이 있는 내보내기가 없습니다"),
+    ):
+        page = Browser(world, language).open("/people")
+        assert words in page.send(fields={"person": "ada@contoso.example"}).text
 
 
 def test_a_page_is_in_the_chosen_language() -> None:

@@ -128,11 +128,10 @@ def _shown(
     sentence = escape(words).replace(_WHO, link)
     sentence = sentence.replace(_WHAT, _link(page, names, entry))
     changes = (_in_words(entry, change, language, names) for change in entry.changes)
-    return ShownEntry(
-        entry,
-        Markup(sentence),  # noqa: S704 - every part is escaped above
-        tuple(change for change in changes if change is not None),
-    )
+    shown = [change for change in changes if change is not None]
+    if entry.action == "person.erase" and entry.subject_id != "-":
+        shown.insert(0, ShownChange(field_label("receipt", language), "", entry.subject_id))
+    return ShownEntry(entry, Markup(sentence), tuple(shown))  # noqa: S704 - every part is escaped above
 
 
 def _in_words(
