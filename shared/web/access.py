@@ -93,7 +93,7 @@ class AccessRoute(APIRoute):
             services: Services = request.app.state.services
             request.state.context = await self._admit(request, services)
             refuse_other_sites(request, services.public_url)
-            if self._is_operation and self._query_names:
+            if self._is_operation and (self._query_names or self._changes):
                 check_parameters(request, self._query_names)
             if self.body_field is None:
                 return await handle(request)
@@ -105,6 +105,11 @@ class AccessRoute(APIRoute):
     def _is_operation(self) -> bool:
         """Whether programs call the route. Other sites add parameters to the links of pages and callbacks."""
         return self.include_in_schema and self.response_class is not HTMLResponse
+
+    @property
+    def _changes(self) -> bool:
+        """Whether the route changes something for a known caller."""
+        return self.method not in ("GET", "HEAD") and self.access.role is not None
 
     async def _admit(self, request: Request, services: Services) -> Context:
         state = request.state

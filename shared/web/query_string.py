@@ -1,6 +1,7 @@
-"""Refuses query parameters that an operation of the API does not have: a misspelled filter would list everything.
+"""Refuses query parameters that an operation of the API does not have.
 
-Operations without query parameters ignore them.
+A misspelled filter would list everything, and `POST .../runs?mode=preview` would start an export, because the mode
+belongs into the body. Operations that only read and have no query parameters ignore them.
 """
 
 from __future__ import annotations

@@ -173,6 +173,23 @@ def test_a_query_parameter_that_is_not_used_is_refused(path: str, found: dict[st
     assert (answer.status, faults(answer)) == (400, found)
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/exports/{export}/runs?mode=preview", "mode"),
+        ("/api/runs?exportId={export}", "exportId"),
+        ("/api/exports/{export}/duplicate?displayName=A", "displayName"),
+    ],
+)
+def test_a_change_with_a_query_parameter_that_it_does_not_have_is_refused(
+    path: str, name: str
+) -> None:
+    world = World()
+    answer = call(world, "POST", path.format(export=new_export(world)))
+    assert (answer.status, faults(answer)) == (400, {name: "This query parameter is unknown."})
+    assert not world.runs.kept
+
+
 @pytest.mark.parametrize("path", ["/?utm_source=mail", "/runs?x=1", "/api/health?probe=1"])
 def test_pages_and_operations_without_parameters_ignore_the_query(path: str) -> None:
     assert call(World(), "GET", path).status == 200
