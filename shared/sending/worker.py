@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from shared.capacity.pace import LONGEST_ACCOUNT_PAUSE, AccountPace
 from shared.capacity.slots import Slot, Slots
@@ -141,33 +141,20 @@ class Worker:
             return self._shared[key]
 
 
+@dataclass
 class _LaneSlice:
-    """The work of a lane for one slice of time."""
+    """The work of a lane for one slice of time, which ends at `until`."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        shared: _SharedByLanes,
-        run: Run,
-        plan: Plan,
-        lane: int,
-        slot: Slot,
-        session: MailchimpSession,
-        prefetch: Prefetch,
-        metrics: LaneMetrics,
-        until: float,
-    ) -> None:
-        self._worker = worker
-        self._run = run
-        self._plan = plan
-        self._lane = lane
-        self._slot = slot
-        self._session = session
-        self._prefetch = prefetch
-        self._metrics = metrics
-        self._until = until
-        self._queue = shared.queue
-        self._payloads = ChunkPayloads(plan, worker.chunks, worker.files, worker.now, shared.lines)
+    worker: Worker
+    shared: _SharedByLanes
+    run: Run
+    plan: Plan
+    lane: int
+    slot: Slot
+    session: MailchimpSession
+    prefetch: Prefetch
+    metrics: LaneMetrics
+    until: float
 
     def send_all(self) -> NextStep:
         """Send chunks until none is left or the lane has to stop."""
@@ -175,25 +162,25 @@ class _LaneSlice:
             stop = self._next_step()
             if stop is not None:
                 return stop
-            payload = self._prefetch.fetched()
+            payload = self.prefetch.fetched()
             if payload is None:
                 # All chunks are read now, and that of the last call must be recorded as done by then.
-                self._prefetch.wait()
-                claimed = self._queue.claim(self._slot)
+                self.prefetch.wait()
+                claimed = self.shared.queue.claim(self.slot)
                 if isinstance(claimed, ChunkTotals):
                     return _after_last_chunk(claimed)
                 payload = self._payloads.read(claimed)
-            if self._queue.can_prefetch:
+            if self.shared.queue.can_prefetch:
                 # The next chunk is claimed and read during the call, except at the end of a run,
                 # when another lane may have no work.
-                self._prefetch.fetch(self._fetch)
+                self.prefetch.fetch(self._fetch)
             pause = self._send(payload)
             if pause is not None:
                 return NextStep(delay=pause)
 
     def release_fetched(self) -> None:
         """Release a chunk that was claimed ahead, so that another lane can claim it."""
-        ahead = self._prefetch.fetched()
+        ahead = self.prefetch.fetched()
         if ahead is not None:
             self._release(ahead, {}, CallCounts())
 
@@ -206,27 +193,32 @@ class _LaneSlice:
         failed: bool = False,
     ) -> None:
         self._payloads.release(payload, results, calls, failed=failed)
-        self._queue.note_release()
+        self.shared.queue.note_release()
 
     def _fetch(self) -> ChunkPayload | None:
-        claimed = self._queue.claim(self._slot)
+        claimed = self.shared.queue.claim(self.slot)
         return None if isinstance(claimed, ChunkTotals) else self._payloads.read(claimed)
+
+    @cached_property
+    def _payloads(self) -> ChunkPayloads:
+        worker = self.worker
+        return ChunkPayloads(self.plan, worker.chunks, worker.files, worker.now, self.shared.lines)
 
     def _next_step(self) -> NextStep | None:
         """Return what to do instead of continuing; None to continue."""
-        worker = self._worker
-        run = worker.checks.run(self._run.id)
+        worker = self.worker
+        run = worker.checks.run(self.run.id)
         if run is None or run.is_over:
             return NOTHING
         if run.status is not RunStatus.SENDING:
             return FINISH
         if run.cancel_requested:
-            worker.transitions.stop_sending(self._run.id, None)
+            worker.transitions.stop_sending(self.run.id, None)
             return FINISH
-        if worker.clock() >= self._until or self._slot.lost or worker.stopping():
+        if worker.clock() >= self.until or self.slot.lost or worker.stopping():
             return NextStep(delay=0.0)
-        allowed = worker.pace.allowance(self._plan.account_id)
-        if self._slot.index >= allowed.slots or self._lane >= allowed.lanes:
+        allowed = worker.pace.allowance(self.plan.account_id)
+        if self.slot.index >= allowed.slots or self.lane >= allowed.lanes:
             return NextStep(delay=max(WAIT_FOR_SLOT, min(_LONGEST_PAUSE, allowed.pause)))
         return None
 
@@ -235,7 +227,7 @@ class _LaneSlice:
 
     def _send(self, payload: ChunkPayload) -> float | None:
         """Send one chunk. Returns the seconds to pause when Mailchimp is unavailable."""
-        before, began = self._session.calls, self._worker.clock()
+        before, began = self.session.calls, self.worker.clock()
         results: dict[str, Result] = {}
         pause = None
         try:
@@ -244,9 +236,9 @@ class _LaneSlice:
             self._release(payload, results, self._count(before))
         except Unavailable as error:
             calls = self._count(before)
-            if self._queue.should_give_up(payload.chunk) and not results:
+            if self.shared.queue.should_give_up(payload.chunk) and not results:
                 self._payloads.give_up(payload, results, calls)
-                self._queue.note(gave_up=True)
+                self.shared.queue.note(gave_up=True)
             else:
                 self._release(payload, results, calls, failed=True)
                 pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
@@ -256,26 +248,26 @@ class _LaneSlice:
             raise
         else:
             calls = self._count(before)
-            self._metrics.sent(list(results.values()), self._worker.clock() - began)
-            self._queue.note(gave_up=False)
-            self._prefetch.run(lambda: self._payloads.finish(payload, results, calls))
+            self.metrics.sent(list(results.values()), self.worker.clock() - began)
+            self.shared.queue.note(gave_up=False)
+            self.prefetch.run(lambda: self._payloads.finish(payload, results, calls))
         return pause
 
     def _count(self, before: CallCounts) -> CallCounts:
         """Return the session's calls since `before`, and count them for the metrics."""
-        calls = self._session.calls - before
-        self._metrics.called(calls)
+        calls = self.session.calls - before
+        self.metrics.called(calls)
         return calls
 
     def _write(self, payload: ChunkPayload, results: dict[str, Result]) -> None:
         """Make the calls of a chunk. `results` gets the results so far, also before an error."""
-        chunk, session, audience_id = payload.chunk, self._session, self._plan.audience_id
-        isolation = Isolation(self._is_up, self._may_continue, self._queue.has_answers)
+        chunk, session, audience_id = payload.chunk, self.session, self.plan.audience_id
+        isolation = Isolation(self._is_up, self._may_continue, self.shared.queue.has_answers)
         writer = Writer(
             session,
             audience_id,
-            self._plan.status,
-            self._run.sending_at or self._worker.now(),
+            self.plan.status,
+            self.run.sending_at or self.worker.now(),
             isolation,
             self._contacts_of,
             results,
@@ -284,7 +276,7 @@ class _LaneSlice:
         if chunk.kind is ChunkKind.ARCHIVE:
             changes.archive(payload.addresses)
         elif chunk.kind is ChunkKind.ARCHIVE_FORMER:
-            changes.archive_former(payload.addresses, [tag.tag for tag in self._plan.tags])
+            changes.archive_former(payload.addresses, [tag.tag for tag in self.plan.tags])
         elif chunk.kind is ChunkKind.UNSUBSCRIBE:
             changes.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
         elif chunk.tag_id is not None:
@@ -295,20 +287,20 @@ class _LaneSlice:
     def _contacts_of(
         self, addresses: Sequence[str], *, by_id_only: bool
     ) -> dict[str, list[ContactStatus]]:
-        key = audience_key(self._plan.account_id, self._plan.audience_id)
-        run = self._run
+        key = audience_key(self.plan.account_id, self.plan.audience_id)
+        run = self.run
         absent = AbsentPeople(
-            self._session,
-            self._plan.audience_id,
-            partial(self._worker.contacts.ids, key),
-            run.queued_at or run.sending_at or self._worker.now(),
+            self.session,
+            self.plan.audience_id,
+            partial(self.worker.contacts.ids, key),
+            run.queued_at or run.sending_at or self.worker.now(),
             self._may_continue,
         )
         return absent.contacts(addresses, by_id_only=by_id_only)
 
     def _is_up(self) -> bool:
         try:
-            self._session.ping()
+            self.session.ping()
         except Unavailable:
             return False
         return True
