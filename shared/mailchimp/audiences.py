@@ -82,8 +82,9 @@ class AudienceCalls(Calls):
             body = {**described, "required": False, "public": False}
 
             def create(body: Mapping[str, object] = body) -> MergeField:
-                path = f"{audience_path(audience_id)}/merge-fields"
-                return _merge_field(self._transport.write("POST", path, body, resend=False))
+                with within(audience_id) as path:
+                    made = self._transport.write("POST", f"{path}/merge-fields", body, resend=False)
+                return _merge_field(made)
 
             try:
                 return _created(

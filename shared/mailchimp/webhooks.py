@@ -40,8 +40,8 @@ class WebhookCalls(Calls):
             "events": {**dict.fromkeys(_EVENTS, True), "campaign": False},
             "sources": {"user": True, "admin": True, "api": False},
         }
-        path = f"{audience_path(audience_id)}/webhooks"
-        answer = self._transport.write("POST", path, body)
+        with within(audience_id) as path:
+            answer = self._transport.write("POST", f"{path}/webhooks", body)
         return Webhook(text_in(answer, "id"), url, text_in(answer, "signing_secret"))
 
     def delete_webhook(self, audience_id: str, webhook_id: str) -> None:

@@ -12,7 +12,7 @@ from sandbox.mailchimp import Fault, Sandbox
 from shared.errors import NotFound, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, RetryPolicy
-from tests.mailchimp.scripted_server import ScriptedServer, json
+from tests.mailchimp.scripted_server import ScriptedServer, json, problem
 
 
 def fill(audience, count, status="unsubscribed", start=0, **more):
@@ -194,6 +194,25 @@ def test_an_audience_that_does_not_exist_is_named(call, sandbox, session):
     }
     with pytest.raises(NotFound) as caught:
         calls[call]()
+    assert (caught.value.code, caught.value.values["audience"]) == ("audienceNotFound", "gone1")
+
+
+@pytest.mark.parametrize("call", ["field", "tag", "webhook"])
+def test_an_audience_that_is_deleted_while_something_is_created_is_named(call, transport):
+    def page(asked):
+        if asked.target.partition("?")[0].endswith("merge-fields") and asked.method == "GET":
+            return json(b'{"merge_fields": [], "total_items": 0}')
+        return problem(404, "Resource Not Found")
+
+    with ScriptedServer(page) as server:
+        session = MailchimpSession(transport(server.url))
+        calls = {
+            "field": lambda: session.create_merge_field("gone1", "COLOUR", "Colour", "text"),
+            "tag": lambda: session.create_tag("gone1", "VIP"),
+            "webhook": lambda: session.create_webhook("gone1", "https://example.org/hook"),
+        }
+        with pytest.raises(NotFound) as caught:
+            calls[call]()
     assert (caught.value.code, caught.value.values["audience"]) == ("audienceNotFound", "gone1")
 
 
