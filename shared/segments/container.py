@@ -120,6 +120,8 @@ def _translated(name: str) -> Iterator[None]:
     except HttpResponseError as error:
         if error.status_code == 403:
             raise ConfigError("segmentsAccessRefused") from error
+        if getattr(error, "error_code", "") == "BlobArchived":
+            raise InputError("fileArchived", where=name) from error
         raise Unavailable("segmentsUnavailable") from error
     except AzureError as error:
         raise Unavailable("segmentsUnavailable") from error

@@ -100,7 +100,8 @@ def lay_out(
         return Layout(True, names)
     if not indexes:
         raise InputError("columnsDiffer", where=where, found=len(first), listed=len(names))
-    laid = [""] * len(first)
+    # A name that the header has twice belongs to both columns, so that neither is read (see TextFile.positions).
+    laid = [cell.strip() if cell.strip() in indexes else "" for cell in first]
     for name, index in indexes.items():
         laid[index] = name
     return Layout(True, tuple(laid))

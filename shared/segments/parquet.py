@@ -101,6 +101,8 @@ def _load(
         name = find_name(column, names)
         if name is None:
             raise InputError("columnMissing", where=blob, attribute=column)
+        if names.count(name) > 1:
+            raise InputError("columnTwice", where=blob, attribute=column)
         index = names.index(name)
         kind = found[index][1]
         if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -59,13 +60,13 @@ class TextFile:
         return islice(rows, self.skipped, None)
 
     def positions(self, columns: Sequence[str]) -> list[int]:
-        """The position of each column in the rows, from 0. InputError when the file does not have one."""
-        indexes: dict[str, int] = {}
-        for index, name in enumerate(self.layout.names):
-            indexes.setdefault(name, index)
+        """The position of each column in the rows, from 0. InputError when the file has one not once."""
+        indexes = {name: index for index, name in enumerate(self.layout.names)}
+        counts = Counter(self.layout.names)
         for column in columns:
-            if column not in indexes:
-                raise InputError("columnMissing", where=self.blob, attribute=column)
+            if counts[column] != 1:
+                code = "columnTwice" if counts[column] else "columnMissing"
+                raise InputError(code, where=self.blob, attribute=column)
         return [indexes[column] for column in columns]
 
 

@@ -681,6 +681,25 @@ def test_names_that_differ_only_in_case_are_distinguished(tmp_path: Path) -> Non
     assert header_of(data, names, tmp_path, True) == [(2, "ID", "id", "a@example.com")]
 
 
+@pytest.mark.parametrize("packed", ["csv", "parquet"])
+def test_a_column_that_a_file_has_twice_is_refused_if_it_is_read(
+    tmp_path: Path, packed: str
+) -> None:
+    names = ["EMail", "Name", "Name"]
+    data = csv_bytes([names, ["a@example.com", "Ann", "Lee"]])
+    if packed == "parquet":
+        data = parquet_bytes(
+            tmp_path, "SELECT 'a@example.com' AS \"EMail\", 'Ann' AS \"Nam1\", 'Lee' AS \"Nam2\""
+        )
+        data = data.replace(b"Nam1", b"Name").replace(b"Nam2", b"Name")
+    segment, container = segment_of(["EMail", "Name"], ("a.csv", data))
+    got, _ = load(segment, container, ["EMail"], tmp_path)
+    assert [row[2:] for row in got] == [("a@example.com",)]
+    with pytest.raises(InputError, match="more than one column Name") as caught:
+        load(segment, container, ["Name"], tmp_path)
+    assert caught.value.code == "columnTwice"
+
+
 def test_a_header_with_some_known_names_is_matched_by_name(tmp_path: Path) -> None:
     names = ["CustomerId", "EMail", "FirstName", "LastName"]
     data = csv_bytes(

@@ -467,6 +467,18 @@ def test_without_model_a_gzip_or_parquet_file_provides_its_columns(
     assert [a.name for a in landing.freeze("Columns").attributes] == ["CustomerId", "m"]
 
 
+def test_a_file_in_the_archive_tier_is_named(landing: Landing, tmp_path: Path) -> None:
+    landing.put("Gold.csv", ROWS)
+    segments = landing.segments()
+    (gold,) = segments.snapshot(["Gold"]).segments
+    landing.client.get_blob_client("Gold.csv").set_standard_blob_tier("Archive")  # type: ignore[arg-type]
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        with pytest.raises(InputError, match=r"Gold\.csv") as caught:
+            segments.load(connection, gold, ["EMail"], "t", tmp_path)
+    assert caught.value.code == "fileArchived"
+
+
 def test_a_missing_container_is_a_config_error(landing: Landing, storage: str) -> None:
     client = ContainerClient.from_connection_string(storage, "not-there", retry_total=0)
     with pytest.raises(ConfigError) as caught:
