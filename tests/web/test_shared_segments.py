@@ -2,6 +2,8 @@
 
 import pytest
 
+from shared.errors import Conflict
+from shared.model.run import Run
 from tests.web.browser import Browser
 from tests.web.client import call, export_body, get, new_connection, new_export, send
 from tests.web.world import World
@@ -11,6 +13,24 @@ SHARED = [{"name": "Segment_Vip", "tag": "Another tag"}]
 
 def findings(answer: dict) -> list[tuple[str, str]]:
     return [(finding["code"], finding["severity"]) for finding in answer["findings"]]
+
+
+def test_save_and_run_says_whether_the_run_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    connection = new_connection(world)
+    new_export(world, connection, displayName="First")
+    second = new_export(world, connection, displayName="Second", segments=SHARED)
+    page = Browser(world).open(f"/exports/{second}/edit").send("", fields={"do": "saveAndRun"})
+    assert "The run has started" in page.text
+    assert "also sends the segment" in page.text
+
+    def refuse(*_: object) -> Run:
+        raise Conflict("otherRunGoing")
+
+    monkeypatch.setattr(world.runs, "start", refuse)
+    page.open(f"/exports/{second}/edit").send("", fields={"do": "saveAndRun"})
+    assert "no run has started" in page.text
+    assert "Another run of this export is in progress" in page.send(f"/exports/{second}/run").text
 
 
 def test_saving_an_export_reports_segments_of_other_exports() -> None:

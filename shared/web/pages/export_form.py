@@ -203,7 +203,10 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
     saved_id = saved.export.id
     if action == "saveAndRun":
         run = attempt(page, lambda: runs.start(page.context, saved_id, Mode.EXPORT))
+        if isinstance(run, Refusal):
+            return redirect(f"/exports/{saved_id}?done=savedNotRun")
         # The page of the export shows its findings.
-        if not isinstance(run, Refusal) and not saved.findings:
-            return redirect(f"/runs/{run.id}")
+        return redirect(
+            f"/exports/{saved_id}?done=savedAndRun" if saved.findings else f"/runs/{run.id}"
+        )
     return redirect(f"/exports/{saved_id}?done=saved")

@@ -135,7 +135,7 @@ def _rows(page: Page) -> list[Row]:
 @requires(Role.VIEWER)
 def show(export_id: Id, page: CurrentPage, done: Annotated[str, Query()] = "") -> Response:
     """One export with its history."""
-    return _show(page, export_id, saved=done == "saved")
+    return _show(page, export_id, saved=done in ("saved", "savedAndRun", "savedNotRun"))
 
 
 def _show(
