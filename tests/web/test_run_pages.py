@@ -223,6 +223,18 @@ def test_a_failed_run_leads_administrators_to_a_connection_that_is_not_connected
     assert (connection in actions(page)) is offered
 
 
+def test_people_who_may_not_act_are_not_told_to() -> None:
+    world = World()
+    path = ended(world, RunStatus.AWAITING_CONFIRMATION, reason=Reason("growthGuard"))
+    viewer = Browser(world.seen_by(Role.VIEWER)).open(path)
+    assert "A contributor or an administrator can confirm the run." in viewer.text
+    assert "Check the numbers" not in viewer.text
+    world = World()
+    path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW)
+    for role, told in ((Role.VIEWER, False), (Role.ADMINISTRATOR, True)):
+        assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is told
+
+
 def test_the_members_of_a_segment_are_not_those_of_an_undo() -> None:
     world = World()
     export = new_export(world)

@@ -46,11 +46,7 @@ def actions_of(
     has_outcomes: bool,
 ) -> RunActions:
     """What the caller can do; nothing without access to the connection of the export."""
-    if (
-        export is None
-        or not page.caller.may(Role.CONTRIBUTOR)
-        or not may_use_export(page.context, export)
-    ):
+    if export is None or not _may_act(page, export):
         return RunActions()
     is_preview = run.mode is Mode.PREVIEW
     # An undo is not repeated.
@@ -72,6 +68,10 @@ def actions_of(
     )
 
 
+def _may_act(page: Page, export: Export) -> bool:
+    return page.caller.may(Role.CONTRIBUTOR) and may_use_export(page.context, export)
+
+
 def _may_connect(page: Page, export: Export) -> bool:
     """Whether the export has a connection that is not connected, and the caller can connect it."""
     connection = page.services.connections.find(export.connection_id)
@@ -91,7 +91,10 @@ def next_steps(
         return text(page.language, f"pages.next.{name}", values)
 
     steps = []
-    if run.status is RunStatus.AWAITING_CONFIRMATION:
+    if export is None or not _may_act(page, export):
+        if run.status is RunStatus.AWAITING_CONFIRMATION:
+            steps.append(say("confirmByOthers"))
+    elif run.status is RunStatus.AWAITING_CONFIRMATION:
         steps.append(say("confirm"))
     elif run.status is RunStatus.FAILED:
         steps.append(say("failedUndo" if run.undo_of else "failed"))
