@@ -138,7 +138,7 @@ class TagAnswer:
 
 @dataclass(frozen=True)
 class ContactStatus:
-    """A person in an audience, and their status.
+    """A person in an audience, and their status; empty when it is not known.
 
     `contact_id` stays the same when the address changes; empty when the response lacks it.
     """

@@ -23,6 +23,9 @@ from shared.sending.isolate import Interrupted
 # in a few calls.
 MOST_LOOKUPS = 20
 
+HIDDEN = "hidden"
+"""The status of a contact that Mailchimp refuses to show."""
+
 
 class ContactsOf(Protocol):
     """Returns the contacts of people who are not in the audience under their address, by this address.
@@ -54,7 +57,7 @@ class AbsentPeople:
         """Return the contacts of these people that are in the audience, by the address that they had.
 
         Several contacts may have had an address, one after the other. With `by_id_only`, each person is looked up by
-        contact id, however many there are, and none by address. A contact that Mailchimp refuses to show has no status.
+        contact id, however many there are, and none by address. A contact that Mailchimp refuses to show is `HIDDEN`.
         """
         ids = self.contact_ids(addresses) if addresses else {}
         wanted = sorted({contact_id for of_person in ids.values() for contact_id in of_person})
@@ -97,7 +100,7 @@ class AbsentPeople:
                 raise
             except Refused:
                 # The other people of the run are not concerned.
-                contact = ContactStatus("", "")
+                contact = ContactStatus("", HIDDEN)
             if contact is not None:
                 found[key] = contact
         return found

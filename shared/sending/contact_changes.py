@@ -13,7 +13,7 @@ from shared.errors import Disconnected, Refused, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
 from shared.model.outcome import Code, Outcome
-from shared.sending.absent_people import ContactsOf
+from shared.sending.absent_people import HIDDEN, ContactsOf
 from shared.sending.isolate import Failure, Interrupted, Isolation
 from shared.sending.result import UNKNOWN, Result, refused, rejected
 
@@ -78,10 +78,9 @@ class ContactChanges:
                 if any(one.address in after.created for one in of_person):
                     again.append(address)
                     continue
-                # A contact that was looked up and has no status is one that Mailchimp refuses to show.
                 results = [
                     UNKNOWN
-                    if address in found and not one.status
+                    if one.status == HIDDEN
                     else self._unsubscribed(one, before, after, maybe_by_run)
                     for one in of_person
                 ]

@@ -23,7 +23,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CLOCK_TOLERANCE, ContactStatus, Member, MemberState
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
-from shared.sending.absent_people import ContactsOf
+from shared.sending.absent_people import HIDDEN, ContactsOf
 from shared.sending.isolate import Failure, Isolation
 from shared.sending.result import UNKNOWN, Person, Result, refused, rejected, with_values
 
@@ -244,11 +244,11 @@ def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
 
     The strictest status counts, as in planning/sql/changed_addresses.sql.
     """
-    statuses = {one.status for one in contacts} - {_SUBSCRIBED, _TRANSACTIONAL, ""}
+    statuses = {one.status for one in contacts} - {_SUBSCRIBED, _TRANSACTIONAL, HIDDEN}
     for status in (*_STRICTEST_FIRST, *sorted(statuses)):
         if status in statuses:
             return Result(Outcome.KEPT, status, status=status)
-    if any(not one.status for one in contacts):
+    if any(one.status == HIDDEN for one in contacts):
         return UNKNOWN
     for contact in contacts:
         if contact.address != person.address:
