@@ -1,4 +1,4 @@
-"""Make a plan, step by step: read, find who may be sent, check, compare, hold back, write.
+"""Make a plan: `make_plan` has the steps, and each step has a module.
 
 Nothing is written to Mailchimp before the limit, the audience, the tags and the guards have
 been checked. Missing merge fields and tags are created before the contact budget is checked, which
