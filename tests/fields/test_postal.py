@@ -1,0 +1,93 @@
+"""Postal addresses are read from one value, or combined from several."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.fields.contact import Converter
+from shared.model.export import AttributeMapping, Mapping
+from shared.model.source import Attribute
+from tests.fields.conversion import convert, field
+
+BOSTON = {"addr1": "1 Main St", "city": "Boston", "state": "MA", "zip": "02139"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1 Main St, Boston, MA 02139", BOSTON),
+        ("1 Main St\nBoston\nMA 02139\nUS", BOSTON | {"country": "US"}),
+        ("1 Main St, Flat 2, Boston, MA 02139", BOSTON | {"addr2": "Flat 2"}),
+        ("1 Main St; Boston; MA; 02139", BOSTON),
+        (
+            '{"street": "1 Main St", "City": "Boston", "state": "MA", "postal_code": 2139, "x": 1}',
+            BOSTON | {"zip": "2139"},
+        ),
+        (
+            '{"addr1": "1 Main St", "addr2": "", "city": "Boston", "state": "MA", '
+            '"zip": "02139", "country": "US"}',
+            BOSTON | {"country": "US"},
+        ),
+    ],
+)
+def test_a_structured_address_is_split_into_its_parts(text, expected):
+    assert convert("address", text) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "code"),
+    [
+        ("1 Rideau St, Ottawa, ON K1M 1M4, Canada", "ON", "K1M 1M4"),
+        ("1 Rideau St, Ottawa, Ontario K1M1M4", "Ontario", "K1M1M4"),
+        ("1 Main St, Springfield, New York 12345-6789", "New York", "12345-6789"),
+        ("1 George St, Sydney, NSW 2000, Australia", "NSW", "2000"),
+    ],
+)
+def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, state, code):
+    sent, dropped = convert("address", text)
+    assert (sent["state"], sent["zip"], dropped) == (state, code, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10 Downing Street, London, SW1A 2AA, UK",
+        "10 Downing Street, Westminster, London, SW1A 2AA",
+        "Musterstr. 1, Kreuzberg, Berlin 10115",
+        "1 Rideau St, Ottawa, ON 12345",
+        "1 Main St, Boston, MA K1M 1M4",
+        "1 Rue X, Paris, 75001 Paris",
+        "서울특별시 종로구, 세종대로 1, 03154",
+    ],
+)
+def test_an_address_line_in_another_order_is_not_guessed(text):
+    assert convert("address", text) == (None, ["notACompleteAddress"])
+
+
+PARTS = {"Street": "addr1", "Flat": "addr2", "City": "city", "State": "state", "Code": "zip"}
+
+
+def of_parts(values, clear=False, kind="address"):
+    attributes = tuple(AttributeMapping(name, "X", part=part) for name, part in PARTS.items())
+    converter = Converter(
+        Mapping("EMail", attributes=attributes), [Attribute(name) for name in PARTS], [field(kind)]
+    )
+    fields, dropped = converter.convert(values, clear)
+    return fields.get("X"), [(why.field, why.reason) for why in dropped]
+
+
+def test_an_address_is_combined_from_several_attributes():
+    whole = ["10 Downing Street", None, "London", "Greater London", "SW1A 2AA"]
+    assert of_parts(whole) == (
+        {
+            "addr1": "10 Downing Street",
+            "city": "London",
+            "state": "Greater London",
+            "zip": "SW1A 2AA",
+        },
+        [],
+    )
+    assert of_parts([*whole[:3], "", "SW1A 2AA"]) == (None, [("X", "notACompleteAddress")])
+    assert of_parts([""] * 5) == (None, [])
+    assert of_parts([""] * 5, clear=True) == ("", [])
+    assert of_parts(["", "", "London", "", ""], clear=True)[1] == [("X", "notACompleteAddress")]
