@@ -92,7 +92,7 @@ MISSING = [None, "", "   ", "\u00a0\u200b\t"]
 
 
 @pytest.mark.parametrize(("given_", "expected"), GOOD.items())
-def test_an_address_is_trimmed_and_lowercased_only(given_, expected):
+def test_an_address_is_trimmed_in_lower_case_and_has_an_ascii_domain(given_, expected):
     assert address_fault(given_) is None
     assert normal_address(given_) == expected
 
