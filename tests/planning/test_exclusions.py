@@ -60,6 +60,20 @@ def test_members_of_an_exclusion_segment_are_not_sent_and_lose_the_tags(
     assert not rows.deployment.sandbox.calls.statuses_changed
 
 
+def test_an_excluded_address_excludes_the_later_addresses_of_its_person(
+    rows: RowDeployment,
+) -> None:
+    rows.change(exclusion_segments=())
+    rows.run(person(0), person(1))
+    lists = rows.deployment.app.exclusion_lists
+    lists.write(EXPORT, ExclusionList(("p0@example.com",), ()))
+
+    run = rows.run(person(0, EMail="new0@example.com"), person(1))
+
+    assert rows.outcomes(run)["new0@example.com"] == EXCLUDED
+    assert "new0@example.com" not in rows.deployment.audience.members()
+
+
 def test_a_list_excludes_people_and_a_changed_list_causes_a_run_of_unchanged_files(
     rows: RowDeployment,
 ) -> None:

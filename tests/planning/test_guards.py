@@ -219,3 +219,18 @@ def test_a_confirmation_does_not_apply_to_an_export_that_was_edited_since(
     assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
     assert len(members(rows)) == 3 * FEW_PEOPLE
     assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+
+
+def test_a_confirmation_does_not_apply_to_more_new_people_than_it_was_given_for(
+    rows: RowDeployment,
+) -> None:
+    rows.run(*people(0, 150))
+    waiting = rows.run(*people(0, 400))
+    assert_waits(waiting, "growthGuard", people="250", allowed="150")
+    rows.source.segments = {"People": people(0, 401)}
+
+    run = confirm(rows, waiting)
+
+    assert_waits(run, "growthGuard", people="251", allowed="150")
+    rows.source.segments = {"People": people(0, 399)}
+    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
