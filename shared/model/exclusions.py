@@ -11,12 +11,13 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True)
 class ExclusionList:
-    """Addresses in normal form and CustomerIds, each once and sorted."""
+    """Addresses in normal form and CustomerIds, each once and sorted. Each saved list has another `revision`."""
 
     addresses: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     updated_at: datetime | None = None
     updated_by: str = ""
+    revision: str = ""
 
     def __bool__(self) -> bool:
         """Whether the list has any entry."""
@@ -29,6 +30,14 @@ class ExclusionList:
             return ""
         entries = "\n".join((*self.addresses, "", *self.customers))
         return hashlib.sha256(entries.encode()).hexdigest()
+
+    @property
+    def state(self) -> str | None:
+        """Differs after each change; None for a list that was saved without a revision.
+
+        Without the revision, people who may not see the list could check whom it has.
+        """
+        return f"{self.revision} {self.fingerprint}" if self.revision or not self else None
 
 
 EXCLUSIONS_JSON = TypeAdapter(ExclusionList)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from shared.errors import ConfigError, NotFound
+from shared.errors import Changed, ConfigError, Conflict, NotFound
 from shared.fields.address import normal_address
 from shared.model.exclusions import EXCLUSIONS_JSON, ExclusionList
 from shared.model.names import ALL_EXCLUSIONS, exclusions_blob
@@ -15,6 +15,7 @@ from shared.people.erasures import MarkErased
 from shared.workspace import SqlFile, small_workspace
 
 MOST_EXCLUDED = 100_000
+CHANGED = "exclusionsChanged"
 _SQL = SqlFile.of(__file__)
 _LONGEST_ID = 500
 # Characters that no CustomerId has: such a cell is a whole row.
@@ -82,7 +83,7 @@ class PurgedLists:
 
 @dataclass(frozen=True)
 class ExclusionLists:
-    """The lists by export. A list is replaced as a whole; the last write wins."""
+    """The lists by export. A list is replaced as a whole."""
 
     files: Files
 
@@ -96,9 +97,27 @@ class ExclusionLists:
             # It is worse to send excluded people than to let the run fail.
             raise ConfigError("exclusionsDamaged") from None
 
-    def write(self, export_id: str, listed: ExclusionList) -> None:
-        """Replace the list of an export."""
-        self.files.write(exclusions_blob(export_id), EXCLUSIONS_JSON.dump_json(listed))
+    def write(self, export_id: str, listed: ExclusionList, state: str | None = None) -> None:
+        """Replace the list of an export. Changed if `state` is given and is not that of the present list."""
+        name, written = exclusions_blob(export_id), EXCLUSIONS_JSON.dump_json(listed)
+        if state is None:
+            self.files.write(name, written)
+            return
+
+        def replaced(data: bytes) -> bytes:
+            if EXCLUSIONS_JSON.validate_json(data).state != state:
+                raise Changed(CHANGED)
+            return written
+
+        try:
+            self.files.update(name, replaced)
+        except NotFound:
+            if state != ExclusionList().state:
+                raise Changed(CHANGED) from None
+            try:
+                self.files.write(name, written, once=True)
+            except Conflict:
+                raise Changed(CHANGED) from None
 
     def delete(self, export_id: str) -> None:
         """Delete the list of an export, if it has one."""

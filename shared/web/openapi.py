@@ -139,6 +139,7 @@ def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
 def _has_etag(route: AccessRoute) -> bool:
     return getattr(route.response_model, "__name__", "") in (
         "ConnectionView",
+        "ExclusionsView",
         "ExportView",
         "ScheduleView",
     )

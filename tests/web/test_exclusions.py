@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from shared.model.names import exclusions_blob
 from tests.web.browser import Browser
 from tests.web.client import Response, call, faults, get, new_export
 from tests.web.world import World
 
+CSV = {"Content-Type": "text/csv"}
 LIST = b'\xef\xbb\xbfEMail\r\n Ada@Contoso.example \r\n"=4711",x\r\nada@contoso.example\r\n\r\n'
 
 
@@ -111,6 +116,69 @@ def test_a_person_edits_the_list_on_its_page() -> None:
     assert "bob@contoso.example\n4711" in ada.open(f"/exports/{export}/exclusions").html
     ada.send(fields={"entries": ""})
     assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 0
+
+
+@pytest.mark.parametrize("listed", ["", "bob@contoso.example"], ids=["none", "one"])
+def test_a_list_that_someone_else_changed_is_not_replaced_unseen(listed: str) -> None:
+    world = World()
+    export = new_export(world)
+    page, path = f"/exports/{export}/exclusions", f"/api/exports/{export}/exclusions"
+    Browser(world).open(page).send(fields={"entries": listed})
+    first, second = Browser(world).open(page), Browser(world).open(page)
+    first.send(fields={"entries": f"{listed}\neve@contoso.example"})
+    second.send(fields={"entries": f"{listed}\nada@contoso.example"})
+    assert second.answer.status == 412
+    assert "Someone else has changed the list of excluded people." in second.text
+    for shown in ("eve@contoso.example", "ada@contoso.example"):
+        assert shown in second.html
+    assert "eve@contoso.example" in call(world, "GET", f"{path}.csv").body.decode()
+    second.send(fields={"entries": "ada@contoso.example\neve@contoso.example"})
+    assert get(world, path)["addresses"] == 2
+
+
+def test_an_open_list_does_not_bring_a_removed_person_back() -> None:
+    world = World()
+    export = new_export(world)
+    page = f"/exports/{export}/exclusions"
+    ada = Browser(world).open(page).send(fields={"entries": "bob@contoso.example\n4711"}).open(page)
+    # As an erasure does.
+    lists = world.services.exclusions
+    lists.write(export, replace(lists.read(export), addresses=()))
+    ada.send(fields={"entries": "bob@contoso.example\n4711\n4712"})
+    assert ada.answer.status == 412
+    assert lists.read(export).addresses == ()
+
+
+def test_a_list_is_replaced_and_deleted_under_the_condition_of_if_match() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/api/exports/{export}/exclusions"
+
+    def changed(method: str, etag: str, raw: bytes | None = None) -> Response:
+        return call(world, method, path, headers={**CSV, "If-Match": etag}, raw=raw)
+
+    none = call(world, "GET", path).headers["ETag"]
+    one = changed("PUT", none, LIST).headers["ETag"]
+    assert call(world, "GET", path).headers["ETag"] == one != none
+    stale = changed("PUT", none, b"eve@contoso.example")
+    assert (stale.status, stale.json()["code"]) == (412, "exclusionsChanged")
+    assert changed("DELETE", none).status == 412
+    assert changed("PUT", "*", LIST).status == 200
+    assert changed("DELETE", one).status == 412
+    assert changed("DELETE", call(world, "GET", path).headers["ETag"]).status == 204
+    assert call(world, "GET", path).headers["ETag"] == none
+
+
+def test_viewers_cannot_compute_the_etag_of_a_list() -> None:
+    """With a guessed address, they could check whom the list has."""
+    worlds = [World(), World()]
+    worlds[1].services.new_id()
+    found = set()
+    for world in worlds:
+        export = new_export(world)
+        found.add(put(world, export, b"ada@contoso.example").headers["ETag"])
+        assert "revision" not in get(world, f"/api/exports/{export}/exclusions")
+    assert len(found) == 2
 
 
 def test_an_exclusion_segment_cannot_also_be_sent() -> None:

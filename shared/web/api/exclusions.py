@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
 from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
-from shared.web.dependencies import CurrentContext, Id
+from shared.web.dependencies import CurrentContext, Id, IfMatch
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.problems import refuse_other_types
 
@@ -32,6 +33,12 @@ _BODY: dict[str, Any] = {
 }
 
 
+def _shown(listed: ExclusionList, response: Response) -> ExclusionsView:
+    if etag := exclusions.etag(listed):
+        response.headers["ETag"] = etag
+    return exclusions_view(listed)
+
+
 async def _csv(request: Request) -> bytes:
     """The body of a request. 415 for another type than CSV."""
     refuse_other_types(request, _CSV)
@@ -40,9 +47,9 @@ async def _csv(request: Request) -> bytes:
 
 @router.get(_ONE, summary="Read the size of the exclusion list")
 @requires(Role.VIEWER)
-def read(export_id: Id, context: CurrentContext) -> ExclusionsView:
+def read(export_id: Id, context: CurrentContext, response: Response) -> ExclusionsView:
     """Returns how many people the list of the export excludes. `exclusions.csv` has the list."""
-    return exclusions_view(exclusions.read(context, export_id))
+    return _shown(exclusions.read(context, export_id), response)
 
 
 @router.get(f"{_ONE}.csv", summary="Download the exclusion list", response_class=CsvResponse)
@@ -58,17 +65,21 @@ def download(export_id: Id, context: CurrentContext) -> Response:
 @router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def replace(
-    export_id: Id, context: CurrentContext, data: Annotated[bytes, Depends(_csv)]
+    export_id: Id,
+    context: CurrentContext,
+    data: Annotated[bytes, Depends(_csv)],
+    response: Response,
+    if_match: IfMatch = None,
 ) -> ExclusionsView:
     """People on the list are never sent, and the next run removes their tags.
 
     A list with a malformed address is refused as a whole.
     """
-    return exclusions_view(exclusions.put(context, export_id, data))
+    return _shown(exclusions.put(context, export_id, data, if_match), response)
 
 
 @router.delete(_ONE, summary="Delete the exclusion list", status_code=204)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
-def delete(export_id: Id, context: CurrentContext) -> None:
+def delete(export_id: Id, context: CurrentContext, if_match: IfMatch = None) -> None:
     """The next run sends these people again, unless another rule keeps them out."""
-    exclusions.delete(context, export_id)
+    exclusions.delete(context, export_id, if_match)

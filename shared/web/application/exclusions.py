@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from shared.errors import ConfigError
 from shared.model.exclusions import ExclusionList
-from shared.people.exclusion_lists import parse_exclusions
+from shared.people.exclusion_lists import CHANGED, parse_exclusions
 from shared.web.application import audit
+from shared.web.application.etags import etag_of, refuse_changed
 from shared.web.context import Context
 
 _SHOWN_LINES = 20
@@ -22,10 +23,12 @@ def read(context: Context, export_id: str) -> ExclusionList:
     return context.services.exclusions.read(export_id)
 
 
-def put(context: Context, export_id: str, data: bytes) -> ExclusionList:
+def put(
+    context: Context, export_id: str, data: bytes, if_match: str | None = None
+) -> ExclusionList:
     """Replace the list by the first column of a CSV file with commas, semicolons or tabs.
 
-    ConfigError for a file that is not UTF-8, or has a malformed entry or an address in another column: a list
+    Changed if the list is not the one of `if_match`. ConfigError for a file that is not UTF-8, or has a malformed entry or an address in another column: a list
     that is only partly understood would let mail reach people who must not get any.
     """
     export = context.services.definitions.read(export_id).value
@@ -49,20 +52,39 @@ def put(context: Context, export_id: str, data: bytes) -> ExclusionList:
         raise ConfigError("exclusionsInvalid", rows=len(invalid), lines=shown)
     before = _stored(context, export_id)
     listed = replace(
-        parsed.listed, updated_at=context.services.clock(), updated_by=context.caller.name
+        parsed.listed,
+        updated_at=context.services.clock(),
+        updated_by=context.caller.name,
+        revision=context.services.new_id(),
     )
-    context.services.exclusions.write(export_id, listed)
+    context.services.exclusions.write(export_id, listed, _expected(if_match, before))
     _record(context, export_id, export.display_name, before, listed)
     return listed
 
 
-def delete(context: Context, export_id: str) -> None:
-    """Delete the list; people on it are sent again by the next run."""
+def delete(context: Context, export_id: str, if_match: str | None = None) -> None:
+    """Delete the list; people on it are sent again by the next run. Changed if it is not the one of `if_match`."""
     export = context.services.definitions.read(export_id).value
     before = _stored(context, export_id)
-    context.services.exclusions.delete(export_id)
+    state = _expected(if_match, before)
+    if state is None:
+        context.services.exclusions.delete(export_id)
+    else:
+        context.services.exclusions.write(export_id, ExclusionList(), state)
     if before is None or before:
         _record(context, export_id, export.display_name, before, ExclusionList())
+
+
+def etag(listed: ExclusionList) -> str:
+    """The ETag of a list; empty if it has none."""
+    return etag_of(listed.state) if listed.state is not None else ""
+
+
+def _expected(if_match: str | None, before: ExclusionList | None) -> str | None:
+    """The state that a write must find; None without a condition, and for a damaged list."""
+    if before is None or before.state is None:
+        return None
+    return refuse_changed(if_match, before.state, CHANGED)
 
 
 def _stored(context: Context, export_id: str) -> ExclusionList | None:

@@ -29,12 +29,15 @@ def _shown(
         listed, refusal = ExclusionList(), refusal if refusal.message else read
     else:
         listed = read
-    entries = form.get("entries") if form else "\n".join((*listed.addresses, *listed.customers))
+    saved = "\n".join((*listed.addresses, *listed.customers))
     return page.render(
         "exclusions.html",
         refusal=refusal,
         export=page.services.definitions.read(export_id).value,
-        entries=entries,
+        entries=form.get("entries") if form else saved,
+        saved=saved if refusal.is_outdated else None,
+        # After a refusal for another reason, the list may have changed since the form was opened.
+        etag=form.get("etag") if form and not refusal.is_outdated else exclusions.etag(listed),
     )
 
 
@@ -64,9 +67,9 @@ def upload(export_id: Id, page: CurrentPage, data: Upload) -> Response:
 def _save(page: Page, export_id: str, data: bytes, form: Form | None = None) -> Response:
     def saved() -> bool:
         if data.strip():
-            exclusions.put(page.context, export_id, data)
+            exclusions.put(page.context, export_id, data, form.etag if form else None)
         else:
-            exclusions.delete(page.context, export_id)
+            exclusions.delete(page.context, export_id, form.etag if form else None)
         return True
 
     result = attempt(page, saved)
