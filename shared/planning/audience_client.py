@@ -18,7 +18,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts
 from shared.model.names import audience_key
 from shared.model.ports import readable
-from shared.model.run import Finding
+from shared.model.run import Finding, Severity
 from shared.model.tag import same_name
 from shared.planning.already_subscribed import (
     find_already_subscribed,
@@ -29,7 +29,7 @@ from shared.planning.audience import FoundAudience, create_fields, field_finding
 from shared.planning.audience_size import find_all_subscribed
 from shared.planning.changed_addresses import find_changed_addresses
 from shared.planning.dependencies import PlanDependencies
-from shared.planning.guards import shared_with_audience
+from shared.planning.guards import has_others, shared_with_audience
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import FoundTags, prepare_tags
@@ -45,6 +45,7 @@ class AudienceClient:
         self._dependencies = dependencies
         self._request = request
         self._id = audience_id
+        self._taken_over: set[str] = set()
 
     def inspect(self, db: DuckDBPyConnection, scratch: Path) -> FoundAudience:
         """Read the audience, its contacts that are not subscribed, and who has another address now.
@@ -87,6 +88,26 @@ class AudienceClient:
         """Fill `changed_addresses` with the people whose contact has another address now."""
         key = audience_key(self._request.account_id, self._id)
         return find_changed_addresses(db, self._dependencies.contacts, key, scratch)
+
+    def take_over_replaced(
+        self, db: DuckDBPyConnection, found: FoundAudience
+    ) -> tuple[FoundAudience, list[Finding]]:
+        """Take over tags that were deleted and exist again, if only people of their segments have them.
+
+        A call of a run creates a tag that was deleted meanwhile. Needs `people` and `ledger`.
+        """
+        with self._session() as session:
+            for segment, choice in enumerate(self._request.export.segments):
+                name, tag = choice.tag_name, found.tags.tags[segment]
+                former = found.tags.replaced.get(name)
+                if former and not has_others(db, session, self._id, tag, segment, former):
+                    self._taken_over.add(name)
+        foreign = tuple(name for name in found.tags.foreign if name not in self._taken_over)
+        findings = [
+            Finding(Severity.WARNING, "tagReplaced", values={"tag": name})
+            for name in sorted(self._taken_over)
+        ]
+        return replace(found, tags=replace(found.tags, foreign=foreign)), findings
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
         """Create missing merge fields and tags."""
@@ -153,7 +174,7 @@ class AudienceClient:
             self._request.export,
             self._request.account_id,
             create=create,
-            take_over=self._request.takes_over_tags,
+            take_over=lambda name: self._request.takes_over_tags or name in self._taken_over,
             still_uses=self._still_uses,
         )
 

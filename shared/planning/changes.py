@@ -61,6 +61,10 @@ def find_changes(context: PlanContext, inputs: Inputs, eligible: Eligibility) ->
 def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:
     """Apply the guards, then create missing fields and tags."""
     request, found, db = context.request, inputs.audience, context.db
+    if found.tags.replaced:
+        with waiting_for_network(db):
+            found, findings = context.audience.take_over_replaced(db, found)
+        context.findings += findings
     context.findings += guard_tags(request, found.tags.foreign, inputs.rows)
     # Rows that failed before, or one person, are no sign of a mistake.
     if not eligible.only_failed and request.person is None:

@@ -167,6 +167,27 @@ def guard_tags(request: PlanRequest, foreign: Sequence[str], rows: RowCounts) ->
     )
 
 
+def has_others(
+    db: DuckDBPyConnection,
+    session: MailchimpSession,
+    audience_id: str,
+    tag: Tag,
+    segment: int,
+    former: int,
+) -> bool:
+    """Whether a tag has members who are not in a segment and were not sent its former tag, which is an id."""
+    return any(
+        _SQL.number(
+            db,
+            "others",
+            addresses=[contact.address for contact in page],
+            segment=segment,
+            former=former,
+        )
+        for page in session.members_with_tag(audience_id, tag.id)
+    )
+
+
 def shared_with_audience(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
 ) -> tuple[int, int]:

@@ -10,8 +10,8 @@ Names are compared case-insensitively, as in Mailchimp.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from shared.errors import Changed, ConfigError, Conflict
 from shared.mailchimp.session import MailchimpSession
@@ -29,7 +29,8 @@ class FoundTags:
     """The tags in the order of the export's segments.
 
     `foreign` names tags that exist, have members and are not ours; when there are any, nothing was
-    created or taken over. Tags that do not exist yet have negative ids until they are created.
+    created or taken over. `replaced` has the former ids of those whose name the export owns: the tag was deleted, and a
+    call of a run may have created this one. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
     tags, without those that another export owns now: that export decides who has them.
     """
@@ -39,6 +40,7 @@ class FoundTags:
     foreign: tuple[str, ...]
     changes: bool = False
     existing: frozenset[int] = frozenset()
+    replaced: Mapping[str, int] = field(default_factory=dict)
 
 
 def prepare_tags(
@@ -48,12 +50,12 @@ def prepare_tags(
     account_id: str,
     *,
     create: bool,
-    take_over: bool,
+    take_over: Callable[[str], bool],
     still_uses: Callable[[str, str], bool],
 ) -> FoundTags:
     """Find or create the tag of every segment.
 
-    With `create` false nothing is written. `take_over`: a person agreed to take over tags of others.
+    With `create` false nothing is written. `take_over` returns whether the tag of others with a name may be taken over.
     `still_uses(export_id, tag_name)` returns whether another export still uses a tag it owns.
     ConfigError names a tag that belongs to another export, or whose name a saved segment has.
     """
@@ -71,6 +73,7 @@ def prepare_tags(
         preparation.changes,
         frozenset(tag.id for tag in in_mailchimp)
         - owned_by_others(owners, export.id, account_id, export.audience_id),
+        preparation.replaced,
     )
 
 
@@ -82,12 +85,13 @@ class _TagPreparation:
     account_id: str
     in_mailchimp: Sequence[Tag]
     create: bool
-    take_over: bool
+    take_over: Callable[[str], bool]
     still_uses: Callable[[str, str], bool]
 
     def __post_init__(self) -> None:
         self.findings: list[Finding] = []
         self.foreign: list[str] = []
+        self.replaced: dict[str, int] = {}
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
@@ -101,6 +105,7 @@ class _TagPreparation:
             if self.still_uses(owner.value.export_id, name):
                 raise ConfigError("tagOwnedByOtherExport", tag=name)
             owner = None
+        ours = None
         if owner is not None:
             ours = next((t for t in self.in_mailchimp if t.id == owner.value.tag_id), None)
             if ours is not None and same_name(ours.name, name):
@@ -118,8 +123,10 @@ class _TagPreparation:
         if by_name.member_count > 0 or any(
             self.session.members_with_tag(self.export.audience_id, by_name.id)
         ):
-            if not self.take_over:
+            if not self.take_over(name):
                 self.foreign.append(name)
+                if owner is not None and ours is None:
+                    self.replaced[name] = owner.value.tag_id
                 return by_name
             self._warn("tagTakenOver", name)
         return by_name

@@ -28,6 +28,16 @@ SELECT
     ),
     (SELECT count(*) FROM ledger WHERE fingerprint IS NOT NULL);
 
+-- name: others
+-- How many of some contacts are not in a segment and were not sent its former tag.
+WITH page AS (SELECT DISTINCT unnest($addresses::VARCHAR[]) AS address),
+own AS (
+    SELECT address FROM people SEMI JOIN page USING (address) WHERE (mask >> $segment::INTEGER) & 1 = 1
+    UNION
+    SELECT address FROM ledger SEMI JOIN page USING (address) WHERE list_contains(tags, $former::BIGINT)
+)
+SELECT (SELECT count(*) FROM page) - (SELECT count(*) FROM own);
+
 -- name: known
 SELECT count(*) FROM people WHERE address IN (SELECT unnest($addresses::VARCHAR[]));
 
