@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import islice
+from functools import partial
 
-from shared.model.source import Attribute, CsvFormat, Partition
+from shared.model.source import Attribute, Partition
 from shared.segments.container import LandingContainer
-from shared.segments.layout import MOST_BEFORE_HEADER, header_index, lay_out, with_delimiter
 from shared.segments.parquet import claimed_rows
 from shared.segments.rows import MAX_ROW, read_rows, rows_of
-from shared.segments.text_file import TextFile, cells_of
+from shared.segments.text_file import Beginning, TextFile
 from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
 from shared.workspace import small_workspace
@@ -44,19 +43,13 @@ def count_rows(
         return _count_exactly(source, partition, attributes)
     if lines == 0:
         return 0
-    names = [attribute.name for attribute in attributes]
-
-    def first(form: CsvFormat) -> list[list[str]]:
-        rows = islice(rows_of(head, form, len(names) or None), MOST_BEFORE_HEADER + 1)
-        return cells_of(rows) or [[]]
-
-    form = with_delimiter(form, names, first)
-    rows = first(form)
+    rows_in = partial(rows_of, head, width=len(attributes) or None)
+    found = Beginning.of(rows_in, partition, attributes)
     line = head.lstrip(b"\r\n").partition(b"\n")[0].removesuffix(b"\r")
     is_odd = b"\r" in line or b' "' in line or b'\\"' in line
-    if is_odd or not rows[0] or header_index(names, rows):
+    if is_odd or not found.first or found.skipped > 1:
         return _count_exactly(source, partition, attributes)
-    return lines - lay_out(attributes, form, rows[0], blob).header
+    return lines - found.skipped
 
 
 def _count_exactly(

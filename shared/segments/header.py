@@ -8,12 +8,10 @@ person's address would become the name of a column.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from io import StringIO
+from functools import partial
 from itertools import islice
 
 from shared.errors import InputError
@@ -26,8 +24,9 @@ from shared.segments.layout import (
     names_profile_id,
 )
 from shared.segments.parquet import parquet_columns
-from shared.segments.rows import first_rows, reader
+from shared.segments.rows import first_rows, rows_of
 from shared.segments.suggestions import looks_like_addresses, suggest
+from shared.segments.text_file import Beginning
 from shared.segments.unpack import Parquet, text_pieces
 from shared.workspace import small_workspace
 
@@ -85,17 +84,17 @@ def sample_values(
             continue
         if partition.size > _ENOUGH and "\n" in text:
             text = text[: text.rindex("\n") + 1]  # the last row is incomplete
-        names = [attribute.name for attribute in segment.attributes]
-        samples: dict[str, list[str]] = {name: [] for name in names}
-        found = reader(StringIO(text, newline=""), partition.csv)
-        # The sample ends where the fetched beginning ends, or where quoting breaks.
-        with suppress(csv.Error):
-            for row in islice(found, rows):
-                if [cell.strip() for cell in row] == names:
-                    continue  # the header
-                for name, value in zip(names, row, strict=False):
-                    samples[name].append(value)
-        return samples
+        rows_in = partial(rows_of, text.encode(), width=len(segment.attributes) or None)
+        found = Beginning.of(rows_in, partition, segment.attributes)
+        names = found.layout.names
+        samples: dict[str, list[str]] = {attribute.name: [] for attribute in segment.attributes}
+        for _, cells in islice(rows_in(found.form), found.skipped, rows + found.skipped):
+            if isinstance(cells, list) and len(cells) == len(names):
+                for name, value in zip(names, cells, strict=True):
+                    if name in samples:
+                        samples[name].append(value)
+        if any(samples.values()):
+            return samples
     return {}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from shared.errors import InputError
@@ -19,6 +20,42 @@ from shared.segments.layout import (
 )
 from shared.segments.rows import Row, read_rows
 from shared.segments.unpack import Text
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What the first rows of a file show: its delimiter, its header and its columns.
+
+    `start` and `first` are the line and the cells of the header, or of the first row when there is none; no cells when it
+    cannot be read. `skipped` is the number of rows before the first row of a person, the header included.
+    """
+
+    form: CsvFormat
+    layout: Layout
+    start: int
+    first: Sequence[str]
+    skipped: int
+
+    @classmethod
+    def of(
+        cls,
+        rows_in: Callable[[CsvFormat], Iterator[Row]],
+        partition: Partition,
+        attributes: Sequence[Attribute],
+    ) -> Beginning:
+        """Find the format and the columns of a file with rows (see layout.py for the errors)."""
+        names = [attribute.name for attribute in attributes]
+
+        def first_rows(form: CsvFormat) -> list[Row]:
+            rows = list(islice(rows_in(form), MOST_BEFORE_HEADER + 1))
+            return rows or [(1, Code.ROW_UNREADABLE)]
+
+        form = with_delimiter(partition.csv, names, lambda each: _cells_of(first_rows(each)))
+        rows = first_rows(form)
+        index = header_index(names, _cells_of(rows))
+        first = _cells_of(rows)[index]
+        layout = lay_out(attributes, form, first or None, partition.blob)
+        return cls(form, layout, rows[index][0], first, index + layout.header)
 
 
 @dataclass(frozen=True)
@@ -39,20 +76,10 @@ class TextFile:
     @classmethod
     def of(cls, text: Text, partition: Partition, attributes: Sequence[Attribute]) -> TextFile:
         """Find the format and the columns of a file with rows (see layout.py for the errors)."""
-
-        names = [attribute.name for attribute in attributes]
-
-        def first_rows(form: CsvFormat) -> list[Row]:
-            rows = islice(read_rows(text, form, len(names) or None), MOST_BEFORE_HEADER + 1)
-            return list(rows) or [(1, Code.ROW_UNREADABLE)]
-
-        form = with_delimiter(partition.csv, names, lambda each: cells_of(first_rows(each)))
-        rows = first_rows(form)
-        index = header_index(names, cells_of(rows))
-        start, first = rows[index][0], cells_of(rows)[index] or None
-        layout = lay_out(attributes, form, first, partition.blob)
-        starts_with_line = start == 1 and not any("\n" in cell for cell in first or ())
-        return cls(text, form, layout, starts_with_line, index + layout.header, partition.blob)
+        rows_in = partial(read_rows, text, width=len(attributes) or None)
+        found = Beginning.of(rows_in, partition, attributes)
+        starts_with_line = found.start == 1 and not any("\n" in cell for cell in found.first)
+        return cls(text, found.form, found.layout, starts_with_line, found.skipped, partition.blob)
 
     def rows(self) -> Iterator[Row]:
         """All rows in their order, without the header and what comes before it."""
@@ -70,6 +97,6 @@ class TextFile:
         return [indexes[column] for column in columns]
 
 
-def cells_of(rows: Iterable[Row]) -> list[list[str]]:
+def _cells_of(rows: Iterable[Row]) -> list[list[str]]:
     """The cells of each row; of one that cannot be read, an empty list."""
     return [cells if isinstance(cells, list) else [] for _, cells in rows]

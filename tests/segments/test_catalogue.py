@@ -97,6 +97,20 @@ def test_a_sample_has_the_values_of_the_first_chosen_segment(landing: Landing) -
     assert other.segment == "Gold"
 
 
+def test_a_sample_is_read_with_the_delimiter_and_the_columns_of_the_file(landing: Landing) -> None:
+    rows = [["City", "EMail", "CustomerId"], ["Seoul, Korea", "a@example.com", "1"]]
+    landing.put(f"{ROOT}/Gold.csv", b"all members\n" + csv_bytes(rows, delimiter=";"))
+    landing.put(f"{ROOT}/Empty.csv", csv_bytes([rows[0]]))
+    landing.model(entity("Gold", ["CustomerId", "EMail", "City"], ["Empty.csv", "Gold.csv"]))
+    sample = catalogue(landing).sample(["Gold"])
+    assert sample is not None
+    assert sample.values == {
+        "CustomerId": ["1"],
+        "EMail": ["a@example.com"],
+        "City": ["Seoul, Korea"],
+    }
+
+
 class Counted:
     """A container that counts what is asked of it."""
 
