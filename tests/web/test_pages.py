@@ -536,6 +536,17 @@ def test_a_person_whom_no_export_has_is_not_counted() -> None:
         assert words in page.send(fields={"person": "ada@contoso.example"}).text
 
 
+def test_an_unknown_customer_is_not_shown_as_a_failure_of_mailchimp() -> None:
+    world = World()
+    world.people.known["a@b.example"] = [
+        PersonInExport("e1", "Weekly", (), "unknown", "", "notInSegment", None, customer_id="C-9")
+    ]
+    page = Browser(world).open("/people").send(fields={"person": "C-9"})
+    assert "No export has this person" in page.text
+    assert "Could not be read" not in page.text
+    assert "Could not be read" in page.send("/people", {"person": "a@b.example"}).text
+
+
 def test_a_page_is_in_the_chosen_language() -> None:
     world = World()
     new_export(world)
