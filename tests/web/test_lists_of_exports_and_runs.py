@@ -129,7 +129,8 @@ def test_a_schedule_is_set_for_the_chosen_exports() -> None:
         "/exports-schedule", {**new, "time-0": "06:00"}
     )
     assert "The schedule of the selected exports is saved." in page.text
-    assert page.open("/exports-schedule").path == "/"
+    assert "Select exports in the list first." in page.open("/exports-schedule").text
+    assert '<p class="note warn" role="status">Select' in page.html
 
 
 def test_an_export_deleted_while_schedules_are_set_is_named_and_the_others_change(

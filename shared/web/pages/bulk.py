@@ -20,6 +20,7 @@ from shared.web.problems import error_text
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _MOST = 500
+_NOTHING_CHOSEN = "/?done=chooseExports"
 
 
 @router.get("/run-all")
@@ -45,7 +46,7 @@ def ask_schedules(
 ) -> Response:
     """The schedule for the chosen exports."""
     chosen = _chosen(page, export or [])
-    return _schedules(page, chosen) if chosen else redirect("/")
+    return _schedules(page, chosen) if chosen else redirect(_NOTHING_CHOSEN)
 
 
 def _chosen(page: Page, ids: list[str]) -> list[Export]:
@@ -76,7 +77,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
     """Give the chosen exports one schedule."""
     chosen = _chosen(page, form.all("export"))
     if not chosen:
-        return redirect("/")
+        return redirect(_NOTHING_CHOSEN)
     fields = schedule_fields(form)
 
     def changed() -> list[tuple[Export, str]]:

@@ -48,6 +48,7 @@ CSP = (
 )
 # With no-referrer a browser sends the app's own forms with "Origin: null".
 _REFERRER = "same-origin"
+_NOT_DONE = ("chooseExports", "savedNotRun")
 # The time zone of the browser, which app.js stores.
 _ZONE_COOKIE = "zone"
 # How long a page may stay open before its forms are refused, also when the browser was closed in between.
@@ -135,17 +136,19 @@ class Page:
     ) -> Response:
         """A page. It shows what was refused of a form; `cookie` is one more Set-Cookie.
 
-        The query parameter `done` names the action that was just completed.
+        The query parameter `done` names the action that was just completed, or why it was not.
         """
         csrf = Cookie("csrf", self.request, self.services.public_url)
         token = new_token(csrf, self.services.new_id)
-        done = f"pages.done.{self.request.query_params.get('done', '')}"
+        action = self.request.query_params.get("done", "")
+        done = f"pages.done.{action}"
         shown = {
             "principal": self.caller,
             "path": self.request.scope["path"],
             "address": self._address,
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
+            "done_kind": "warn" if action in _NOT_DONE else "good",
             "message": refusal.message,
             "faults": refusal.faults,
             **_formats(self.language, self.zone, self.services.clock()),
