@@ -326,6 +326,7 @@ def test_a_retry_is_offered_only_when_it_can_change_something(code: str, offered
     counts = Counts(source_rows=2, distinct=2, created=1, rejected=1)
     page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
     assert ("retry" in actions(page)) is offered
+    assert ("“Retry what failed” sends again" in page.text) is offered
 
 
 def test_a_retry_is_offered_when_people_were_not_sent() -> None:
@@ -333,7 +334,7 @@ def test_a_retry_is_offered_when_people_were_not_sent() -> None:
     counts = Counts(source_rows=2, distinct=2, created=1, not_sent=1)
     page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
     assert "retry" in actions(page)
-    assert "Retry to send what was not sent" in page.text
+    assert "“Retry what failed” sends again" in page.text
 
 
 def test_rejected_rows_are_searched_and_read_page_by_page() -> None:

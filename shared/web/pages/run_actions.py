@@ -104,7 +104,7 @@ def next_steps(
         steps.append(say("preview"))
     if lists_rejected and run.status is not RunStatus.FAILED:
         steps.append(say("rejected"))
-    if actions.retry and run.counts.not_sent:
+    if actions.retry:
         steps.append(say("retry"))
     coming = next_run(export.schedule, page.services.clock()) if export else None
     if coming is not None and export is not None and export.connection_id and not run.is_active:
