@@ -141,6 +141,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
         "accountDisabled",
     ),
     (re.compile(r"data ?cent(er|re)|\bdc\b"), Kind.DISCONNECTED, "wrongDataCentre"),
+    (re.compile(r"(not permitted|permission) to access"), Kind.REFUSED, "forbidden"),
 )
 _KINDS_OF_CAUSES = {code: kind for _, kind, code in _CAUSES}
 

@@ -86,6 +86,8 @@ def test_a_refused_call_names_the_field_and_not_its_path(path, code, field):
         ("Too many connections from this account.", Kind.THROTTLED, "throttled"),
         ("This account has been deactivated.", Kind.DISCONNECTED, "accountDisabled"),
         ("This user is disabled.", Kind.DISCONNECTED, "accountDisabled"),
+        ("You are not permitted to access this resource.", Kind.REFUSED, "forbidden"),
+        ("You don't have permission to access this resource.", Kind.REFUSED, "forbidden"),
     ],
 )
 def test_forbidden_with_another_cause_in_its_text_is_not_the_limit_of_the_plan(detail, kind, code):
