@@ -34,6 +34,10 @@ _ENOUGH = 256 * 1024
 SAMPLED = 200
 # Rows by which delimiters are compared.
 _COMPARED = 20
+# Lines that may come before a header: blanks, delimiters only, `sep=;`, a comment.
+_BEFORE_HEADER = re.compile(
+    r"\A(?:(?:[ ,;|\t]*|sep=.|#[^\r\n,;|\t]*)(?:\r\n|\n|\r))+", re.IGNORECASE
+)
 # Files of one segment in which a header is looked for.
 _MOST_FILES = 20
 
@@ -53,7 +57,7 @@ def described_by_header(
             return _parquet_attributes(source, partition), partitions
         if not text.strip():
             continue
-        header = _header_of(text, partition.csv)
+        header = _header_of(_BEFORE_HEADER.sub("", text), partition.csv)
         if header is None:
             without = without or partition
             continue

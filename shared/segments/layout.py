@@ -28,6 +28,8 @@ _DATA = re.compile(
     r"|\+?\(?\d[\d ().-]{7,}\d|https?://\S+",
     re.IGNORECASE | re.ASCII,
 )
+# The line with which spreadsheets are told the delimiter.
+_SEPARATOR = re.compile("sep=.?", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECASE | re.ASCII)
 
 
@@ -126,10 +128,13 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The position of the header among the first rows of a file.
 
     It is 0 unless the first row that has a cell for each name is a header and others come before it: a title, a
-    comment, blank cells.
+    comment, `sep=;`, blank cells.
     """
     for index, row in enumerate(rows):
-        if len(row) >= len(names) > 1 and any(cell.strip() for cell in row):
+        is_empty = not any(cell.strip() for cell in row)
+        if is_empty or (_SEPARATOR.fullmatch(row[0]) and not any(row[1:])):
+            continue
+        if len(row) >= len(names) > 1:
             return index if len(_indexes_of(names, row)) == len(set(names)) else 0
     return 0
 

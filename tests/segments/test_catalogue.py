@@ -5,8 +5,9 @@ import gzip
 import pstats
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -51,7 +52,7 @@ class Remembered:
         self.writes += 1
 
 
-def catalogue(landing: Landing, counts: Remembered | None = None, **more: int) -> Catalogue:
+def catalogue(landing: Landing, counts: Remembered | None = None, **more: Any) -> Catalogue:
     return Catalogue(landing.container, "", counts or Remembered(), **more)
 
 
@@ -73,6 +74,18 @@ def test_a_segment_that_is_being_written_is_shown_as_incomplete(landing: Landing
     landing.model(entity("Gold", PEOPLE[0], ["Gold_1.csv"]))
     (gold,) = catalogue(landing).listing().segments
     assert (gold.member_count, gold.complete) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("hours", "code"), [(0, "refreshIncomplete"), (2, "filesMissing")], ids=["new", "old"]
+)
+def test_a_segment_says_which_files_are_missing(landing: Landing, hours: int, code: str) -> None:
+    landing.model(entity("Gold", ["EMail"], ["Gold_1.csv"]))
+    found = catalogue(landing, now=lambda: datetime.now(UTC) + timedelta(hours=hours))
+    [gold] = found.listing().segments
+    assert gold.reason is not None
+    assert (gold.complete, gold.reason.code) == (False, code)
+    assert gold.reason.values["files"] == f"{ROOT}/Gold_1.csv"
 
 
 def test_a_sample_has_the_values_of_the_first_chosen_segment(landing: Landing) -> None:

@@ -420,6 +420,25 @@ def test_without_model_a_header_with_other_names_is_not_read_by_position(
         assert caught.value.code == code
 
 
+def test_without_model_lines_before_the_header_are_not_columns(
+    landing: Landing, tmp_path: Path
+) -> None:
+    header = b"CustomerId;EMail\r\n"
+    files = (b"sep=;\r\n" + header, b"# all members\n;\n \n" + header, header)
+    for number, before in enumerate(files, 1):
+        landing.put(f"Gold/{number}.csv", before + b"%d;p%d@example.com\r\n" % (number, number))
+    (gold,) = landing.segments().snapshot(["Gold"]).segments
+    assert [each.name for each in gold.attributes] == ["CustomerId", "EMail"]
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
+        loaded = landing.segments().load(connection, gold, ["CustomerId", "EMail"], "t", tmp_path)
+        found = connection.execute("SELECT c0, c1 FROM t ORDER BY c0").fetchall()
+    assert loaded.unreadable == ()
+    assert found == [(str(n), f"p{n}@example.com") for n in (1, 2, 3)]
+    catalogue = Catalogue(landing.container, "", Remembered())  # type: ignore[arg-type]
+    assert [each.member_count for each in catalogue.listing().segments] == [3]
+
+
 def test_without_model_a_column_without_a_name_does_no_harm(
     landing: Landing, tmp_path: Path
 ) -> None:
