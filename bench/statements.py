@@ -78,7 +78,7 @@ def timed_statements() -> Iterator[StatementTimes]:
     times = StatementTimes()
     opened = workspace._open
 
-    def open_timed(folder: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
+    def open_timed(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnection:
         connection = _TimedConnection(opened(folder, memory, threads), times)
         return cast("duckdb.DuckDBPyConnection", connection)
 

@@ -1,7 +1,6 @@
 """Temporary DuckDB databases in which runs are planned and finished, and the SQL files they execute.
 
-Memory is bounded: DuckDB spills to disk, and one large database of a process has its full memory at a
-time. While it waits for the network, another one may take its memory (`waiting_for_network`). Database
+Memory is bounded: DuckDB moves tables to disk, and one large database of a process works at a time (memory.py). Database
 and folder are deleted afterwards, also when the process is killed (temporary.py). docs/tables.md
 describes every table.
 https://duckdb.org/docs/stable/guides/performance/how_to_tune_workloads
@@ -14,32 +13,26 @@ import errno
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
 from shared.errors import ConfigError, InputError, Unavailable
+from shared.memory import FULL_MEMORY, full_memory, lacks_disk, with_enough_memory
 from shared.temporary import temporary_folder
 
-# An instance of 2,048 MB holds the Python worker, ten lanes and one large database.
-MEMORY_LIMIT = "240MB"
-# Searching one file streams it; two small databases fit beside the large one.
-READING_LIMIT = "96MB"
-# A database that waits for the network only takes in what the network delivers.
-_WAITING_LIMIT = "64MB"
+# In MB, as FULL_MEMORY. Searching one file streams it; two small databases fit beside the large one.
+_READING_MEMORY = 96
 # An instance has one processor or two.
 _THREADS = 2
 _MOST_OPEN = threading.BoundedSemaphore(5)
 
-_T = TypeVar("_T")
-
-
-# With five mapped columns, each further person takes 680 bytes as soon as the memory is full (record 93), so this
-# covers every run that was measured.
-_BYTES_PER_PERSON = 700
+# With five mapped columns, each further person takes 680 bytes as soon as the memory is full (record 93), and 717 if
+# statements are repeated (record 101), so this covers every run that was measured.
+_BYTES_PER_PERSON = 750
 _MEGABYTE = 1_000_000
 
 # Writing a large row group takes so much memory that DuckDB would move tables to disk.
@@ -52,66 +45,6 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 # one for each execution. At the end of the process DuckDB would report those that still exist as leaks.
 _PARSED: dict[str, list[tuple[duckdb.Statement, set[str]]]] = {}
 atexit.register(_PARSED.clear)
-
-
-class FullMemory:
-    """Gives the memory of a large database to some databases of the process at a time.
-
-    A database that waits for the network keeps its memory until another one needs it: reducing its limit
-    moves its tables to disk, which takes time.
-    """
-
-    def __init__(self, databases: int) -> None:
-        self._changed = threading.Condition()
-        self._free = databases
-        # A connection of each database that has full memory and waits for the network.
-        self._waiting: list[duckdb.DuckDBPyConnection] = []
-
-    def take(self) -> None:
-        """Wait for the memory of a large database, and take it."""
-        with self._changed:
-            while not self._free and not self._reduced():
-                self._changed.wait()
-            self._free -= 1
-
-    def release(self) -> None:
-        """Give the memory back."""
-        with self._changed:
-            self._free += 1
-            self._changed.notify()
-
-    def lend(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let another database take the memory of this one."""
-        with self._changed:
-            self._waiting.append(connection)
-            self._changed.notify()
-
-    def take_back(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """End what `lend` began. Waits if another database has taken the memory."""
-        with self._changed:
-            if connection in self._waiting:
-                self._waiting.remove(connection)
-                return
-        self.take()
-        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-
-    def _reduced(self) -> bool:
-        """Reduce the memory of a database that waits for the network. Returns whether there was one."""
-        for connection in self._waiting:
-            try:
-                connection.execute(f"SET memory_limit = '{_WAITING_LIMIT}'")
-            except duckdb.Error:
-                continue  # its tables can be moved nowhere, for example because the disk is full
-            self._waiting.remove(connection)
-            self._free += 1
-            return True
-        return False
-
-
-_FULL_MEMORY = FullMemory(1)
-
-# Two files are read at a time, and the number of threads is that of the whole database.
-_ONE_THREAD = threading.Lock()
 
 
 class SqlFile:
@@ -176,29 +109,8 @@ def _execute_all(
 def execute(
     db: duckdb.DuckDBPyConnection, statement: duckdb.Statement | str, values: object = None
 ) -> duckdb.DuckDBPyConnection:
-    """Execute a statement; if it lacks memory, execute it once more with one thread."""
-    return retry_with_one_thread(db, lambda: db.execute(statement, values))
-
-
-def retry_with_one_thread(db: duckdb.DuckDBPyConnection, work: Callable[[], _T]) -> _T:
-    """Do work in a database; if it lacks memory, do it once more with one thread. Failed work must change nothing.
-
-    Each thread needs memory of its own, also for rows that are moved to disk. With one thread, the finish of a
-    million people needs half of the memory.
-    """
-    try:
-        return work()
-    except duckdb.OutOfMemoryException:
-        # A cursor, because the result of the work must stay that of the connection.
-        with _ONE_THREAD, closing(db.cursor()) as settings:
-            (threads,) = settings.execute("SELECT current_setting('threads')").fetchone() or (1,)
-            if threads == 1:
-                raise
-            settings.execute("SET threads = 1")
-            try:
-                return work()
-            finally:
-                settings.execute(f"SET threads = {threads}")
+    """Execute a statement, with more memory if it needs more."""
+    return with_enough_memory(db, lambda: db.execute(statement, values))
 
 
 @contextmanager
@@ -210,15 +122,15 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """
     with (
         _MOST_OPEN,
-        _full_memory(),
+        full_memory(),
         temporary_folder("work-") as folder,
-        closing(_open(folder, MEMORY_LIMIT, _THREADS)) as db,
+        closing(_open(folder, FULL_MEMORY, _THREADS)) as db,
     ):
         # DuckDB's messages may hold content, so its errors are not chained.
         try:
             yield db, folder
         except duckdb.OutOfMemoryException as error:
-            if "temp_directory" in str(error) or "disk" in str(error).lower():
+            if lacks_disk(error):
                 raise Unavailable("diskFull") from None
             raise InputError("tooMuchForMemory") from None
         except duckdb.IOException as error:
@@ -229,15 +141,6 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             if error.errno == errno.ENOSPC:
                 raise Unavailable("diskFull") from None
             raise
-
-
-@contextmanager
-def _full_memory() -> Iterator[None]:
-    _FULL_MEMORY.take()
-    try:
-        yield
-    finally:
-        _FULL_MEMORY.release()
 
 
 def check_disk(folder: Path, people: int) -> None:
@@ -257,29 +160,6 @@ def check_disk(folder: Path, people: int) -> None:
         )
 
 
-def return_freed_memory(db: duckdb.DuckDBPyConnection) -> None:
-    """Return memory that DuckDB does not use any more to the system; after a large sort it is 100 MB.
-
-    DuckDB does so only when its limit is set. Not while the database waits for the network.
-    """
-    db.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-
-
-@contextmanager
-def waiting_for_network(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let another run use the memory of a large database during calls over the network.
-
-    The database can still be used, with little memory if another run needs it.
-    """
-    # Another thread uses this connection, and one connection executes one statement at a time.
-    with closing(db.cursor()) as connection:
-        _FULL_MEMORY.lend(connection)
-        try:
-            yield
-        finally:
-            _FULL_MEMORY.take_back(connection)
-
-
 def _is_disk_full(error: duckdb.IOException) -> bool:
     text = str(error).lower()
     return "no space left" in text or "disk full" in text or "enough disk space" in text
@@ -290,19 +170,19 @@ def small_workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Open a small database and a folder, to search single files while a run is being planned."""
     with (
         temporary_folder("read-") as folder,
-        closing(_open(folder, READING_LIMIT, 1)) as db,
+        closing(_open(folder, _READING_MEMORY, 1)) as db,
     ):
         db.execute("SET preserve_insertion_order = true")
         yield db, folder
 
 
-def _open(folder: Path, memory: str, threads: int) -> duckdb.DuckDBPyConnection:
+def _open(folder: Path, memory: int, threads: int) -> duckdb.DuckDBPyConnection:
     # Tables in a database file are compressed and logged, which takes a third of the time of a run. Tables in
     # memory are not, and those that exceed the limit are moved to `temp_directory`.
     return duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": memory,
+            "memory_limit": f"{memory}MB",
             "threads": threads,
             "temp_directory": str(folder / "spill"),
             "preserve_insertion_order": "false",

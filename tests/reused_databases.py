@@ -65,10 +65,10 @@ class ReusedDatabase:
             _UNUSED[self._threads].append(self._database)
 
 
-def open_database(folder: Path, memory: str, threads: int) -> DuckDBPyConnection:
+def open_database(folder: Path, memory: int, threads: int) -> DuckDBPyConnection:
     """Do what `workspace._open` does, with a database that was used before."""
     settings = (
-        f"SET memory_limit = '{memory}'; SET preserve_insertion_order = false; "
+        f"SET memory_limit = '{memory}MB'; SET preserve_insertion_order = false; "
         f"SET temp_directory = '{folder / 'spill'}'"
     )
     database = _taken(threads)

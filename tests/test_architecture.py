@@ -42,6 +42,7 @@ LAYERS = (
     "fields",
     "model",
     "workspace",
+    "memory",
     "temporary",
     "settings",
     "environment",
@@ -55,7 +56,7 @@ ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
 BELOW_ADAPTERS = {
-    "errors", "fields", "http_session", "model", "settings", "temporary", "version", "workspace",
+    "errors", "fields", "http_session", "memory", "model", "settings", "temporary", "version", "workspace",
 }  # fmt: skip
 
 # Package -> external packages that it may use, by the beginning of their names.
@@ -76,6 +77,7 @@ PACKAGES = {
     "scheduling": {"babel", "pydantic"},
     "model": {"duckdb", "pydantic"},
     "workspace": {"duckdb"},
+    "memory": {"duckdb"},
     "mailchimp": {"msgspec", "orjson", "requests", "urllib3"},
     "segments": {"azure.core", "babel", "azure.storage.blob", "duckdb", "orjson", "requests"},
     # `requests` is the SDK's own transport, of which storage sets the sizes.

@@ -12,10 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from shared import temporary
+from shared import memory, temporary
 from shared.errors import InputError, Unavailable
+from shared.memory import return_freed_memory, waiting_for_network
 from shared.temporary import delete_abandoned_folders, temporary_folder
-from shared.workspace import SqlFile, small_workspace, waiting_for_network, workspace
+from shared.workspace import SqlFile, execute, small_workspace, workspace
 from tests.little_memory import LittleMemory, threads
 
 
@@ -65,6 +66,42 @@ def test_work_that_lacks_memory_with_one_thread_is_an_error(tmp_path: Path) -> N
     with pytest.raises(InputError) as caught:
         work()
     assert caught.value.code == "tooMuchForMemory"
+
+
+MANY_VALUES = "SELECT len(list(repeat('secret', 100) || i)) FROM range(500000) t(i)"
+
+
+def test_a_statement_that_lacks_memory_with_one_thread_is_repeated_with_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "_memory_of_instance", lambda: 2_048)
+    with workspace() as (db, _):
+        assert limit(db) == 240
+        assert execute(db, MANY_VALUES).fetchall() == [(500_000,)]
+        assert limit(db) == 480
+        with waiting_for_network(db):
+            with workspace() as (other, _):
+                assert (limit(db), limit(other)) == (64, 240)
+            assert limit(db) == 64
+        assert limit(db) == 480, "the database has not got back the memory that it needs"
+        return_freed_memory(db)
+        assert limit(db) == 480
+
+
+def test_a_statement_gets_no_more_than_half_of_the_memory_of_a_small_instance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "_memory_of_instance", lambda: 512)
+    with pytest.raises(InputError) as caught, workspace() as (db, _):
+        execute(db, MANY_VALUES)
+    assert caught.value.code == "tooMuchForMemory"
+
+
+def limit(db: duckdb.DuckDBPyConnection) -> int:
+    """The memory limit in MB."""
+    query = "SELECT round(parse_formatted_bytes(current_setting('memory_limit')) / 1e6)"
+    (megabytes,) = db.execute(query).fetchone() or (0,)
+    return int(megabytes)
 
 
 def test_a_query_that_exceeds_the_memory_is_reported_without_its_content() -> None:

@@ -48,6 +48,7 @@ from shared.finishing.fold import (
 )
 from shared.finishing.gather import gather_outcomes
 from shared.finishing.next_ledger import NextLedger
+from shared.memory import return_freed_memory, waiting_for_network
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.ledger import LedgerPointer
 from shared.model.names import audience_key, ledger_blob, ledger_folder, outcomes_table
@@ -64,7 +65,7 @@ from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
 from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.run_checks import VALID_SECONDS
-from shared.workspace import return_freed_memory, waiting_for_network, workspace
+from shared.workspace import workspace
 
 _RETRY_SECONDS = 5.0
 # Twice the time for which lanes rely on what they have read.

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from shared.fields.evidence import EVIDENCE, plain_tags
 from shared.finishing.samples import shown_values, value_text
 from shared.mailchimp.session import MailchimpSession
+from shared.memory import waiting_for_network
 from shared.model.chunk import Chunk
 from shared.model.one_person import SentField, SentPerson
 from shared.model.plan import Plan
 from shared.sending.chunk_payload import ChunkPayloads
-from shared.workspace import SqlFile, waiting_for_network
+from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

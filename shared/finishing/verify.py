@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.finishing.fold import make_next_writable
+from shared.memory import waiting_for_network
 from shared.model.audience import Tag
 from shared.model.chunk import CHUNK_SIZE
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import Finding, Severity
-from shared.workspace import SqlFile, waiting_for_network
+from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

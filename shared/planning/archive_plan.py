@@ -5,6 +5,7 @@ Nothing is read from Customer Insights, and no one is sent.
 
 from __future__ import annotations
 
+from shared.memory import waiting_for_network
 from shared.model.ledger import LedgerPointer
 from shared.model.names import plan_folder
 from shared.model.plan import Plan
@@ -15,7 +16,6 @@ from shared.planning.chunking import write_chunks
 from shared.planning.context import MadePlan, PlanContext
 from shared.planning.unused import AudienceLedgers, find_unused, plan_unused
 from shared.runs.planning_ended import PlanningEnded
-from shared.workspace import waiting_for_network
 
 
 def plan_archive(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.memory import waiting_for_network
 from shared.model.export import Leavers
 from shared.model.run import AudienceSize, Finding, Severity
 from shared.planning.audience import FoundAudience
@@ -29,7 +30,6 @@ from shared.planning.withdrawals import (
     send_no_one,
 )
 from shared.runs.planning_ended import PlanningEnded
-from shared.workspace import waiting_for_network
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import NotFound
 from shared.fields.merge_fields import date_orders, decimal_marks
+from shared.memory import waiting_for_network
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import SegmentSource
 from shared.model.source import Attribute, Snapshot, find_name
@@ -21,7 +22,7 @@ from shared.planning.exclusions import Exclusions
 from shared.planning.limit import within_limit
 from shared.planning.people import RowCounts, SourceColumns, read_people
 from shared.planning.source_values import SourceValues
-from shared.workspace import check_disk, waiting_for_network
+from shared.workspace import check_disk
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed
+from shared.memory import waiting_for_network
 from shared.model.ports import SegmentSource
 from shared.model.source import Snapshot
-from shared.workspace import waiting_for_network
 
 UNCHANGED = timedelta(seconds=10)
 """How long the files of a refresh must not have changed before anything is sent."""

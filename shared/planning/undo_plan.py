@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from shared.errors import Conflict
 from shared.fields.contact import Converter
 from shared.fields.merge_fields import with_deleted
+from shared.memory import waiting_for_network
 from shared.model.audience import CallCounts, MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
@@ -36,7 +37,6 @@ from shared.planning.undo_changes import (
     undo_tagsets,
 )
 from shared.runs.lookup import moment_of
-from shared.workspace import waiting_for_network
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -18,6 +18,7 @@ from threading import BoundedSemaphore
 import duckdb
 
 from shared.errors import ConfigError, InputError, Unavailable
+from shared.memory import with_enough_memory
 from shared.model.outcome import Code
 from shared.model.source import (
     LoadedSegment,
@@ -33,7 +34,7 @@ from shared.segments.parquet import load_parquet
 from shared.segments.text_file import TextFile
 from shared.segments.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
-from shared.workspace import execute, retry_with_one_thread
+from shared.workspace import execute
 
 # Files of a segment that are read at the same time, unless they are larger than this when they are unpacked.
 _READERS = 2
@@ -195,7 +196,7 @@ def _load_text(
     segment: str,
 ) -> list[UnreadableRow]:
     positions = file.positions(columns)
-    if retry_with_one_thread(connection, lambda: load_plain(connection, table, file, positions)):
+    if with_enough_memory(connection, lambda: load_plain(connection, table, file, positions)):
         return []
     unreadable: list[UnreadableRow] = []
     rows = _wanted(file, positions, segment, unreadable)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from shared import workspace
+from shared import memory, workspace
 from shared.errors import ConnectorError
 from shared.runtime import Runtime
 from tests.fakes import Clock, Message, ProcessKilled, StorageFault, StoreClient
@@ -79,7 +79,7 @@ class FaultyDeployment(SimulatedDeployment):
         """Start the injection of faults."""
         self.dice, self.rates = dice, rates
         # Both simulated processes need a workspace at the same time.
-        self.monkeypatch.setattr(workspace, "_FULL_MEMORY", workspace.FullMemory(8))
+        self.monkeypatch.setattr(memory, "_SHARED", memory.SharedMemory(8))
         self.monkeypatch.setattr(workspace, "_MOST_OPEN", threading.BoundedSemaphore(8))
         self.instances = [self._new_instance(), self._new_instance()]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import shared.workspace
+import shared.memory
 from sandbox.samples import Sample, Segment
 from shared.model.names import outcomes_table
 from shared.model.run import Run, RunStatus
@@ -23,7 +23,7 @@ def test_the_ledger_of_a_later_run_stays(
     new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     # The processes of this test are one, and each may work on a database.
-    monkeypatch.setattr(shared.workspace, "_FULL_MEMORY", shared.workspace.FullMemory(2))
+    monkeypatch.setattr(shared.memory, "_SHARED", shared.memory.SharedMemory(2))
     deployment = new_deployment()
     deployment.define(SAMPLE, max_removal_share=1.0)
     stalled = deployment.app.starter.start(EXPORT)
