@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 from shared.errors import InputError
@@ -46,6 +46,7 @@ class Beginning:
         """Find the format and the columns of a file with rows (see layout.py for the errors)."""
         names = [attribute.name for attribute in attributes]
 
+        @cache
         def first_rows(form: CsvFormat) -> list[Row]:
             rows = list(islice(rows_in(form), MOST_BEFORE_HEADER + 1))
             return rows or [(1, Code.ROW_UNREADABLE)]

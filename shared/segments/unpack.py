@@ -38,6 +38,7 @@ _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
 _BLANK_AFTER_CELL = re.compile(rb'"  *[,;|\t~^:\x01\r\n]')
 _BLANKS_AT_END = re.compile(rb'" +\Z')
 
+_MARK_BEGINS = codecs.BOM_UTF8[:1]
 _MARKS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
 
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
@@ -158,7 +159,7 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
             return _without_marks(_recoded(_without(len(mark), rest), name, where))
     head, rest = _peek(rest, _PEEKED)
     codec = utf16_without_mark(head) or _codec(encoding, where)
-    if codec.startswith(("utf-16", "utf-32")) and 0 not in head and _is_utf8(head):
+    if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:_PEEKED] and _is_utf8(head):
         codec = "utf-8"  # a wrong declaration: .NET calls UTF-16 Unicode, and others UTF-8
     return _without_marks(_recoded(rest, codec, where))
 
@@ -169,6 +170,7 @@ def utf16_without_mark(head: bytes) -> str:
     One of the two bytes of an ASCII character is zero. So it is beside most delimiters and line ends, or in the first two
     characters. Text in other encodings has no zero bytes, or few in other places.
     """
+    head = head[:_PEEKED]
     pairs = list(zip(head[::2], head[1::2], strict=False))
     for codec, turned in (("utf-16-le", pairs), ("utf-16-be", [(b, a) for a, b in pairs])):
         edges = [high == 0 for low, high in turned if low in _EDGES]
@@ -208,6 +210,11 @@ def _without_marks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """
     before, held = b"\n", b""
     for piece in pieces:
+        if not held and _MARK_BEGINS not in piece:
+            # The usual case: a single byte is found quickly, and nothing is copied.
+            before = piece[-1:] or before
+            yield piece
+            continue
         text = before + held + piece
         # The beginning of a mark may be at the end of a piece.
         held = next(
@@ -215,8 +222,7 @@ def _without_marks(pieces: Iterator[bytes]) -> Iterator[bytes]:
         )
         if held:
             text = text[: -len(held)]
-        if codecs.BOM_UTF8 in text:
-            text = _MARKS_IN_FRONT.sub(b"", text)
+        text = _MARKS_IN_FRONT.sub(b"", text)
         before = text[-1:]
         yield text[1:]
     yield held
