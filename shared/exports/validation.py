@@ -27,7 +27,7 @@ _EMAIL_FIELD = "EMAIL"
 
 LONGEST_TAG = 100
 _MERGE_TAG = re.compile(r"[A-Z0-9_]{1,10}", re.ASCII)
-_AUDIENCE = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
+_AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 def faults(

@@ -10,7 +10,7 @@ from shared.errors import ConfigError, NotFound
 from shared.mailchimp.transport import Transport
 from shared.model.audience import CallCounts
 
-_ID = re.compile(r"[A-Za-z0-9]{1,32}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Calls:

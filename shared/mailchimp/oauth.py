@@ -25,7 +25,7 @@ from shared.version import USER_AGENT
 TIMEOUT = (10.0, 30.0)
 LONGEST_ANSWER = 100_000
 
-_TOKEN = re.compile(r"[\x21-\x7e]{8,500}")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
 _CODE = re.compile(r"[a-z_]{1,40}")
 
 

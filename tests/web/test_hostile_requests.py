@@ -113,8 +113,8 @@ def test_a_malformed_id_is_refused(path: str, bad: str) -> None:
     assert is_clean(answer)
 
 
-@pytest.mark.parametrize("audience", ["../x", "a/b", "a%2fb", "a?b", "x" * 33, "a\r\nb", "é"])
-def test_an_audience_id_consists_of_letters_and_digits(audience: str) -> None:
+@pytest.mark.parametrize("audience", ["../x", "a/b", "a%2fb", "a?b", "x" * 65, "a\r\nb", "é"])
+def test_an_audience_id_has_no_characters_that_change_a_path(audience: str) -> None:
     world = World()
     body = export_body(new_connection(world), audienceId=audience)
     assert list(faults(call(world, "POST", "/api/exports", body))) == ["audienceId"]
