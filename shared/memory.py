@@ -17,9 +17,9 @@ from typing import TypeVar
 
 import duckdb
 
-# In MB. An instance of 2,048 MB holds the Python worker, ten lanes and one large database.
-FULL_MEMORY = 240
-# Joins of ten million people need 480 MB, with one thread. Twice as much remains for wide rows.
+# In MB. With more, a run of a million people is not faster.
+FULL_MEMORY = 180
+# Ten million people need 360 MB. An instance of 2,048 MB holds the Python worker and ten lanes as well.
 _MOST_MEMORY = 960
 # A database that waits for the network only takes in what the network delivers.
 _WAITING_MEMORY = 64
@@ -168,11 +168,12 @@ def _with_one_thread(settings: duckdb.DuckDBPyConnection, work: Callable[[], _T]
 
 
 def _gives_more(settings: duckdb.DuckDBPyConnection) -> bool:
-    """Double the memory of a database that has its full memory, if the instance has enough."""
-    doubled = 2 * _limit_of(settings)
-    if not 2 * FULL_MEMORY <= doubled <= min(_MOST_MEMORY, _memory_of_instance() // 2):
+    """Double the memory of a database that has its full memory, as far as the instance has it."""
+    limit = _limit_of(settings)
+    more = min(2 * limit, _MOST_MEMORY, _memory_of_instance() // 2)
+    if limit < FULL_MEMORY or more <= limit:
         return False
-    _set_limit(settings, doubled)
+    _set_limit(settings, more)
     return True
 
 
