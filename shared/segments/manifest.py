@@ -29,7 +29,7 @@ from shared.segments.cdm import (
     text_of,
 )
 from shared.segments.folders import is_hidden
-from shared.segments.patterns import matching
+from shared.segments.patterns import matching_paths, names_hidden
 
 MANIFEST = ".manifest.cdm.json"
 _DEEPEST = 10
@@ -51,7 +51,7 @@ def read_manifest(
     """
     root = load_document(data, where)
     # A manifest may list only other manifests, which are found by their names.
-    only_others = "entities" not in root and isinstance(root.get("subManifests"), list)
+    only_others = root.get("entities") is None and isinstance(root.get("subManifests"), list)
     return collect_entities(
         [] if only_others else root.get("entities"),
         where,
@@ -141,18 +141,18 @@ class _Reader:
             if extended is None:
                 raise self._undefined(entity, path)
             yield from self._items(extended, definitions, entity, path, depth + 1)
-        listed = owner.get("hasAttributes", owner.get("members"))
+        listed = owner.get("hasAttributes") or owner.get("members")
         for each in listed if isinstance(listed, list) else ():
             if not isinstance(each, dict):
                 raise self._undefined(entity, path)
-            if "attributeGroupReference" in each:
-                group = each["attributeGroupReference"]
+            group = each.get("attributeGroupReference")
+            if group is not None:
                 if isinstance(group, str):
                     group = _named(definitions, "attributeGroupName", group.rpartition("/")[2])
                 if not isinstance(group, dict):
                     raise self._undefined(entity, path)
                 yield from self._items(group, definitions, entity, path, depth + 1)
-            elif "entity" in each:
+            elif each.get("entity") is not None:
                 # An attribute that is an entity becomes columns only when it is resolved.
                 raise self._undefined(entity, path)
             else:
@@ -169,46 +169,55 @@ class _Reader:
             [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         )
 
-    def _partitions_of(self, item: Mapping[str, object], name: str) -> Iterator[ListedPartition]:
+    def _partitions_of(self, item: Mapping[str, object], name: str) -> list[ListedPartition]:
         for kind in ("dataPartitions", "dataPartitionPatterns"):
-            if not isinstance(item.get(kind, []), list):
+            if not isinstance(item.get(kind), list | None):
                 raise InputError("entityMalformed", where=self._where, entity=name)
         if any(_is_incremental(each) for each in _all_partitions(item)):
             raise InputError("tableFormatUnsupported", folder=name, format="CDM incremental")
-        count = 0
+        listed = list(self._listed(item, name))
+        found, unmatched = self._found_by_patterns(item, name)
+        # Without any file, the segment would seem to be empty, so the patterns count as files that are missing.
+        return [*listed, *found] or unmatched
+
+    def _listed(self, item: Mapping[str, object], name: str) -> Iterator[ListedPartition]:
+        """The partitions that are listed with a location."""
         for number, each in enumerate(_dicts(item.get("dataPartitions")), start=1):
             location = text_of(each.get("location"))
             if location:
-                count += 1
                 moment = read_time(each.get("lastFileModifiedTime"))
                 relative = self._relative(location)
                 blob = self._known_blob(relative)
                 title = text_of(each.get("name"))
                 yield self._partition(each, title, relative, moment, name, number, blob)
+
+    def _found_by_patterns(
+        self, item: Mapping[str, object], name: str
+    ) -> tuple[list[ListedPartition], list[ListedPartition]]:
+        """A partition for each blob that matches a pattern, and one for each pattern that no blob matches."""
+        found: list[ListedPartition] = []
         unmatched: list[ListedPartition] = []
         for number, each in enumerate(_dicts(item.get("dataPartitionPatterns")), start=1):
-            title, location = text_of(each.get("name")), ""
-            for blob in self._matching(each, name):
-                count += 1
+            title = text_of(each.get("name"))
+            blobs = self._matching(each, name)
+            for blob in blobs:
                 location = posixpath.relpath(blob, self._folder or ".")
-                yield self._partition(each, title, location, None, name, number, blob)
-            if not location:
+                found.append(self._partition(each, title, location, None, name, number, blob))
+            if not blobs:
                 blob = self._below(each) + _pattern_of(each)
                 unmatched.append(self._partition(each, title, blob, None, name, number, blob))
-        if not count:
-            # Without any file, the segment would seem to be empty, so the patterns count as files that are missing.
-            yield from unmatched
+        return found, unmatched
 
     def _matching(self, pattern: Document, entity: str) -> list[str]:
         """The blobs that match a pattern. InputError when the pattern cannot be read."""
         below = self._below(pattern)
         paths = [name.removeprefix(below) for name in self._names if name.startswith(below)]
+        glob = text_of(pattern.get("globPattern"))
+        expression = text_of(pattern.get("regularExpression"))
+        if not names_hidden(glob, expression):
+            paths = [path for path in paths if not is_hidden(path)]
         try:
-            found = matching(
-                [path for path in paths if not is_hidden(path)],
-                text_of(pattern.get("globPattern")),
-                text_of(pattern.get("regularExpression")),
-            )
+            found = matching_paths(paths, glob, expression)
         except ValueError:
             raise InputError(
                 "patternUnusable", where=self._where, entity=entity, pattern=_pattern_of(pattern)
@@ -296,11 +305,14 @@ def _list(value: object) -> list[object]:
 
 
 def _all_partitions(item: Mapping[str, object]) -> Iterator[Document]:
-    for kind in ("incrementalPartitions", "incrementalPartitionPatterns"):
-        for each in _dicts(item.get(kind)):
-            yield {**each, "isIncremental": True}
-    yield from _dicts(item.get("dataPartitions"))
-    yield from _dicts(item.get("dataPartitionPatterns"))
+    """All partitions with a location, and all patterns."""
+    for kind in ("Partitions", "PartitionPatterns"):
+        changes = [
+            {**each, "isIncremental": True} for each in _dicts(item.get(f"incremental{kind}"))
+        ]
+        for each in (*changes, *_dicts(item.get(f"data{kind}"))):
+            if kind == "PartitionPatterns" or text_of(each.get("location")):
+                yield each
 
 
 def _is_incremental(item: Document) -> bool:

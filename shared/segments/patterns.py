@@ -15,10 +15,13 @@ import duckdb
 from shared.workspace import SqlFile, small_workspace
 
 _LONGEST = 1_000
+# In an expression, a plain point is any character.
+_HIDDEN_IN_GLOB = re.compile(r"(?:^|[/\\])[_.]")
+_HIDDEN_IN_EXPRESSION = re.compile(r"(?:^|/)\^?(?:_|\\\.)")
 _SQL = SqlFile.of(__file__)
 
 
-def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
+def matching_paths(paths: Sequence[str], glob: str, expression: str) -> list[str]:
     """The paths (relative to the root of the pattern) that match a glob, or else an expression.
 
     The glob is used if both are given, as in Microsoft's SDK. ValueError when there is neither, and for an expression
@@ -33,6 +36,12 @@ def matching(paths: Sequence[str], glob: str, expression: str) -> list[str]:
         except duckdb.Error:
             raise ValueError from None
     return [str(path) for (path,) in found if path]
+
+
+def names_hidden(glob: str, expression: str) -> bool:
+    """Whether a pattern itself has a name that begins with `_` or `.`, as hidden files do."""
+    found = _HIDDEN_IN_GLOB.search(glob) if glob else _HIDDEN_IN_EXPRESSION.search(expression)
+    return found is not None
 
 
 def _from_glob(glob: str) -> str:

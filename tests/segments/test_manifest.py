@@ -119,6 +119,54 @@ def test_a_partition_pattern_matches_existing_files(
     assert found == [f"{ROOT}/Gold/{name}" for name in names]
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"globPattern": "_*.csv"},
+        {"globPattern": "**/_*.csv"},
+        {"regularExpression": r"_.+\.csv"},
+        {"regularExpression": r"^_[0-9]\.csv$"},
+    ],
+)
+def test_a_pattern_that_begins_with_an_underscore_matches_the_files_that_it_names(
+    described: Landing, pattern: dict[str, str]
+) -> None:
+    described.put(f"{ROOT}/Gold/_1.csv", csv_bytes(PEOPLE))
+    patterns = [{"rootLocation": "Gold", **pattern}]
+    more = manifest(dataPartitions=[], dataPartitionPatterns=patterns)
+    put(described, "default.manifest.cdm.json", more)
+    found = [each.blob for each in described.freeze("Gold").partitions]
+    assert found == [f"{ROOT}/Gold/_1.csv"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"dataPartitionPatterns": None, "incrementalPartitions": None},
+        {
+            "dataPartitions": None,
+            "dataPartitionPatterns": [{"rootLocation": "Gold", "globPattern": "*.csv"}],
+        },
+        {"incrementalPartitions": [{"name": "changes"}, {"location": None}]},
+    ],
+)
+def test_partitions_that_are_null_or_have_no_location_are_ignored(
+    described: Landing, more: dict[str, object]
+) -> None:
+    put(described, "default.manifest.cdm.json", manifest(**more))
+    found = [each.blob for each in described.freeze("Gold").partitions]
+    assert found == [f"{ROOT}/Gold/Gold_1.csv"]
+
+
+def test_properties_of_an_attribute_that_are_null_are_ignored(described: Landing) -> None:
+    group = {"members": COLUMNS, "hasAttributes": None}
+    nulls = {"attributeGroupReference": None, "entity": None}
+    columns = [attribute("Tier", **nulls), {"attributeGroupReference": group}]
+    put(described, "Gold.cdm.json", definition(*columns))
+    names = [each.name for each in described.freeze("Gold").attributes]
+    assert names == ["Tier", "CustomerId", "EMail", "Born"]
+
+
 def test_a_segment_whose_patterns_match_no_file_is_not_empty(described: Landing) -> None:
     patterns = [{"rootLocation": "Gold", "globPattern": "Gold_[12].csv"}]
     more = manifest(dataPartitions=[], dataPartitionPatterns=patterns)
@@ -195,8 +243,10 @@ def test_a_new_file_that_a_pattern_matches_in_another_folder_is_found(described:
     assert (len(before), len(after)) == (1, 2)
 
 
-def test_a_manifest_of_manifests_is_no_fault(described: Landing) -> None:
-    root = {"manifestName": "all", "subManifests": [{"definition": "default.manifest.cdm.json"}]}
+@pytest.mark.parametrize("more", [{}, {"entities": None}])
+def test_a_manifest_of_manifests_is_no_fault(described: Landing, more: dict[str, None]) -> None:
+    others = [{"definition": "default.manifest.cdm.json"}]
+    root = {"manifestName": "all", "subManifests": others, **more}
     put(described, "all.manifest.cdm.json", root)
     survey = described.survey()
     assert (survey.faults, list(survey.found)) == ((), ["Gold"])
