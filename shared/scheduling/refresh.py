@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.errors import Changed, ConfigError, Conflict, InputError, NotFound, Unavailable
+from shared.errors import Changed, ConfigError, Conflict, InputError, Unavailable
 from shared.messaging.events import log_event
 from shared.messaging.messages import refresh_message, refresh_of
 from shared.model.export import Export, Repeat
@@ -181,7 +181,7 @@ class Refreshes:
         except Unavailable as error:
             incomplete = error.code == "refreshIncomplete"
             return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, cause=Reason.of(error))
-        except (Changed, NotFound):
+        except Changed:
             return View(Kind.UNKNOWN, cause=Reason("segmentsBeingWritten"))
         except (ConfigError, InputError) as error:
             incomplete = error.code == "filesMissing"

@@ -61,8 +61,10 @@ class WaitingTimes:
     """Waiting times in seconds.
 
     A refresh without dated folders counts as written when nothing has changed for `unchanged`, or for
-    `unchanged_in_place` if not all of its files are new. A fault is reported after `fault_limit`, an incomplete refresh after
-    `limit`, and given up `limit` after the last announcement. Checks are at most `longest_interval` apart.
+    `unchanged_in_place` if not all of its files are new. A fault is reported `fault_limit` after the newest
+    announcement. A refresh that is still not complete is reported `limit` after the first announcement that was
+    neither exported nor reported. It is given up `limit` after the newest announcement. Checks are at most
+    `longest_interval` apart.
     """
 
     unchanged: float = UNCHANGED.total_seconds()
@@ -79,10 +81,11 @@ class RefreshProgress:
     A message with a number below `check_number` is a duplicate. `announcements` are digests of the newest
     announcements (blob and ETag). `announced_models` are the `model.json` that were announced and not handled
     yet; `handled_models` has the ETag of each of the others. `found` is the fingerprint of the files that the
-    last check found, unchanged since `found_since`. `unhandled_since` is the time of the first announcement that was
-    neither exported nor reported, `opened_at` that of the last one. `exported` is the fingerprint of the files that were
-    exported last, and `exported_files` a short digest of each. `starting_at` is set during a start. Until
-    `recheck_until`, checks continue after a start, because files may still be rewritten in place.
+    last check found, unchanged since `found_since`. `opened_at` is the time of the newest announcement.
+    `unhandled_since` is when the wait for the next report began: with the first announcement since all files existed,
+    or with the last report. `exported` is the fingerprint of the files that were exported last, and `exported_files`
+    a short digest of each. `starting_at` is set during a start. Until `recheck_until`, checks continue after a start,
+    because files may still be rewritten in place.
     """
 
     open: bool = False
@@ -159,7 +162,7 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
         progress = replace(progress, found=view.fingerprint, found_since=now)
     unchanged = (now - (progress.found_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
-    # Announcements that follow one another closely must not delay a report forever.
+    # Announcements that follow one another closely must not delay a report forever. Each is reported once.
     unhandled = (now - (progress.unhandled_since or progress.opened_at or now)).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     needed = {
@@ -171,11 +174,14 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     }.get(view.kind)
     if needed is None:
         waiting = wait(progress, now, _pace(age, times), times)
-        if view.kind is Kind.FAULT:
-            return Decision(Step.START, progress) if unhandled >= times.fault_limit else waiting
+        is_late = unhandled >= times.limit
+        if view.kind is Kind.FAULT and age >= times.fault_limit:
+            return Decision(Step.START, progress)
         if age >= times.limit:
-            return Decision(Step.GIVE_UP, progress)
-        return replace(waiting, step=Step.REPORT) if unhandled >= times.limit else waiting
+            return Decision(Step.GIVE_UP if is_late else Step.CLOSE, progress)
+        return replace(waiting, step=Step.REPORT) if is_late else waiting
+    # All files exist, so an announcement that follows begins the waiting time again.
+    progress = replace(progress, unhandled_since=None)
     if unchanged < needed:
         return wait(progress, now, min(needed - unchanged, _pace(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.

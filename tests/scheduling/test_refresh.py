@@ -472,11 +472,61 @@ def test_a_file_that_is_missing_in_every_refresh_is_reported_once_an_hour(world:
 def test_a_fault_is_reported_although_refreshes_follow_one_another_closely(world: World) -> None:
     world.fault = ConfigError("segmentMissing", segments="A")
     world._plan = lambda run: None  # type: ignore[method-assign]  # the planner's part is not tried here
-    for _ in range(5):
+    for _ in range(65):
         world.announce(refresh(world))
         world.wait(60)
     [run] = world.made()
-    assert run.trigger is Trigger.REFRESH
+    assert run.reason is not None
+    assert run.reason.code == "refreshNeverComplete"
+    assert [finding.code for finding in run.findings] == ["segmentMissing"]
+
+    world.wait(120)
+    assert world.outcomes() == ["refreshNeverComplete", "planning"]
+
+
+def test_a_refresh_that_is_announced_twice_and_never_complete_is_reported_once(
+    world: World,
+) -> None:
+    world.put(dated("A", 1))
+    for _ in range(2):
+        world.announce(world.write_model(A=[dated("A", 1), dated("A", 2)]))
+        world.wait(10 * 60)
+    world.wait(2 * 3600)
+    assert world.outcomes() == ["refreshNeverComplete"]
+    assert world.queue == []
+
+
+def test_a_refresh_after_one_that_waits_for_a_run_has_an_hour_of_its_own() -> None:
+    world = World(run_seconds=4000)
+    world.export()
+    world.announce(refresh(world, 6))
+    world.wait(60)
+    world.announce(refresh(world, 7))
+    world.wait(3700)
+    files = [dated("A", number, 8) for number in (1, 2)]
+    world.announce(world.write_model(A=files))
+    world.wait(60)
+    world.put(*files)
+    world.wait(8000)
+    assert world.outcomes() == ["successful"] * 2
+
+
+def test_a_fault_while_the_next_refresh_is_written_starts_no_run(world: World) -> None:
+    """The documents of a manifest are written one after another."""
+    files = [dated("A", number) for number in (1, 2)]
+    world.put(files[0])
+    world.announce(world.write_model(A=files))
+    for _ in range(4):
+        world.wait(20 * 60)
+        world.fault = InputError("definitionUnusable", where=MODEL, entity="A", document="A.json")
+        world.announce(world.write_model(A=files))
+        world.wait(60)
+        world.fault = None
+    reported = world.outcomes()
+    world.put(*files)
+    world.wait(300)
+    assert reported == ["refreshNeverComplete"]
+    assert world.outcomes() == ["refreshNeverComplete", "successful"]
 
 
 def test_every_export_waits_only_for_its_own_segments() -> None:
