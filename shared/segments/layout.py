@@ -21,9 +21,9 @@ MOST_BEFORE_HEADER = 10
 
 # Values that occur in a person's row and not as names of columns: an address, an id of Customer Insights, a
 # GUID, a date, a telephone number, a web address.
+_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 _DATA = re.compile(
-    r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}"
-    r"|[0-9a-f]{32}|\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?"
+    _ADDRESS.pattern + r"|[0-9a-f]{32}|\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?"
     r"|\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d{1,2}:\d{2}.*)?"
     r"|\+?\(?\d[\d ().-]{7,}\d|https?://\S+",
     re.IGNORECASE | re.ASCII,
@@ -49,31 +49,41 @@ class Layout:
 def with_delimiter(
     form: CsvFormat,
     names: Sequence[str],
-    first_rows: Callable[[CsvFormat], Sequence[Sequence[str]]],
+    rows_with: Callable[[CsvFormat], Sequence[Sequence[str]]],
 ) -> CsvFormat:
     """Return the format with the delimiter that the file has.
 
-    `first_rows` are at least one; an unreadable row is empty. Writers may leave out a delimiter that is not the comma.
-    Another one is used only if the declared one gives no row of the right width, and the other gives rows of this width only,
-    of which the first has names of columns or a person's data. A single row of two cells without names is not divided
-    in another way if the declared delimiter divides it.
+    `rows_with` returns the first rows, at least one, as a format divides them; an unreadable row is empty. Writers may leave
+    out a delimiter that is not the comma. Another one is used only if the declared one does not give the first row the
+    right width, and the other does and finds names of columns or a person's data in it. Of several, the one that gives
+    the most rows the right width is used.
     """
     width = len(names)
-    rows = first_rows(form)
-    if width < 2 or any(len(row) == width for row in rows):
+    declared = rows_with(form)
+    first = declared[header_index(names, declared)]
+    if width < 2 or len(first) == width:
         return form
-    is_divided = any(len(row) > 1 for row in rows)
+    is_divided = len(first) > 1
+    readable = [row for row in declared if row]
+    # Then the declared delimiter is the right one and the rows are broken.
+    has_enough_cells = bool(readable) and all(len(row) >= width for row in readable)
+    found, most = form, 0
     for delimiter in USUAL_DELIMITERS:
         other = replace(form, delimiter=delimiter)
-        rows = first_rows(other)
+        rows = rows_with(other)
         rows = rows[header_index(names, rows) :]
-        if any(len(row) != width for row in rows if row):
+        fitting = sum(len(row) == width for row in rows)
+        if len(rows[0]) != width or fitting <= most:
             continue
         matching = len(_indexes_of(names, rows[0]))
-        has_data = looks_like_data(rows[0]) and (len(rows) > 1 or width > 2 or not is_divided)
-        if rows[0] and (matching == len(set(names)) or has_data or (matching and not is_divided)):
-            return other
-    return form
+        has_names = matching == len(set(names)) or (matching > 0 and not is_divided)
+        # A cell with the declared delimiter is not the value of one column.
+        values = [cell for cell in rows[0] if form.delimiter not in cell]
+        all_fit = fitting == sum(bool(row) for row in rows)
+        may_be_data = not has_enough_cells and (all_fit or not is_divided)
+        if has_names or (may_be_data and looks_like_data(values)):
+            found, most = other, fitting
+    return found
 
 
 def lay_out(
@@ -128,14 +138,16 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The position of the header among the first rows of a file.
 
     It is 0 unless the first row that has a cell for each name is a header and others come before it: a title, a
-    comment, `sep=;`, blank cells.
+    comment, `sep=;`, blank cells. A row that cannot be read, or has an address, may be a person's, and must be reported.
     """
     for index, row in enumerate(rows):
         is_empty = not any(cell.strip() for cell in row)
-        if is_empty or (_SEPARATOR.fullmatch(row[0]) and not any(row[1:])):
+        if row and (is_empty or (_SEPARATOR.fullmatch(row[0]) and not any(row[1:]))):
             continue
         if len(row) >= len(names) > 1:
             return index if len(_indexes_of(names, row)) == len(set(names)) else 0
+        if not row or any(_ADDRESS.fullmatch(cell.strip()) for cell in row):
+            return 0
     return 0
 
 

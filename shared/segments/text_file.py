@@ -47,12 +47,12 @@ class Beginning:
         names = [attribute.name for attribute in attributes]
 
         @cache
-        def first_rows(form: CsvFormat) -> list[Row]:
+        def beginning(form: CsvFormat) -> list[Row]:
             rows = list(islice(rows_in(form), MOST_BEFORE_HEADER + 1))
             return rows or [(1, Code.ROW_UNREADABLE)]
 
-        form = with_delimiter(partition.csv, names, lambda each: _cells_of(first_rows(each)))
-        rows = first_rows(form)
+        form = with_delimiter(partition.csv, names, lambda each: _cells_of(beginning(each)))
+        rows = beginning(form)
         index = header_index(names, _cells_of(rows))
         first = _cells_of(rows)[index]
         layout = lay_out(attributes, form, first or None, partition.blob)

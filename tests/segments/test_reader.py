@@ -611,10 +611,59 @@ def test_an_undeclared_delimiter_is_found_beside_cells_with_the_declared_one(
     assert counted(text.encode(), names, CsvFormat()) == 2
 
 
-def test_a_broken_row_does_not_change_the_delimiter(tmp_path: Path) -> None:
-    data = b"a@example.com;x,y,z\n"
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EMail;Name\na@example.com;Lee, Ann\n",
+        "EMail;Name\na@example.com;Ann\nb@example.com;12,50\n",
+        "CustomerId;EMail;Name\n1;a@example.com;Ann\n2;b@example.com;Lee, Dr., Ben\n",
+        "CustomerId;E-Mail;Stadt\n1;a@example.com;Seoul, Korea\n",
+        "CustomerId;E-Mail;Stadt\n1;a@example.com;Seoul, Korea, Asia\n",
+        "a@example.com;10\nb@example.com;12,50\n",
+    ],
+)
+def test_rows_that_another_delimiter_divides_do_not_hide_the_one_of_the_file(
+    tmp_path: Path, text: str, delimiter: str
+) -> None:
+    rows = [line.split(";") for line in text.splitlines()]
+    names = ["CustomerId", "EMail", "Name"][-len(rows[0]) :]
+    if delimiter == ";":
+        text = text.translate(str.maketrans(",;", ";,"))
+        rows = [[cell.replace(",", ";") for cell in row] for row in rows]
+    got, unreadable = load_bytes(text.encode(), names, tmp_path, CsvFormat(delimiter=delimiter))
+    people = [row for row in rows if "@" in "".join(row)]
+    assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in people], [])
+
+
+def test_a_broken_row_does_not_hide_the_delimiter_of_the_file(tmp_path: Path) -> None:
+    data = b"EMail;Name\na@example.com;Ann\nb@example.com;Ben;x\n"
     got, unreadable = load_bytes(data, ["EMail", "Name"], tmp_path)
-    assert (got, unreadable) == ([], [(1, "rowTooManyColumns")])
+    assert got == [(2, "a@example.com", "Ann")]
+    assert unreadable == [(3, "rowTooManyColumns")]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ("EMail,Name", "a@example.com;x,y,z\n"),
+        ("EMail,Name", "a@example.com,Lee; Ann, Dr\n"),
+        ("CustomerId,EMail", "1,a@example.com,u;v\n2,b@example.com,w;z\n"),
+        ("CustomerId,EMail", "1,a@example.com,u;v;w,x\n"),
+        ("CustomerId,EMail,Name", "1,a@example.com,u;v;w,x\n"),
+        ("CustomerId,Since", "c1,Ann,u;2026-01-01\n"),
+        ("CustomerId,EMail,Name", "1,a@example.com;b;c\n"),
+    ],
+)
+def test_broken_rows_do_not_change_the_delimiter(tmp_path: Path, names: str, text: str) -> None:
+    got, unreadable = load_bytes(text.encode(), names.split(","), tmp_path)
+    assert (got, [line for line, _ in unreadable]) == ([], [*range(1, text.count("\n") + 1)])
+
+
+def test_a_broken_first_row_does_not_change_the_delimiter_of_the_others(tmp_path: Path) -> None:
+    data = b"c1,Ann,u;2026-01-01\nc2,u;2026-01-02\n"
+    got, unreadable = load_bytes(data, ["CustomerId", "Since"], tmp_path)
+    assert (got, unreadable) == ([(2, "c2", "u;2026-01-02")], [(1, "rowTooManyColumns")])
 
 
 def test_a_row_of_one_cell_with_other_marks_is_not_divided(tmp_path: Path) -> None:
@@ -745,6 +794,19 @@ def test_a_header_after_rows_of_people_is_not_looked_for(tmp_path: Path) -> None
     rows = [["1", "a@example.com"], names, ["2", "b@example.com"]]
     got, unreadable = load_bytes(csv_bytes(rows), names, tmp_path)
     assert (len(got), unreadable) == (3, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [('1,"a@example.com"x,"Ann', "rowBadQuoting"), ("1,a@example.com", "rowTooFewColumns")],
+)
+def test_a_broken_row_of_a_person_before_a_header_is_reported(
+    tmp_path: Path, first: str, code: str
+) -> None:
+    names = ["CustomerId", "EMail", "Name"]
+    data = f"{first}\nCustomerId,EMail,Name\n2,b@example.com,Ben\n".encode()
+    got, unreadable = load_bytes(data, names, tmp_path)
+    assert (got[-1], unreadable) == ((3, "2", "b@example.com", "Ben"), [(1, code)])
 
 
 @pytest.mark.parametrize("header", [True, False, None])
