@@ -26,13 +26,17 @@ from shared.planning.tags import FoundTags
 
 @dataclass(frozen=True)
 class FoundAudience:
-    """The audience as it was found. `contacts` counts its contacts by status."""
+    """The audience as it was found. `contacts` counts its contacts by status.
+
+    `taken_over` names tags that were deleted and exist again, and that the run takes over.
+    """
 
     audience: Audience
     merge_fields: tuple[MergeField, ...]
     tags: FoundTags
     findings: tuple[Finding, ...] = ()
     contacts: Mapping[str, int] = field(default_factory=dict)
+    taken_over: frozenset[str] = frozenset()
 
     @property
     def is_ready(self) -> bool:

@@ -6,7 +6,7 @@ created after every check that could stop the run, except the contact budget.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts
 from shared.model.names import audience_key
 from shared.model.ports import readable
-from shared.model.run import Finding, Severity
+from shared.model.run import Finding
 from shared.model.tag import same_name
 from shared.planning.already_subscribed import (
     find_already_subscribed,
@@ -45,7 +45,6 @@ class AudienceClient:
         self._dependencies = dependencies
         self._request = request
         self._id = audience_id
-        self._taken_over: set[str] = set()
 
     def inspect(self, db: DuckDBPyConnection, scratch: Path) -> FoundAudience:
         """Read the audience, its contacts that are not subscribed, and who has another address now.
@@ -55,7 +54,7 @@ class AudienceClient:
         with self.parallel() as parallel:
             reading = parallel.submit(lambda session: session.audience(self._id))
             fields = parallel.submit(lambda session: session.merge_fields(self._id))
-            tags = parallel.submit(lambda session: self._tags(session, create=False))
+            tags = parallel.submit(lambda session: self._tags(session))
             # First, because an audience that does not exist explains all other errors.
             audience = reading.result()
             contacts = self.read_not_subscribed(parallel, db, scratch)
@@ -89,25 +88,21 @@ class AudienceClient:
         key = audience_key(self._request.account_id, self._id)
         return find_changed_addresses(db, self._dependencies.contacts, key, scratch)
 
-    def take_over_replaced(
-        self, db: DuckDBPyConnection, found: FoundAudience
-    ) -> tuple[FoundAudience, list[Finding]]:
+    def take_over_replaced(self, db: DuckDBPyConnection, found: FoundAudience) -> FoundAudience:
         """Take over tags that were deleted and exist again, if only people of their segments have them.
 
-        A call of a run creates a tag that was deleted meanwhile. Needs `people` and `ledger`.
+        A call of a run creates a tag that was deleted meanwhile. Needs `people`, and `ledger` with the deleted tags.
         """
+        taken_over = set()
         with self._session() as session:
             for segment, choice in enumerate(self._request.export.segments):
                 name, tag = choice.tag_name, found.tags.tags[segment]
-                former = found.tags.replaced.get(name)
-                if former and not has_others(db, session, self._id, tag, segment, former):
-                    self._taken_over.add(name)
-        foreign = tuple(name for name in found.tags.foreign if name not in self._taken_over)
-        findings = [
-            Finding(Severity.WARNING, "tagReplaced", values={"tag": name})
-            for name in sorted(self._taken_over)
-        ]
-        return replace(found, tags=replace(found.tags, foreign=foreign)), findings
+                former_id = found.tags.former_ids.get(name)
+                if former_id and not has_others(db, session, self._id, tag, segment, former_id):
+                    taken_over.add(name)
+        foreign = tuple(name for name in found.tags.foreign if name not in taken_over)
+        tags = replace(found.tags, foreign=foreign)
+        return replace(found, tags=tags, taken_over=frozenset(taken_over))
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
         """Create missing merge fields and tags."""
@@ -115,7 +110,9 @@ class AudienceClient:
             fields = parallel.submit(
                 lambda session: create_fields(session, self._request.export, found.merge_fields)
             )
-            tags = parallel.submit(lambda session: self._tags(session, create=True))
+            tags = parallel.submit(
+                lambda session: self._tags(session, create=True, taken_over=found.taken_over)
+            )
             return replace(found, merge_fields=fields.result(), tags=tags.result())
 
     def shared_with_people(self, db: DuckDBPyConnection) -> tuple[int, int]:
@@ -167,14 +164,20 @@ class AudienceClient:
             yield session
             self.calls += session.calls
 
-    def _tags(self, session: MailchimpSession, *, create: bool) -> FoundTags:
+    def _tags(
+        self,
+        session: MailchimpSession,
+        *,
+        create: bool = False,
+        taken_over: Collection[str] = (),
+    ) -> FoundTags:
         return prepare_tags(
             session,
             self._dependencies.owners,
             self._request.export,
             self._request.account_id,
             create=create,
-            take_over=lambda name: self._request.takes_over_tags or name in self._taken_over,
+            take_over=lambda name: self._request.takes_over_tags or name in taken_over,
             still_uses=self._still_uses,
         )
 

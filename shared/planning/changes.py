@@ -53,22 +53,18 @@ def find_changes(context: PlanContext, inputs: Inputs, eligible: Eligibility) ->
     except PlanningEnded as end:
         if request.person is not None or not any_withdrawals(db):
             raise
-        _compare_withdrawals(context, inputs, end)
-        return Changes(inputs.audience, end.audience_size, end)
+        _compare_withdrawals(context, inputs, eligible, end)
+        return Changes(eligible.audience, end.audience_size, end)
     return Changes(audience, size)
 
 
 def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:
     """Apply the guards, then create missing fields and tags."""
-    request, found, db = context.request, inputs.audience, context.db
-    if found.tags.replaced:
-        with waiting_for_network(db):
-            found, findings = context.audience.take_over_replaced(db, found)
-        context.findings += findings
+    request, found, db = context.request, eligible.audience, context.db
     context.findings += guard_tags(request, found.tags.foreign, inputs.rows)
     # Rows that failed before, or one person, are no sign of a mistake.
     if not eligible.only_failed and request.person is None:
-        context.findings += _apply_guards(context, inputs)
+        context.findings += _apply_guards(context, inputs, found)
     if request.is_preview or found.is_ready:
         return found
     inputs.source.settle(db)
@@ -76,8 +72,8 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
         return context.audience.create_missing(found)
 
 
-def _apply_guards(context: PlanContext, inputs: Inputs) -> list[Finding]:
-    db, found, pointer = context.db, inputs.audience, inputs.source.pointer
+def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) -> list[Finding]:
+    db, pointer = context.db, inputs.source.pointer
 
     def overlap() -> tuple[int, int]:
         if not found.contacts.get("subscribed"):
@@ -128,11 +124,13 @@ def _compare(
     return size
 
 
-def _compare_withdrawals(context: PlanContext, inputs: Inputs, ended: PlanningEnded) -> None:
+def _compare_withdrawals(
+    context: PlanContext, inputs: Inputs, eligible: Eligibility, ended: PlanningEnded
+) -> None:
     """Plan only what withdrawals of consent change, for a run that waits or sends nothing."""
     db = context.db
     send_no_one(db)
-    _compare_with_ledger(context, inputs, inputs.audience, only_failed=True, removes_tags=False)
+    _compare_with_ledger(context, inputs, eligible.audience, only_failed=True, removes_tags=False)
     keep_only_withdrawals(db)
     plan_unsubscribes(db, context.request.export)
     context.findings += [*ended.findings, Finding(Severity.INFO, "withdrawalsOnly")]

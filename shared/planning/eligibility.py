@@ -1,13 +1,18 @@
-"""Load the ledger of a run, and find the people who may be sent."""
+"""Load the ledger of a run, and find the people who may be sent.
+
+Tags that were deleted in Mailchimp are removed from the ledger here, after the ledger has shown who was sent a tag that
+exists again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.memory import waiting_for_network
 from shared.model.export import OnAddressChange
 from shared.model.run import Finding, Reason, Severity
 from shared.people.suppression import suppress_erased
-from shared.planning.audience import status_for_new
+from shared.planning.audience import FoundAudience, status_for_new
 from shared.planning.changed_addresses import STORED_CONTACTS
 from shared.planning.consent import find_do_not_send
 from shared.planning.context import PlanContext
@@ -24,11 +29,12 @@ from shared.planning.subscribed_again import forget_refusals
 class Eligibility:
     """What decides, beside the table `do_not_send`, who may be sent.
 
-    `status` is the status of new contacts. `deleted_tags` are tags of the ledger that the audience does not have any
-    more. `only_failed`: a retry, which sends only the people of `failed`. `nothing_to_send` is why no row can be sent,
-    or None.
+    `audience` names the tags that the run takes over. `status` is the status of new contacts. `deleted_tags` are tags of
+    the ledger that the audience does not have any more. `only_failed`: a retry, which sends only the people of `failed`.
+    `nothing_to_send` is why no row can be sent, or None.
     """
 
+    audience: FoundAudience
     status: str
     deleted_tags: tuple[int, ...]
     only_failed: bool
@@ -42,9 +48,10 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
     if request.person is not None:
         find_person(db, request.person, dependencies.erasures)
     suppress_erased(db, dependencies.erasures.marker_for_all())
-    deleted = deleted_tags(db, inputs.audience.tags.existing)
+    audience = _take_over_replaced(context, inputs.audience)
+    deleted = deleted_tags(db, audience.tags.existing)
     forget_tags(db, deleted)
-    status = status_for_new(request.export, inputs.audience.audience)
+    status = status_for_new(request.export, audience.audience)
     retried = request.run.retry_of
     only_failed = retried is not None and load_failed(
         db, dependencies.files, retried, context.scratch
@@ -53,7 +60,7 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
     context.findings += unreadable_rows(db)
     find_do_not_send(db, status, add_archived=request.adds_archived)
     inputs.source.exclusions.apply(db)
-    return Eligibility(status, deleted, only_failed, reason)
+    return Eligibility(audience, status, deleted, only_failed, reason)
 
 
 def _load_ledger(context: PlanContext, inputs: Inputs) -> None:
@@ -66,6 +73,19 @@ def _load_ledger(context: PlanContext, inputs: Inputs) -> None:
     load_ledger(db, inputs.ledger_file, without=_unused_columns(request))
     if inputs.ledger_file is not None:
         forget_refusals(db, inputs.ledger_file, context.scratch / STORED_CONTACTS)
+
+
+def _take_over_replaced(context: PlanContext, found: FoundAudience) -> FoundAudience:
+    """Take over tags that exist again. The ledger must still have the deleted ones."""
+    if not found.tags.former_ids:
+        return found
+    with waiting_for_network(context.db):
+        audience = context.audience.take_over_replaced(context.db, found)
+    context.findings += [
+        Finding(Severity.WARNING, "tagReplaced", values={"tag": name})
+        for name in sorted(audience.taken_over)
+    ]
+    return audience
 
 
 def _unused_columns(request: PlanRequest) -> set[str]:

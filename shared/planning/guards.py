@@ -173,16 +173,16 @@ def has_others(
     audience_id: str,
     tag: Tag,
     segment: int,
-    former: int,
+    former_tag_id: int,
 ) -> bool:
-    """Whether a tag has members who are not in a segment and were not sent its former tag, which is an id."""
+    """Whether a tag has members who are not in a segment and were not sent its former tag."""
     return any(
         _SQL.number(
             db,
             "others",
             addresses=[contact.address for contact in page],
             segment=segment,
-            former=former,
+            former_tag_id=former_tag_id,
         )
         for page in session.members_with_tag(audience_id, tag.id)
     )

@@ -29,7 +29,7 @@ class FoundTags:
     """The tags in the order of the export's segments.
 
     `foreign` names tags that exist, have members and are not ours; when there are any, nothing was
-    created or taken over. `replaced` has the former ids of those whose name the export owns: the tag was deleted, and a
+    created or taken over. `former_ids` has the former ids of those whose name the export owns: the tag was deleted, and a
     call of a run may have created this one. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
     tags, without those that another export owns now: that export decides who has them.
@@ -40,7 +40,7 @@ class FoundTags:
     foreign: tuple[str, ...]
     changes: bool = False
     existing: frozenset[int] = frozenset()
-    replaced: Mapping[str, int] = field(default_factory=dict)
+    former_ids: Mapping[str, int] = field(default_factory=dict)
 
 
 def prepare_tags(
@@ -73,7 +73,7 @@ def prepare_tags(
         preparation.changes,
         frozenset(tag.id for tag in in_mailchimp)
         - owned_by_others(owners, export.id, account_id, export.audience_id),
-        preparation.replaced,
+        preparation.former_ids,
     )
 
 
@@ -91,7 +91,7 @@ class _TagPreparation:
     def __post_init__(self) -> None:
         self.findings: list[Finding] = []
         self.foreign: list[str] = []
-        self.replaced: dict[str, int] = {}
+        self.former_ids: dict[str, int] = {}
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
@@ -126,7 +126,7 @@ class _TagPreparation:
             if not self.take_over(name):
                 self.foreign.append(name)
                 if owner is not None and ours is None:
-                    self.replaced[name] = owner.value.tag_id
+                    self.former_ids[name] = owner.value.tag_id
                 return by_name
             self._warn("tagTakenOver", name)
         return by_name

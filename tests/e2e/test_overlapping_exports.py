@@ -167,6 +167,33 @@ def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
     assert scenario.run()["calls"]["write"] == 0
 
 
+def test_people_who_leave_do_not_prevent_that_a_tag_deleted_during_a_run_is_taken_over(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(600)
+    name = sample.segments[0].name
+
+    def happens() -> None:
+        (tag,) = scenario.audience.state.segments
+        delete(scenario, f"/lists/{scenario.audience.id}/segments/{tag}")
+
+    def tagged() -> set[str]:
+        return {a for a, one in scenario.audience.members().items() if name in one.tags}
+
+    scenario.refresh(sample)
+    scenario.define(sample, removalGuard={"maxShare": 1.0})
+    in_the_middle(scenario, sample, happens)
+    later = sample.later(leaving=300)
+    stay = set(expected_audience(later))
+    assert not tagged() <= stay, "nobody with the new tag leaves the segment"
+    scenario.refresh(later)
+
+    after = scenario.run()
+
+    assert "tagReplaced" in codes(after)
+    assert tagged() == stay
+
+
 def test_a_tag_deleted_during_a_run_that_others_have_afterwards_is_not_taken_over(
     scenario: ExportScenario,
 ) -> None:

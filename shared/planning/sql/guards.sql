@@ -34,7 +34,7 @@ WITH page AS (SELECT DISTINCT unnest($addresses::VARCHAR[]) AS address),
 own AS (
     SELECT address FROM people SEMI JOIN page USING (address) WHERE (mask >> $segment::INTEGER) & 1 = 1
     UNION
-    SELECT address FROM ledger SEMI JOIN page USING (address) WHERE list_contains(tags, $former::BIGINT)
+    SELECT address FROM ledger SEMI JOIN page USING (address) WHERE list_contains(tags, $former_tag_id::BIGINT)
 )
 SELECT (SELECT count(*) FROM page) - (SELECT count(*) FROM own);
 
