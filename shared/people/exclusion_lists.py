@@ -97,12 +97,13 @@ class ExclusionLists:
             # It is worse to send excluded people than to let the run fail.
             raise ConfigError("exclusionsDamaged") from None
 
-    def write(self, export_id: str, listed: ExclusionList, state: str | None = None) -> None:
-        """Replace the list of an export. Changed if `state` is given and is not that of the present list."""
+    def write(self, export_id: str, listed: ExclusionList) -> None:
+        """Replace the list of an export, whatever it is."""
+        self.files.write(exclusions_blob(export_id), EXCLUSIONS_JSON.dump_json(listed))
+
+    def replace_if(self, export_id: str, listed: ExclusionList, state: str) -> None:
+        """Replace the list of an export. Changed if `state` is not that of the present list."""
         name, written = exclusions_blob(export_id), EXCLUSIONS_JSON.dump_json(listed)
-        if state is None:
-            self.files.write(name, written)
-            return
 
         def replaced(data: bytes) -> bytes:
             if EXCLUSIONS_JSON.validate_json(data).state != state:

@@ -91,6 +91,7 @@ class BlobFiles:
         """
         blob = self._blob(name)
         for _ in range(_UPDATE_TRIES):
+            write = _random_id()
             with azure_errors(self._name):
                 stored = blob.download_blob()
                 etag = stored.properties.etag
@@ -103,8 +104,12 @@ class BlobFiles:
                         overwrite=True,
                         etag=etag,
                         match_condition=MatchConditions.IfNotModified,
+                        metadata={_WRITE: write},
                     )
                 except ResourceModifiedError:
+                    # After a lost response the SDK retries and finds its own result.
+                    if self._wrote(blob, write):
+                        return
                     continue
                 return
         raise Changed("storageChanged", resource=self._name)

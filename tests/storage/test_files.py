@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from devhost.processes import Azurite
 from shared.errors import Conflict, InputError, NotFound, Unavailable
+from shared.model.exclusions import ExclusionList
 from shared.model.ports import Files
-from shared.storage.clients import BLOCK, StorageClients
+from shared.people.erasures import marker_for_addresses
+from shared.people.exclusion_lists import ExclusionLists
+from shared.settings import StorageAccount
+from shared.storage.clients import BLOCK, ClientOptions, StorageClients
 from shared.storage.files import BlobFiles
+from tests.faults.storage_proxy import StorageFaults, faulty_storage
 
 
 @pytest.fixture
@@ -186,3 +192,35 @@ def test_an_update_may_leave_a_file_unchanged_and_needs_one(files: Files) -> Non
     assert files.read("a") == b"1"
     with pytest.raises(NotFound):
         files.update("b", lambda data: data)
+
+
+class LostResponse(StorageFaults):
+    """Applies the first write after `lose` is set, and answers that the service is busy."""
+
+    lose = False
+
+    def next(self, *, writes: bool) -> str:
+        lost, self.lose = writes and self.lose, self.lose and not writes
+        return "503-applied" if lost else ""
+
+
+def test_an_update_with_a_lost_response_recognizes_its_own_result(
+    azurite: Azurite, name: str
+) -> None:
+    faults = LostResponse()
+    with faulty_storage(azurite, faults) as storage:
+        clients = StorageClients(StorageAccount(storage), ClientOptions(retries=2, backoff=0.01))
+        lists = ExclusionLists(BlobFiles(clients, name))
+        lists.write("e1", ExclusionList())
+        one = ExclusionList(("ada@contoso.example",), revision="r1")
+
+        faults.lose = True
+        lists.replace_if("e1", one, str(ExclusionList().state))
+        assert not faults.lose
+        assert lists.read("e1") == one
+
+        faults.lose = True
+        purged = lists.purge(marker_for_addresses(["ada@contoso.example"]))
+        assert not faults.lose
+        assert purged.removed == {"e1": 1}
+        clients.close()

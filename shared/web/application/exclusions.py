@@ -57,7 +57,11 @@ def put(
         updated_by=context.caller.name,
         revision=context.services.new_id(),
     )
-    context.services.exclusions.write(export_id, listed, _expected(if_match, before))
+    state = _expected(if_match, before)
+    if state is None:
+        context.services.exclusions.write(export_id, listed)
+    else:
+        context.services.exclusions.replace_if(export_id, listed, state)
     _record(context, export_id, export.display_name, before, listed)
     return listed
 
@@ -70,7 +74,7 @@ def delete(context: Context, export_id: str, if_match: str | None = None) -> Non
     if state is None:
         context.services.exclusions.delete(export_id)
     else:
-        context.services.exclusions.write(export_id, ExclusionList(), state)
+        context.services.exclusions.replace_if(export_id, ExclusionList(), state)
     if before is None or before:
         _record(context, export_id, export.display_name, before, ExclusionList())
 
