@@ -34,7 +34,7 @@ from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.settings import NULL_MARKERS
 
 _MOST_NAMED = 5
-# Files that `model.json` lists are expected for so long after it was written.
+# Files that `model.json` lists are expected for so long after it or one of them was written.
 _EXPECTED = timedelta(hours=1)
 # The limit for all remembered headers, in bytes.
 _REMEMBERED = 16 * 1024 * 1024
@@ -69,7 +69,7 @@ class BlobSegments:
         found = {name: survey.found.get(composed(name)) for name in segments}
         unknown = [name for name, each in found.items() if each is None or each.is_profile]
         if unknown:
-            raise _missing(unknown, survey)
+            raise _segments_error(unknown, survey)
         pinned = ((name, self._pinner.pin(each)) for name, each in found.items() if each)
         return Snapshot(tuple(replace(segment, name=name) for name, segment in pinned))
 
@@ -104,7 +104,7 @@ class Pinner:
         if found.fault is not None:
             raise found.fault
         if found.missing:
-            raise self._incomplete(found)
+            raise self._files_error(found)
         attributes, partitions = found.attributes, found.partitions
         primary_key = found.primary_key
         if not attributes and partitions:
@@ -120,8 +120,11 @@ class Pinner:
             described_at=found.described_at,
         )
 
-    def _incomplete(self, found: SurveyedEntity) -> Unavailable | InputError:
-        """Files that will be written, or that do not exist. A manifest may stay the same while its files are replaced."""
+    def _files_error(self, found: SurveyedEntity) -> Unavailable | InputError:
+        """The error for files that will be written, or that do not exist.
+
+        A manifest or an older `model.json` may stay the same while its files are replaced.
+        """
         count = len(found.missing)
         values: dict[str, Any] = {
             "segment": found.name,
@@ -129,7 +132,8 @@ class Pinner:
             "listed": found.listed,
             "files": ", ".join(found.missing[:_MOST_NAMED]) + ("…" if count > _MOST_NAMED else ""),
         }
-        written = found.described_at
+        times = (found.described_at, *(partition.modified_at for partition in found.partitions))
+        written = max((time for time in times if time is not None), default=None)
         is_old = written is not None and self._now() - written > _EXPECTED
         if is_old and not found.source.endswith(MANIFEST):
             return InputError("filesMissing", **values, where=found.source)
@@ -144,7 +148,7 @@ class Pinner:
         return described
 
 
-def _missing(unknown: Sequence[str], survey: Survey) -> ConfigError:
+def _segments_error(unknown: Sequence[str], survey: Survey) -> ConfigError:
     names = ", ".join(unknown)
     if not survey.faults:
         return ConfigError("segmentMissing", segments=names)

@@ -23,12 +23,17 @@ MODEL = model_json(entity("Gold", COLUMNS, ["Gold_1.csv", "Gold_2.csv"]))
 
 
 class TimedContainer(Container):
-    """A landing container whose blobs were all written at one time."""
+    """A landing container whose blobs were written at one time, except those in `rewritten`."""
 
     written: datetime
 
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(files)
+        self.rewritten: dict[str, datetime] = {}
+
     def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
-        return (replace(each, modified_at=self.written) for each in super().entries(prefix))
+        for each in super().entries(prefix):
+            yield replace(each, modified_at=self.rewritten.get(each.name, self.written))
 
     def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
         if name not in self.files:
@@ -100,3 +105,20 @@ def test_files_are_expected_for_an_hour_after_the_model_was_written(
     }
     assert waits <= waited < waits + 3
     assert deployment.audience.members() == {}
+
+
+def test_files_of_an_old_model_are_expected_while_others_are_replaced_in_place(
+    deployment: SimulatedDeployment, landing: TimedContainer
+) -> None:
+    landing.written = deployment.clock.now() - timedelta(days=30)
+    landing.rewritten["in/Gold_1.csv"] = deployment.clock.now()
+    started = deployment.app.starter.start(EXPORT)
+    for _ in range(5):
+        deployment._deliver()
+
+    waiting = deployment.app.commands.read(started.id)
+    landing.files["in/Gold_2.csv"] = people(4)
+    ended = deployment.run_to_end(started.id)
+
+    assert (waiting.status, waiting.reason.code) == (RunStatus.PLANNING, "refreshIncomplete")
+    assert (ended.status, ended.counts.distinct) == (RunStatus.SUCCESSFUL, 6)
