@@ -1,7 +1,9 @@
 """Refuses query parameters that an operation of the API does not have.
 
 A misspelled filter would list everything, and `POST .../runs?mode=preview` would start an export, because the mode
-belongs into the body. Operations that only read and have no query parameters ignore them.
+belongs into the body. Operations that only read and have no query parameters ignore them. The parameters in which the
+Functions host takes its keys are ignored as well, because a client may add them to every address.
+https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from starlette.requests import Request
 from shared.errors import Fault
 from shared.web.problems import HttpProblem
 
+_OF_THE_HOST = frozenset({"code", "clientId"})
+
 
 def parameter_names(dependant: Dependant) -> frozenset[str]:
     """The names of the query parameters of an endpoint and of what it depends on."""
@@ -24,7 +28,9 @@ def parameter_names(dependant: Dependant) -> frozenset[str]:
 
 def check_parameters(request: Request, known: Collection[str]) -> None:
     """Raise a 400 that names each parameter that is unknown or given twice."""
-    given = Counter(name for name, _ in request.query_params.multi_items())
+    ignored = _OF_THE_HOST.difference(known)
+    names = (name for name, _ in request.query_params.multi_items())
+    given = Counter(name for name in names if name not in ignored)
     faults = [
         Fault(name, code="input.parameter_twice" if name in known else "input.parameter_unknown")
         for name, times in given.items()

@@ -190,6 +190,17 @@ def test_a_change_with_a_query_parameter_that_it_does_not_have_is_refused(
     assert not world.runs.kept
 
 
+def test_a_key_of_the_functions_host_in_an_address_is_ignored() -> None:
+    world = World()
+    path, key = f"/api/exports/{new_export(world)}", "code=secret&clientId=apim"
+    assert call(world, "GET", f"/api/runs?status=failed&{key}").status == 200
+    assert call(world, "POST", f"{path}/runs?{key}").status == 202
+    assert call(world, "PUT", f"{path}/exclusions?{key}", raw=b"").status == 415
+    answer = call(world, "DELETE", f"{path}/exclusions?{key}&mode=preview")
+    assert faults(answer) == {"mode": "This query parameter is unknown."}
+    assert call(world, "DELETE", f"{path}/exclusions?{key}").status == 204
+
+
 @pytest.mark.parametrize("path", ["/?utm_source=mail", "/runs?x=1", "/api/health?probe=1"])
 def test_pages_and_operations_without_parameters_ignore_the_query(path: str) -> None:
     assert call(World(), "GET", path).status == 200
