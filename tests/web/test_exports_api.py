@@ -59,6 +59,7 @@ def test_a_save_names_segments_and_attributes_that_are_not_in_the_landing_contai
     [finding] = made["findings"]
     assert (finding["code"], finding["severity"]) == ("attributeUnknown", "warning")
     assert "Emial" in finding["message"]
+    assert "or let Customer Insights export this one" in finding["message"]
     changed = {**made, "mapping": {"email": "Email"}, "exclusionSegments": ["Gone"]}
     [finding] = send(world, "PUT", f"/api/exports/{made['id']}", changed)["findings"]
     assert finding["code"] == "segmentMissing"

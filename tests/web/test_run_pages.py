@@ -132,8 +132,18 @@ def test_a_run_without_anyone_to_send_says_so_beside_its_rejected_rows() -> None
             "Tag removals, unsubscribes or archives wait for a confirmation. There was nothing",
             "태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 다른 보낼 내용은",
         ),
+        (
+            {"created": 7, "not_sent": 3},
+            "Done so far: 7 people added. Tag removals, unsubscribes or archives wait for a confirmation. 3 people were not sent.",
+            "지금까지 처리한 내용: 7명 추가. 태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 3명은 보내지 않았습니다.",
+        ),
+        (
+            {"not_sent": 1},
+            "Tag removals, unsubscribes or archives wait for a confirmation. 1 person was not sent.",
+            "태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 1명은 보내지 않았습니다.",
+        ),
     ],
-    ids=["after sending", "nothing else"],
+    ids=["after sending", "nothing else", "some not sent", "none sent"],
 )
 def test_a_run_that_waits_tells_what_was_done_from_what_waits(
     sent: dict[str, int], english: str, korean: str
@@ -226,9 +236,12 @@ def test_a_failed_run_leads_administrators_to_a_connection_that_is_not_connected
 def test_people_who_may_not_act_are_not_told_to() -> None:
     world = World()
     path = ended(world, RunStatus.AWAITING_CONFIRMATION, reason=Reason("growthGuard"))
-    viewer = Browser(world.seen_by(Role.VIEWER)).open(path)
-    assert "A contributor or an administrator can confirm the run." in viewer.text
-    assert "Check the numbers" not in viewer.text
+    # The connection is not shared with contributors.
+    for role in (Role.VIEWER, Role.CONTRIBUTOR):
+        page = Browser(world.seen_by(role)).open(path)
+        assert "Someone who may use the connection can confirm the run" in page.text
+        assert "Check the numbers" not in page.text
+        assert "confirm" not in actions(page)
     world = World()
     path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW)
     for role, told in ((Role.VIEWER, False), (Role.ADMINISTRATOR, True)):
@@ -404,7 +417,7 @@ def test_a_run_that_waits_says_why_and_until_when() -> None:
     text = Browser(world).open(f"/runs/{run.id}/progress").text
     assert "1 of 2 files of the segment Gold have not been written yet: in/Gold_2.csv." in text
     assert "waiting since Nov 1, 2026 08:15" in text
-    assert "until Nov 1, 2026 09:15 at the latest" in text
+    assert "until about Nov 1, 2026 09:15." in text
 
 
 def test_the_progress_of_each_step_is_shown() -> None:

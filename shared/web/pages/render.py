@@ -24,7 +24,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from shared.errors import ConfigError
-from shared.planning.plan import PATIENCE
 from shared.scheduling.schedule import zone
 from shared.web.application import schedule
 from shared.web.authentication import Principal, Role
@@ -70,7 +69,6 @@ def _templates() -> Environment:
     templates.globals["time_zones"] = time_zones
     templates.globals["seconds_of"] = seconds_of
     templates.globals["rows_per_second"] = rows_per_second
-    templates.globals["longest_wait"] = PATIENCE
     return templates
 
 

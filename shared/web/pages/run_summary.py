@@ -141,9 +141,7 @@ def _sentence(run: Run, language: str) -> str:
         guarded = run.reason is not None and run.reason.code == REMOVAL_GUARD
         if not guarded:
             return say("waitsBefore")
-        # Rejected rows are neither sent nor waiting; the tiles below and the next steps name them.
-        done = _parts(replace(run.counts, rejected=0), language)
-        return say("waits", parts=done) if done else say("waitsNothing")
+        return _of_waiting(run.counts, language)
     stopped = {RunStatus.FAILED: "failed", RunStatus.CANCELED: "canceled"}.get(run.status)
     if stopped:
         if run.counts.created or run.counts.updated or run.counts.removed:
@@ -161,6 +159,21 @@ def _sentence(run: Run, language: str) -> str:
     if parts:
         return say("done", parts=parts)
     return say("nothingUndone" if run.undo_of else "nothingChanged")
+
+
+def _of_waiting(counts: Counts, language: str) -> str:
+    """What was done, what waits, and what was not sent.
+
+    Rejected rows are neither sent nor waiting; the tiles below and the next steps name them.
+    """
+    say = partial(_say, language)
+    done = _parts(replace(counts, rejected=0, not_sent=0), language)
+    sentences = [say("waitsDone", parts=done), say("waits")] if done else [say("waits")]
+    if counts.not_sent:
+        sentences.append(say("waitsNotSent", people=counts.not_sent))
+    elif not done:
+        sentences.append(say("waitsNothing"))
+    return " ".join(sentences)
 
 
 def _only_rejected(counts: Counts) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run
+from shared.planning.plan import PATIENCE
 from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
@@ -50,6 +52,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
         "progress.html",
         run=run,
         view=run_view(run, page.language),
+        waits_until=_waits_until(run),
         is_preview=run.mode is Mode.PREVIEW,
     )
 
@@ -73,6 +76,7 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         refusal=refusal,
         run=run,
         view=run_view(run, page.language),
+        waits_until=_waits_until(run),
         is_preview=is_preview,
         export=export,
         summary=summary(run, page.language),
@@ -85,6 +89,11 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
         sent_people=sent_people,
         calls_expected=_expected_calls(run),
     )
+
+
+def _waits_until(run: Run) -> datetime | None:
+    """About when a run that waits for files ends; the last attempt to plan it may be minutes later."""
+    return run.waiting_since + PATIENCE if run.waiting_since else None
 
 
 def _expected_calls(run: Run) -> int:
