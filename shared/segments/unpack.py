@@ -38,8 +38,8 @@ _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
 _BLANK_AFTER_CELL = re.compile(rb'"  *[,;|\t~^:\x01\r\n]')
 _BLANKS_AT_END = re.compile(rb'" +\Z')
 
-_MARK_BEGINS = codecs.BOM_UTF8[:1]
-_MARKS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
+_BOM_BEGINS = codecs.BOM_UTF8[:1]
+_BOMS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
 
 # A byte that text does not contain; the fast reader needs one for itself (see fast.py).
 MARK = b"\x1f"
@@ -156,12 +156,12 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
             raise InputError("fileFormatUnsupported", where=where, format=form)
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
-            return _without_marks(_recoded(_without(len(mark), rest), name, where))
+            return _without_boms(_recoded(_without(len(mark), rest), name, where))
     head, rest = _peek(rest, _PEEKED)
     codec = utf16_without_mark(head) or _codec(encoding, where)
     if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:_PEEKED] and _is_utf8(head):
         codec = "utf-8"  # a wrong declaration: .NET calls UTF-16 Unicode, and others UTF-8
-    return _without_marks(_recoded(rest, codec, where))
+    return _without_boms(_recoded(rest, codec, where))
 
 
 def utf16_without_mark(head: bytes) -> str:
@@ -172,6 +172,8 @@ def utf16_without_mark(head: bytes) -> str:
     """
     head = head[:_PEEKED]
     pairs = list(zip(head[::2], head[1::2], strict=False))
+    if (0, 0) in pairs:
+        return ""  # text in UTF-8 that is filled up with zero bytes, or UTF-32
     for codec, turned in (("utf-16-le", pairs), ("utf-16-be", [(b, a) for a, b in pairs])):
         edges = [high == 0 for low, high in turned if low in _EDGES]
         begins = len(turned) > 1 and all(low and not high for low, high in turned[:2])
@@ -203,14 +205,14 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _without_marks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _without_boms(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """UTF-8 text without byte order marks at the beginning of lines, as files have them that were joined.
 
     Such a mark would be part of the first cell, often the profile id.
     """
     before, held = b"\n", b""
     for piece in pieces:
-        if not held and _MARK_BEGINS not in piece:
+        if not held and _BOM_BEGINS not in piece:
             # The usual case: a single byte is found quickly, and nothing is copied.
             before = piece[-1:] or before
             yield piece
@@ -222,7 +224,7 @@ def _without_marks(pieces: Iterator[bytes]) -> Iterator[bytes]:
         )
         if held:
             text = text[: -len(held)]
-        text = _MARKS_IN_FRONT.sub(b"", text)
+        text = _BOMS_IN_FRONT.sub(b"", text)
         before = text[-1:]
         yield text[1:]
     yield held
