@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
@@ -62,11 +62,7 @@ def described_by_header(
             without = without or partition
             continue
         cells, form = header
-        attributes = tuple(
-            Attribute(cell.strip() or f"column{number}")
-            for number, cell in enumerate(cells, start=1)
-        )
-        return attributes, tuple(
+        return _attributes(cells), tuple(
             replace(each, csv=replace(form, encoding=each.csv.encoding, names_are_header=True))
             for each in partitions
         )
@@ -110,6 +106,16 @@ def _header_of(text: str, form: CsvFormat) -> tuple[list[str], CsvFormat] | None
         return None
     first, following = rows[0], rows[1:]
     return None if _is_data(first, following) else (first, form)
+
+
+def _attributes(cells: Sequence[str]) -> tuple[Attribute, ...]:
+    """An attribute for each cell of a header. A column without a name gets one that no other has."""
+    names = [cell.strip() for cell in cells]
+    for index, name in enumerate(names):
+        if not name:
+            unused = (f"column{number}" for number in count(index + 1))
+            names[index] = next(each for each in unused if each not in names)
+    return tuple(Attribute(name) for name in names)
 
 
 def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:

@@ -105,7 +105,11 @@ def lay_out(
     if not _is_header(names, header, first, len(indexes)):
         return Layout(False, names)
     in_place = all(index == names.index(name) for name, index in indexes.items())
-    others = [cell for index, cell in enumerate(first) if index not in indexes.values()]
+    others = [
+        cell
+        for index, cell in enumerate(first)
+        if index not in indexes.values() and cell.strip() not in names[index : index + 1]
+    ]
     has_other_names = form.names_are_header and any(cell.strip() for cell in others)
     if len(first) == len(names) and in_place and not has_other_names:
         # Other names, as friendly names are, are those of the columns that the model lists.

@@ -20,6 +20,7 @@ from shared.errors import InputError
 from shared.model.outcome import Code
 from shared.model.source import find_name
 from shared.segments.fast import cell_of, literal, quoted
+from shared.segments.layout import names_profile_id
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 from shared.workspace import execute
@@ -101,7 +102,7 @@ def _load(
         name = find_name(column, names)
         if name is None:
             raise InputError("columnMissing", where=blob, attribute=column)
-        if names.count(name) > 1:
+        if names.count(name) > 1 and not names_profile_id([name]):
             raise InputError("columnTwice", where=blob, attribute=column)
         index = names.index(name)
         kind = found[index][1]

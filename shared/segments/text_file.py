@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -16,6 +15,7 @@ from shared.segments.layout import (
     Layout,
     header_index,
     lay_out,
+    names_profile_id,
     with_delimiter,
 )
 from shared.segments.rows import Row, read_rows
@@ -88,14 +88,18 @@ class TextFile:
         return islice(rows, self.skipped, None)
 
     def positions(self, columns: Sequence[str]) -> list[int]:
-        """The position of each column in the rows, from 0. InputError when the file has one not once."""
-        indexes = {name: index for index, name in enumerate(self.layout.names)}
-        counts = Counter(self.layout.names)
+        """The position of each column in the rows, from 0. InputError when the file has one not once.
+
+        Joined tables have the profile id once for each table; the first one is used.
+        """
+        names = self.layout.names
         for column in columns:
-            if counts[column] != 1:
-                code = "columnTwice" if counts[column] else "columnMissing"
-                raise InputError(code, where=self.blob, attribute=column)
-        return [indexes[column] for column in columns]
+            count = names.count(column)
+            if count == 0:
+                raise InputError("columnMissing", where=self.blob, attribute=column)
+            if count > 1 and not names_profile_id([column]):
+                raise InputError("columnTwice", where=self.blob, attribute=column)
+        return [names.index(column) for column in columns]
 
 
 def _cells_of(rows: Iterable[Row]) -> list[list[str]]:

@@ -22,7 +22,7 @@ from shared.segments import reader as reader_module
 from shared.segments.counting import count_rows
 from shared.segments.reader import load_segment
 from shared.segments.rows import read_rows
-from shared.segments.unpack import Text, unpack
+from shared.segments.unpack import Text, unpack, utf16_without_mark
 from shared.settings import NULL_MARKERS
 from shared.workspace import workspace
 from tests import reused_databases
@@ -245,8 +245,8 @@ def test_small_files_are_downloaded_at_the_same_time(tmp_path: Path) -> None:
 @given(soup, st.sampled_from(["\n", "\r\n", "\r"]))
 @settings(quick, max_examples=150)
 def test_every_line_of_any_text_is_accounted_for(tmp_path: Path, text: str, newline: str) -> None:
-    assume("\0" not in text[:4])  # it could be UTF-16
     data = text.replace("\r\n", "\n").replace("\n", newline).encode()
+    assume(not utf16_without_mark(data))
     unpacked = unpack([data], "UTF-8", tmp_path / "t", "t")
     assert isinstance(unpacked, Text)
     starts = [line for line, _ in read_rows(unpacked, CsvFormat())]
@@ -450,6 +450,10 @@ def test_utf_16_without_a_mark_may_begin_with_other_letters(tmp_path: Path, form
         data = csv_bytes(rows, quote_all=quote_all, encoding=form)
         got, unreadable = load_bytes(data, names, tmp_path)
         assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in rows[1:]], [])
+
+
+def test_zero_bytes_at_the_ends_of_cells_are_not_utf_16(tmp_path: Path) -> None:
+    assert reads(tmp_path, b"1\0\0\0,b\0\0\0\n") == ([(1, "1\0\0\0", "b\0\0\0")], [])
 
 
 @pytest.mark.parametrize("encoding", ["Unicode", "utf-16", "UTF-32"])
@@ -747,6 +751,23 @@ def test_a_column_that_a_file_has_twice_is_refused_if_it_is_read(
     with pytest.raises(InputError, match="more than one column Name") as caught:
         load(segment, container, ["Name"], tmp_path)
     assert caught.value.code == "columnTwice"
+
+
+@pytest.mark.parametrize("names", [["CustomerId", "EMail"], ["CustomerId", "EMail", "CustomerId"]])
+@pytest.mark.parametrize("packed", ["csv", "parquet"])
+def test_the_profile_id_of_joined_tables_is_the_first_one(
+    tmp_path: Path, names: list[str], packed: str
+) -> None:
+    data = csv_bytes([["CustomerId", "EMail", "CustomerId"], ["1", "a@example.com", "other"]])
+    if packed == "parquet":
+        query = (
+            "SELECT '1' AS \"CustomerI1\", 'a@example.com' AS \"EMail\", 'other' AS \"CustomerI2\""
+        )
+        data = parquet_bytes(tmp_path, query)
+        data = data.replace(b"CustomerI1", b"CustomerId").replace(b"CustomerI2", b"CustomerId")
+    segment, container = segment_of(names, ("a.csv", data))
+    got, unreadable = load(segment, container, ["CustomerId", "EMail"], tmp_path)
+    assert ([row[2:] for row in got], unreadable) == ([("1", "a@example.com")], [])
 
 
 def test_a_header_with_some_known_names_is_matched_by_name(tmp_path: Path) -> None:

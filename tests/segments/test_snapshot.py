@@ -453,6 +453,21 @@ def test_without_model_a_column_without_a_name_does_no_harm(
     assert rows == [("p1@b.de", "x"), ("p2@b.de", "x")]
 
 
+def test_without_model_a_column_without_a_name_gets_a_free_one(
+    landing: Landing, tmp_path: Path
+) -> None:
+    names = ["CustomerId", "EMail", "", "column3", "CustomerId"]
+    landing.put("Gold/Gold_1.csv", csv_bytes([names, ["1", "a@example.com", "x", "y", "2"]]))
+    gold = landing.freeze("Gold")
+    with reused_databases.connect() as connection:
+        connection.execute(
+            "CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)"
+        )
+        columns = ["CustomerId", "column3", "column4"]
+        landing.segments().load(connection, gold, columns, "t", tmp_path)
+        assert connection.execute("SELECT c0, c1, c2 FROM t").fetchall() == [("1", "y", "x")]
+
+
 def test_without_model_the_newest_complete_export_is_used(landing: Landing) -> None:
     for time, numbers in (
         ("2020/08/23/0101", (1, 2)),
