@@ -37,7 +37,9 @@ def load_json(data: bytes) -> object:
     )
     try:
         # Python's own reader accepts more. What orjson cannot write, such as half of a surrogate pair, is no JSON.
-        return orjson.loads(orjson.dumps(json.loads(plain, strict=False)))
+        # It cannot write integers of more than 64 bits either, but reads them as floats.
+        value = json.loads(plain, strict=False, parse_int=orjson.loads)
+        return orjson.loads(orjson.dumps(value))
     except (ValueError, TypeError, RecursionError):
         # Not chained: the decoder's error carries the document.
         msg = "The document is not valid JSON."

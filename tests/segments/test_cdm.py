@@ -112,6 +112,12 @@ def test_comments_and_trailing_commas_are_accepted() -> None:
     assert read_model(data, "m").entities[0].name == "한국"
 
 
+@pytest.mark.parametrize("size", ["123456789012345678901234567890", "-9223372036854775809", "7"])
+def test_a_document_with_a_trailing_comma_may_have_a_number_of_any_size(size: str) -> None:
+    data = b'{"entities": [{"name": "Gold"},], "size": %s,}' % size.encode()
+    assert [each.name for each in read_model(data, "m").entities] == ["Gold"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_model_is_read_as_microsofts_programs_write_it(encoding: str) -> None:
     text = model_json(entity("Gold", ["EMail"], ["a.csv"])).decode()
