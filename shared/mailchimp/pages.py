@@ -38,7 +38,9 @@ from shared.model.audience import Contact, ContactStatus, StatusChange
 T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)
+# With more steps back, or more pages of known members in a row, the list changes too fast to be read.
 MOST_REPEATED_PAGES = 50
+_MOST_REPEATED_AFTER_TOTAL = 3
 
 _STATUS_FIELDS = "members.email_address,members.contact_id,members.status,total_items"
 _CONTACT_FIELDS = (
@@ -131,13 +133,13 @@ class MemberListCalls(Calls):
         make: Callable[[Mapping[str, Any]], T],
     ) -> Iterator[list[T]]:
         pages = _Pages(self._transport, path, query)
-        offset, step, repeated, read_until, longest = 0, 1, 0, 0, 1
+        offset, step, steps_back, without_new, read_until = 0, 1, 0, 0, 0
         while True:
             items, total = pages.page(offset)
-            if repeated > MOST_REPEATED_PAGES:
+            if max(steps_back, without_new) > MOST_REPEATED_PAGES:
                 raise Unavailable("audienceMoves")
             if offset and not (items and pages.knows(items[0])):
-                repeated += 1
+                steps_back += 1
                 step *= 32
                 offset = max(0, offset - step)
                 continue
@@ -149,18 +151,15 @@ class MemberListCalls(Calls):
             last = _last_with_address(items)
             # Members without an address cannot be recognized; after the end of all earlier pages they are new.
             has_unrecognized = end > read_until and last < len(items) - 1
-            repeated += not (people or has_unrecognized)
-            longest = max(longest, len(items))
-            has_more = total is not None and end < total
-            # The total may be missing, too small, or count members that are not listed, so a full page is never the
-            # last one. Mailchimp may deliver fewer members than requested.
-            is_full = len(items) >= (min(pages.size, longest) if has_more else pages.size)
-            goes_on = people or has_unrecognized if has_more else people and end != total
-            at = offset + last if last > 0 else end - 1
-            if not items or not (goes_on or (is_full and at > offset)):
+            # Steps back lead to pages of known members only, as expected.
+            is_repeated = not people and last > 0 and end > read_until
+            without_new = without_new + 1 if is_repeated else 0
+            if pages.is_last(
+                offset, len(items), total, bool(people), has_unrecognized, without_new
+            ):
                 return
             read_until = max(read_until, end)
-            offset = at
+            offset = offset + last if last > 0 else end - 1
 
 
 class _Pages:
@@ -178,11 +177,7 @@ class _Pages:
         self._path = path
         self._query = dict(query)
         self._sizes = list(PAGE_SIZES)
-
-    @property
-    def size(self) -> int:
-        """The current page size."""
-        return self._sizes[0]
+        self._longest = 1
 
     def knows(self, item: Mapping[str, Any]) -> bool:
         """Whether this member was read before. A member without an address cannot be recognized.
@@ -220,7 +215,40 @@ class _Pages:
                     raise
                 del self._sizes[0]
                 continue
-            return list_in(answer, "members"), total_in(answer)
+            items = list_in(answer, "members")
+            self._longest = max(self._longest, len(items))
+            return items, total_in(answer)
+
+    def is_last(
+        self,
+        offset: int,
+        length: int,
+        total: int | None,
+        has_people: bool,
+        has_unrecognized: bool,
+        without_new: int,
+    ) -> bool:
+        """Whether a page of this length is the last one.
+
+        `has_people`: it has people who are new. `has_unrecognized`: it has members without an address that may be new.
+        `without_new` counts the last pages that only had known members. The total may be missing, too
+        small, or count members that are not listed, and Mailchimp may deliver fewer members than requested.
+        """
+        end, size = offset + length, self._sizes[0]
+        is_new = has_people or has_unrecognized
+        if length == 0:
+            return True
+        if length == 1 and not is_new:
+            # The next page would begin at the same offset.
+            return True
+        if total is not None and end < total:
+            return not is_new and length < min(size, self._longest)
+        if without_new >= _MOST_REPEATED_AFTER_TOTAL:
+            # Servers that imitate Mailchimp may ignore the offset.
+            return True
+        if length >= size:
+            return False
+        return not has_people or end == total
 
 
 def _change_hash(item: Mapping[str, Any]) -> int:

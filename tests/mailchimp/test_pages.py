@@ -253,6 +253,40 @@ def test_no_member_is_missed_when_the_total_is_wrong_or_pages_are_short(
     assert set(people) <= set(found)
 
 
+def test_no_member_is_missed_when_many_members_leave_a_long_list_without_a_total(transport):
+    """The reader steps back over many pages, so it reads many known members before the next new one."""
+    people = [{"email_address": f"p{number}@example.org"} for number in range(36_000)]
+    pages_read = 0
+
+    def page(asked):
+        nonlocal pages_read
+        pages_read += 1
+        now = people if pages_read < 36 else people[2000:]
+        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        return json(orjson.dumps({"members": now[offset : offset + 1000]}))
+
+    with ScriptedServer(page) as server:
+        session = MailchimpSession(transport(server.url))
+        found = addresses(session.members_with_status("abc", "cleaned"))
+    assert len(found) == len(set(found)) == 36_000
+
+
+@pytest.mark.parametrize("total", ["right", "missing"])
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_list_whose_offset_is_ignored_ends_with_the_people_of_the_first_page(
+    transport, total, phone
+):
+    people = [{"email_address": f"p{number}@example.org"} for number in range(1000)]
+    if phone:
+        people[-1] = {"email_address": ""}
+    answer = {"members": people} | ({"total_items": 1000} if total == "right" else {})
+    with ScriptedServer(json(orjson.dumps(answer))) as server:
+        session = MailchimpSession(transport(server.url))
+        found = addresses(session.members_with_status("abc", "cleaned"))
+        assert len(server.asked) == 4
+    assert len(found) == len(set(found)) == 1000 - phone
+
+
 def test_an_audience_that_changes_all_the_time_is_retried_later(transport):
     number = 0
 
