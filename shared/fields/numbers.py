@@ -41,7 +41,7 @@ _LARGEST = 1e15  # JSON readers keep smaller numbers exactly
 
 
 class AmbiguousNumberError(Exception):
-    """A number that is one number with a decimal point and another with a decimal comma, where the mark is unknown or contradicts the type."""
+    """A number such as 1.234, whose value depends on the decimal mark, which is unknown or contradicts the type."""
 
 
 def number_of(text: str, mark: str = "", data_type: str = "") -> int | float | None:

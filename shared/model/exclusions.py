@@ -35,7 +35,8 @@ class ExclusionList:
     def state(self) -> str | None:
         """Differs after each change; None for a list that was saved without a revision.
 
-        Without the revision, people who may not see the list could check whom it has.
+        The API returns it as ETag, also to callers who may not see the list. A hash of the entries alone could be
+        compared with that of a guessed list, so the random revision is part of it.
         """
         return f"{self.revision} {self.fingerprint}" if self.revision or not self else None
 

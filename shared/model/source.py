@@ -39,8 +39,9 @@ class Attribute:
 
 
 def find_name(wanted: str, names: Sequence[str]) -> str | None:
-    """Return `wanted` if it is one of the names, else the only name that is equal to it except for case, blanks at the ends and
-    Unicode form; None if there is no such name, or several.
+    """Return `wanted` if it is one of the names, else the only name that is similar to it.
+
+    Similar names differ in case, blanks at the ends and Unicode form only. None if there is no such name, or several.
     """
     if wanted in names:
         return wanted
@@ -49,7 +50,10 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
 
 
 def composed(name: str) -> str:
-    """A name with composed letters. Apple's systems write a letter with an accent, or a Korean syllable, as several characters."""
+    """A name with composed letters.
+
+    Apple's systems write a letter with an accent, or a Korean syllable, as several characters.
+    """
     return unicodedata.normalize("NFC", name)
 
 

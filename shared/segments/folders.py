@@ -94,8 +94,8 @@ def plain_segments(
     """Return the segments among data files that no `model.json` lists, each with its newest complete export.
 
     `listed` are the files that a `model.json` lists, which may be in another folder. All exports of the same folder
-    belong to the entity that lists them. Of two folders with the same segment name, the one that was written last is returned, and `other` is the
-    other one.
+    belong to the entity that lists them. Of two folders with the same segment name, the one that was written last is
+    returned, and `other` is the other one.
     """
     described = {parts[1] for name in listed if (parts := _export_of(name.removeprefix(root)))}
     exports: dict[tuple[str, str], dict[str, list[BlobEntry]]] = {}

@@ -2,9 +2,9 @@
 
 A location is untrusted text and never requested. It is parsed, its account and container are compared with
 those of the landing container, and only the blob name is used. Writers may use the blob or the dfs address of the
-account, and Hadoop's form of them (`abfss://container@account.dfs.core.windows.net/name`), so all are accepted. A relative name is looked up beside its `model.json`. If a
-location can mean several names (`a//b.csv`, `./b.csv`, an unencoded `#` or `%`), all of them are returned,
-and the one that exists in the container is used.
+account, and Hadoop's form of them (`abfss://container@account.dfs.core.windows.net/name`), so all are accepted. A
+relative name is looked up beside its `model.json`. If a location can mean several names (`a//b.csv`, `./b.csv`, an
+unencoded `#` or `%`), all of them are returned, and the one that exists in the container is used.
 https://learn.microsoft.com/common-data-model/model-json#partition
 """
 
