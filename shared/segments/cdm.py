@@ -91,7 +91,7 @@ def read_model(data: bytes, where: str) -> Model:
     root = load_document(data, where)
     culture = culture_of(root.get("culture"))
     return collect_entities(
-        root.get("entities", root.get("tables")),
+        root.get("tables") if root.get("entities") is None else root["entities"],
         where,
         lambda item, number: _entity(item, number, where, culture),
         name=text_of(root.get("name")),
@@ -188,7 +188,7 @@ def _entity(item: object, number: int, where: str, culture: Culture) -> Entity |
     # Names in exports are stored without blanks around them.
     name = str(name).strip()
     kind = item.get("$type")
-    if kind == "ReferenceEntity" or (kind is None and "modelId" in item):
+    if kind == "ReferenceEntity" or (kind is None and item.get("modelId") is not None):
         return None
     notes = _notes(item)
     display = _first(item, ("friendlyName", "displayName"), notes, _DISPLAY_NOTES) or name
@@ -256,7 +256,8 @@ def _partition(
         return None
     if not isinstance(item, dict) or not isinstance(location, str):
         raise InputError("partitionMalformed", where=where, entity=entity, number=number)
-    csv = csv_format(item.get("fileFormatSettings", entity_csv), entity, number, where)
+    own_csv = item.get("fileFormatSettings")
+    csv = csv_format(entity_csv if own_csv is None else own_csv, entity, number, where)
     header = _flag(item.get("hasHeader"))
     return ListedPartition(
         name=text_of(item.get("name")),
@@ -332,7 +333,7 @@ def _is_profile(item: Mapping[str, object], notes: Mapping[str, str]) -> bool:
 
 def _trait(item: Mapping[str, object]) -> str:
     """The semantic type among an attribute's traits: `means.identity.service.email` and such."""
-    traits = item.get("traits", item.get("appliedTraits"))
+    traits = item.get("traits") or item.get("appliedTraits")
     for each in traits if isinstance(traits, list) else ():
         name = each.get("traitReference") if isinstance(each, dict) else each
         if isinstance(name, str) and name.casefold().startswith("means."):

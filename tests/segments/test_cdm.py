@@ -102,6 +102,23 @@ def test_a_null_delimiter_is_the_default() -> None:
     assert with_settings(fileFormatSettings={"delimiter": None}).delimiter == ","
 
 
+def test_properties_that_are_null_are_as_if_they_were_missing() -> None:
+    column = {"name": "A", "traits": None, "appliedTraits": ["means.identity.service.email"]}
+    part = {"name": "1", "location": "a.csv", "fileFormatSettings": None, "hasHeader": None}
+    gold = {
+        "name": "Gold",
+        "modelId": None,
+        "attributes": [column],
+        "fileFormatSettings": {"delimiter": ";", "columnHeaders": True},
+        "partitions": [part],
+    }
+    data = json.dumps({"entities": None, "tables": [gold]}).encode()
+    [found] = read_model(data, "m").entities
+    assert found.attributes[0].semantic_type == "identity.service.email"
+    form = found.partitions[0].csv
+    assert (form.delimiter, form.header) == (";", True)
+
+
 def test_comments_and_trailing_commas_are_accepted() -> None:
     data = b"""{
       // written by hand
