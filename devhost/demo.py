@@ -179,9 +179,15 @@ def _report(api: ApiClient, run: dict[str, Any]) -> None:
     status = re.sub("[A-Z]", lambda capital: f" {capital[0].lower()}", run["status"]).capitalize()
     reason = f": {run['reason']['message']}" if run["reason"] else ""
     _print(f"  {status} in {run['seconds']:.1f} s{reason}")
+    if run["status"] not in SUCCESS:
+        # It may have no outcomes.
+        cause = f" ({run['reason']['code']})" if run["reason"] else ""
+        message = f"run {run['id']} is {run['status']}{reason}{cause}"
+        raise ProcessError(message)
     _print(f"  {counts['sourceRows']:,} rows read, {counts['rejected']:,} of them rejected:")
-    for text, rows in _rejections(api, run).most_common():
-        _print(f"    {rows:>7,}  {text}")
+    if counts["rejected"]:
+        for text, rows in _rejections(api, run).most_common():
+            _print(f"    {rows:>7,}  {text}")
     _print(
         f"  {counts['distinct']:,} people in the other rows "
         f"({counts['sharedAddress']:,} rows have the address of another person):"
@@ -200,11 +206,6 @@ def _report(api: ApiClient, run: dict[str, Any]) -> None:
         # The rows that cannot be read are among the rejected rows above.
         if finding["code"] != "rowsUnreadable":
             _print(f"  {finding['severity']}: {finding['message']}")
-    if run["status"] not in SUCCESS:
-        reason = run["reason"]
-        cause = f"{reason['message']} ({reason['code']})" if reason else "there is no reason"
-        message = f"run {run['id']} is {run['status']}: {cause}"
-        raise ProcessError(message)
 
 
 def _rejections(api: ApiClient, run: dict[str, Any]) -> Counter[str]:

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devhost.processes import ROOT
+import pytest
+
+from devhost import demo
+from devhost.api_client import ApiClient
+from devhost.processes import ROOT, ProcessError
 
 SMALL = """
 import sys
@@ -47,3 +51,17 @@ def test_the_demo_explains_every_rejected_row_and_every_person(tmp_path: Path) -
         assert total == sum(numbers(people, r"^ {4,}([\d,]+)  [a-z]"))
     assert "left as they are, because they are not subscribed" in first
     assert (tmp_path / "demo/outcomes.csv").read_text("utf-8").count(",created,") > 500
+
+
+def test_a_run_that_failed_before_it_had_outcomes_ends_the_demo_with_its_reason() -> None:
+    run = {
+        "id": "run-1",
+        "status": "failed",
+        "reason": {"message": "The segment Gold does not exist.", "code": "segmentMissing"},
+        "seconds": 1.0,
+        "counts": {"sourceRows": 0, "rejected": 0},
+        "calls": {"write": 0, "read": 3, "throttled": 0},
+    }
+    nowhere = ApiClient("http://127.0.0.1:1/")
+    with pytest.raises(ProcessError, match=r"failed: The segment Gold .* \(segmentMissing\)"):
+        demo._report(nowhere, run)
