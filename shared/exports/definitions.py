@@ -13,9 +13,10 @@ from datetime import datetime
 from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
 from shared.exports.validation import LONGEST_TAG, faults
 from shared.fields.definition_findings import definition_findings
-from shared.model.export import Export
+from shared.model.export import Export, SegmentChoice
 from shared.model.ports import Records, Stored, readable
 from shared.model.run import Finding, Severity
+from shared.model.source import composed, plain_name
 from shared.model.tag import folded
 
 _TRIES = 5
@@ -96,6 +97,7 @@ class Definitions:
     ) -> Stored[Export]:
         """Change a definition. Changed when `etag` no longer matches."""
         before = self.read(export_id).value
+        draft = _with_stored_tags(draft, before)
         # The current connection may stay, even if it is no longer shared with the caller.
         current_connection = {before.connection_id} if before.connection_id else set()
         self._refuse_faults(draft, {*connections, *current_connection}, unread, found)
@@ -240,3 +242,18 @@ def export_findings(
 
 def _tags(export: Export) -> set[str]:
     return {folded(segment.tag_name) for segment in export.segments}
+
+
+def _with_stored_tags(draft: Export, before: Export) -> Export:
+    """Keep the spelling of each tag whose Unicode form alone would change.
+
+    For Mailchimp the other form is another tag: the run would create a second one that looks the same.
+    """
+    stored = {composed(segment.name): segment.tag_name for segment in before.segments}
+
+    def kept(segment: SegmentChoice) -> SegmentChoice:
+        tag, before = segment.tag_name, stored.get(composed(segment.name), "")
+        differs_in_form = plain_name(tag) == plain_name(before) and folded(tag) != folded(before)
+        return replace(segment, tag=before) if differs_in_form else segment
+
+    return replace(draft, segments=tuple(map(kept, draft.segments)))

@@ -83,6 +83,23 @@ def test_names_in_decomposed_letters_are_those_of_the_landing_container() -> Non
         assert made["segments"][0]["name"] == "골드"
 
 
+@pytest.mark.parametrize("tag", ["카페", None], ids=["a tag", "the name of the segment"])
+def test_a_stored_tag_in_decomposed_letters_stays_when_the_export_is_saved(tag: str | None) -> None:
+    """Mailchimp has the tag in this form, and takes the other one for another tag."""
+    world = World()
+    export = new_export(world, segments=[{"name": "카페", "tag": tag}])
+    stored = world.services.definitions.read(export)
+    old = unicodedata.normalize("NFD", "카페")
+    segments = (SegmentChoice(old, old if tag else None),)
+    world.exports.keep(export, replace(stored.value, segments=segments))
+    body = get(world, f"/api/exports/{export}")
+    saved = send(world, "PUT", f"/api/exports/{export}", {**body, "displayName": "Renamed"})
+    assert saved["segments"] == [{"name": "카페", "tag": old}]
+    other = [{"name": "카페", "tag": "다른 카페"}]
+    saved = send(world, "PUT", f"/api/exports/{export}", {**saved, "segments": other})
+    assert saved["segments"] == other
+
+
 def test_saving_does_not_start_a_run() -> None:
     world = World()
     new_export(world)
