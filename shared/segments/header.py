@@ -9,10 +9,11 @@ person's address would become the name of a column.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import count, islice
+from io import StringIO
+from itertools import count, dropwhile, islice
 
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
@@ -21,6 +22,7 @@ from shared.segments.layout import (
     USUAL_DELIMITERS,
     looks_like_data,
     looks_like_numbers,
+    names_nothing,
     names_profile_id,
 )
 from shared.segments.parquet import parquet_columns
@@ -34,10 +36,7 @@ _ENOUGH = 256 * 1024
 SAMPLED = 200
 # Rows by which delimiters are compared.
 _COMPARED = 20
-# Lines that may come before a header: blanks, delimiters only, `sep=;`, a comment.
-_BEFORE_HEADER = re.compile(
-    r"\A(?:(?:[ ,;|\t]*|sep=.|#[^\r\n,;|\t]*)(?:\r\n|\n|\r))+", re.IGNORECASE
-)
+_COMMENT = re.compile(r"#[^,;|\t]*")
 # Files of one segment in which a header is looked for.
 _MOST_FILES = 20
 
@@ -57,7 +56,7 @@ def described_by_header(
             return _parquet_attributes(source, partition), partitions
         if not text.strip():
             continue
-        header = _header_of(_BEFORE_HEADER.sub("", text), partition.csv)
+        header = _header_of(text, partition.csv)
         if header is None:
             without = without or partition
             continue
@@ -100,12 +99,29 @@ def sample_values(
 
 def _header_of(text: str, form: CsvFormat) -> tuple[list[str], CsvFormat] | None:
     """The cells of the header and the format found, or None when the first row is data."""
-    form = replace(form, header=True, delimiter=_delimiter(text, form))
-    rows = first_rows(text.encode(), form, SAMPLED)
+    form, rows = _divided(_without_lines(text, _is_before_header), form)
+    if not rows or len(rows[0]) == 1:
+        # The header of one column may look like a comment.
+        form, rows = _divided(_without_lines(text, lambda line: names_nothing([line])), form)
     if not rows or not any(cell.strip() for cell in rows[0]):
         return None
     first, following = rows[0], rows[1:]
     return None if _is_data(first, following) else (first, form)
+
+
+def _divided(text: str, form: CsvFormat) -> tuple[CsvFormat, list[list[str]]]:
+    """The format with the delimiter found, and the first rows."""
+    form = replace(form, header=True, delimiter=_delimiter(text, form))
+    return form, first_rows(text.encode(), form, SAMPLED)
+
+
+def _without_lines(text: str, is_left_out: Callable[[str], bool]) -> str:
+    """The text without the lines at its beginning that are left out."""
+    return "".join(dropwhile(is_left_out, StringIO(text, newline="")))
+
+
+def _is_before_header(line: str) -> bool:
+    return names_nothing([line]) or _COMMENT.fullmatch(line.strip()) is not None
 
 
 def _attributes(cells: Sequence[str]) -> tuple[Attribute, ...]:

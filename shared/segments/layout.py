@@ -28,8 +28,8 @@ _DATA = re.compile(
     r"|\+?\(?\d[\d ().-]{7,}\d|https?://\S+",
     re.IGNORECASE | re.ASCII,
 )
-# The line with which spreadsheets are told the delimiter.
-_SEPARATOR = re.compile("sep=.?", re.IGNORECASE)
+# Blanks and delimiters, and `sep=;`, with which spreadsheets are told the delimiter.
+_NOTHING = re.compile(r"[\s,;|]*(?:sep=.?[\s,;|]*)?", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECASE | re.ASCII)
 
 
@@ -138,19 +138,25 @@ def names_profile_id(row: Sequence[str]) -> bool:
     return any(plain_name(cell) == plain_name(PROFILE_ID) for cell in row)
 
 
+def names_nothing(row: Sequence[str]) -> bool:
+    """Whether a row has neither names nor values: it is blank, or `sep=;`."""
+    return _NOTHING.fullmatch("".join(row)) is not None
+
+
 def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The position of the header among the first rows of a file.
 
     It is 0 unless the first row that has a cell for each name is a header and others come before it: a title, a
-    comment, `sep=;`, blank cells. A row that cannot be read, or has an address, may be a person's, and must be reported.
+    comment, rows that name nothing. A row that cannot be read, or has an address, may be a person's, and must be reported.
     """
     for index, row in enumerate(rows):
-        is_empty = not any(cell.strip() for cell in row)
-        if row and (is_empty or (_SEPARATOR.fullmatch(row[0]) and not any(row[1:]))):
+        if not row:
+            return 0
+        if names_nothing(row):
             continue
-        if len(row) >= len(names) > 1:
+        if len(row) >= len(names) > 0:
             return index if len(_indexes_of(names, row)) == len(set(names)) else 0
-        if not row or any(_ADDRESS.fullmatch(cell.strip()) for cell in row):
+        if any(_ADDRESS.fullmatch(cell.strip()) for cell in row):
             return 0
     return 0
 

@@ -439,6 +439,32 @@ def test_without_model_lines_before_the_header_are_not_columns(
     assert [each.member_count for each in catalogue.listing().segments] == [3]
 
 
+@pytest.mark.parametrize(
+    ("before", "header"),
+    [
+        ("", "#id"),
+        ("", "#이메일"),
+        ("", "# list"),
+        ("  \n", "EMail"),
+        ("sep=,\n", "EMail"),
+        ("sep=;\n", "EMail"),
+        (";;\n \n", "#EMail"),
+    ],
+)
+@pytest.mark.parametrize("values", [["c-1", "c-2"], ["a@example.com", "b@example.com"]])
+def test_without_model_the_header_of_one_column_is_found(
+    landing: Landing, tmp_path: Path, before: str, header: str, values: list[str]
+) -> None:
+    landing.put("Gold/1.csv", "\n".join([before + header, *values]).encode())
+    gold = landing.freeze("Gold")
+    assert [each.name for each in gold.attributes] == [header]
+    with reused_databases.connect() as connection:
+        connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        loaded = landing.segments().load(connection, gold, [header], "t", tmp_path)
+        found = [value for (value,) in connection.execute("SELECT c0 FROM t").fetchall()]
+    assert (found, loaded.unreadable) == (values, ())
+
+
 def test_without_model_a_column_without_a_name_does_no_harm(
     landing: Landing, tmp_path: Path
 ) -> None:
