@@ -404,6 +404,23 @@ def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download(
     assert Browser(world).open(f"{path}/rejected").answer.status == 404
 
 
+@pytest.mark.parametrize(
+    ("language", "role", "plan"),
+    [
+        ("en", "a user of the role Manager, Admin or Owner", "its contact limit is reached"),
+        ("ko", "Manager, Admin 또는 Owner 역할의 사용자로", "연락처 한도에 도달하는 등 요금제가"),
+    ],
+)
+def test_a_call_that_is_not_permitted_may_be_caused_by_the_role_or_the_plan(
+    language: str, role: str, plan: str
+) -> None:
+    world = World()
+    path = ended(world, RunStatus.FAILED, reason=Reason("forbidden", {"status": "403"}))
+    page = Browser(world, language).open(path)
+    assert role in page.text
+    assert plan in page.text
+
+
 def test_a_run_that_waits_says_why_and_until_when() -> None:
     world = World()
     run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
