@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import Disconnected, Refused, Unavailable
+from shared.errors import Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
 from shared.model.outcome import Code, Outcome
 from shared.sending.absent_people import HIDDEN, ContactsOf
+from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Interrupted, Isolation
 from shared.sending.result import UNKNOWN, Result, refused, rejected
 
@@ -53,7 +54,7 @@ class ContactChanges:
                 before = self._send_status(part, None, resend=resend)
                 # Mailchimp does not document that a call without a status creates no contact.
                 for address in before.created:
-                    self.session.archive(self.audience_id, address)
+                    archive(self.session, self.audience_id, address)
                 absent = [a for a in part if a not in before.updated]
                 found = self.contacts_of(absent, by_id_only=True)
                 contacts = {
@@ -72,7 +73,7 @@ class ContactChanges:
             maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
             for address in after.created:
                 # Archived, deleted or renamed between the two calls: it must not return as a contact.
-                self.session.archive(self.audience_id, address)
+                archive(self.session, self.audience_id, address)
             again = []
             for address, of_person in contacts.items():
                 if any(one.address in after.created for one in of_person):
@@ -161,12 +162,4 @@ class ContactChanges:
             return Result(Outcome.REMOVED)
         if status != _SUBSCRIBED:
             return Result(Outcome.KEPT, status)
-        try:
-            self.session.archive(self.audience_id, address)
-        except Disconnected:
-            raise
-        except Refused as refused:
-            # An earlier try whose response was lost may have archived the contact.
-            if self.session.status_of(self.audience_id, address) != Code.ARCHIVED:
-                return rejected(refused)
-        return Result(Outcome.REMOVED)
+        return archive(self.session, self.audience_id, address)

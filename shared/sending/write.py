@@ -5,7 +5,9 @@ The way people are written protects consent:
 * People who are not in the ledger are sent with a status and `update_existing` off. Mailchimp
   refuses people who are in the audience (`contactExists`) and does not change them. So the status of
   an existing contact never changes, even if the contact was added after planning.
-* People who are in the audience are sent without a status and with `update_existing` on.
+* People who are in the audience are sent without a status and with `update_existing` on. Mailchimp does not document that
+  such a call creates no contact. If it creates one with another status than that of new people, the contact is
+  archived, and the person is added with the status of new people.
 
 A call that fails as a whole is divided until the bad rows are found (isolate.py).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
@@ -24,6 +26,7 @@ from shared.model.audience import CLOCK_TOLERANCE, ContactStatus, Member, Member
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.sending.absent_people import HIDDEN, ContactsOf
+from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Isolation
 from shared.sending.result import UNKNOWN, Person, Result, refused, rejected, with_values
 
@@ -35,6 +38,7 @@ _STRICTEST_FIRST = ("unsubscribed", "pending", "cleaned", "archived")
 _PERHAPS_ABSENT = frozenset(
     {Code.NOT_IN_AUDIENCE, Code.REFUSED, Code.ADDRESS_REFUSED, Code.FIELD_REQUIRED}
 )
+_NOT_IN_AUDIENCE = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
 
 
 def _no_contacts(_: Sequence[str], /, *, by_id_only: bool) -> Mapping[str, Sequence[ContactStatus]]:
@@ -103,6 +107,7 @@ class Writer:
         if not existing:
             return
         maybe_applied = maybe_applied or failed or self.session.calls.retried > retried
+        archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
             opted_in: dict[str, str] = {}
@@ -113,10 +118,12 @@ class Writer:
                     person, opted_in.get(person.address)
                 )
                 if by_run and result.outcome is Outcome.UPDATED:
-                    result = result._replace(outcome=Outcome.CREATED)
-                self._record(person, result)
+                    self._record(person, result._replace(outcome=Outcome.CREATED))
+                else:
+                    self._record_update(person, result, archived)
 
         self.isolation.send(existing, update, self._reject_updated)
+        self._add_absent(archived, {})
 
     def _update(self, people: Sequence[Person], *, add_absent: bool) -> None:
         """Update people who are in the audience. `add_absent` adds people who were deleted from it.
@@ -124,6 +131,7 @@ class Writer:
         People whose contact has another address now are not added.
         """
         absent: list[tuple[Person, Result]] = []
+        archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
             # A field that became required since the run that is undone must not prevent its undo.
@@ -134,12 +142,14 @@ class Writer:
                 result = answer[person.address]
                 if add_absent and result.code in _PERHAPS_ABSENT:
                     absent.append((person, result))
-                    continue
-                if result.outcome is Outcome.CREATED and not add_absent:
-                    # Mailchimp does not document that a call without a status creates no contact.
-                    self.session.archive(self.audience_id, person.address)
-                    result = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
-                self._record(person, result)
+                elif add_absent:
+                    self._record_update(person, result, archived)
+                elif result.outcome is Outcome.CREATED:
+                    done = archive(self.session, self.audience_id, person.address)
+                    is_archived = done.outcome is Outcome.REMOVED
+                    self._record(person, _NOT_IN_AUDIENCE if is_archived else done)
+                else:
+                    self._record(person, result)
 
         self.isolation.send(people, update, self._reject_updated)
         contacts = self.contacts_of([person.address for person, _ in absent], by_id_only=False)
@@ -151,16 +161,34 @@ class Writer:
             else:
                 to_add[person.address] = result
 
+        # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
+        deleted = [person for person, _ in absent if person.address in to_add]
+        self._add_absent([*deleted, *archived], to_add)
+
+    def _record_update(self, person: Person, result: Result, archived: list[Person]) -> None:
+        """Record the result of a call without a status; a new contact with a wrong status is archived instead.
+
+        `archived` gets the people to add again. Whether they were deleted or archived before is unknown now.
+        """
+        if result.outcome is Outcome.CREATED and result.status != self.status:
+            result = archive(self.session, self.audience_id, person.address)
+            if result.outcome is Outcome.REMOVED:
+                archived.append(person)
+                return
+        self._record(person, result)
+
+    def _add_absent(self, people: Sequence[Person], refusals: Mapping[str, Result]) -> None:
+        """Add people who are not in the audience. If they are, `refusals` has why they were not updated."""
+
         def add(part: Sequence[Person], *, resend: bool) -> None:
-            # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
             answer = self._call(part, self.status, update=False, resend=resend)
             for person in part:
                 result = answer[person.address]
-                exists = result.code == Code.CONTACT_EXISTS
-                self._record(person, to_add[person.address] if exists else result)
+                if result.code == Code.CONTACT_EXISTS:
+                    result = refusals.get(person.address, UNKNOWN)
+                self._record(person, result)
 
-        added = [person for person, _ in absent if person.address in to_add]
-        self.isolation.send(added, add, self._reject_added)
+        self.isolation.send(people, add, self._reject_added)
 
     def _call(
         self,

@@ -1,15 +1,18 @@
-"""A contact that is archived between the plan and the call is not subscribed again."""
+"""A contact that is archived or deleted before a call is not subscribed by it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from shared.model.export import NewContacts, NewContactStatus
 from shared.sending import absent_people
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
+from tests.planning.test_withdrawals import delete
 
 __all__ = ["clock", "mailchimp", "new_deployment"]
 
@@ -46,3 +49,70 @@ def test_contacts_that_no_sweep_has_read_stay_archived(
     }
     assert [rows.status(n) for n in (1, 2)] == ["archived", "archived"]
     assert run.consent_proof.statuses_changed == 0
+
+
+@pytest.fixture
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> Iterator[RowDeployment]:
+    """An export whose new people must confirm, and a Mailchimp that subscribes people without a status."""
+    made = RowDeployment(new_deployment())
+    options = made.deployment.sandbox.world.options
+    # Whether Mailchimp refuses a missing status is not documented.
+    made.deployment.sandbox.set(missing_status="subscribe")
+    made.define(new_contacts=NewContacts(NewContactStatus.PENDING))
+    yield made
+    made.deployment.sandbox.world.options = options
+
+
+def confirmed(rows: RowDeployment) -> None:
+    """Add three people, who confirm."""
+    people = [person(number) for number in range(3)]
+    rows.run(*people)
+    for number in range(3):
+        rows.deployment.audience.add(f"p{number}@example.com", status="subscribed")
+    rows.run(*people)
+
+
+@pytest.mark.parametrize("when", ["before the run", "after the plan"])
+def test_an_update_does_not_subscribe_a_person_who_must_confirm(
+    rows: RowDeployment, when: str
+) -> None:
+    confirmed(rows)
+    deployment, audience = rows.deployment, rows.deployment.audience
+    rows.source.segments = {"People": [person(n, FirstName="Changed") for n in range(3)]}
+    if when == "before the run":
+        delete(audience, "p0@example.com")
+    started = deployment.app.starter.start(EXPORT)
+    if when == "after the plan":
+        deployment.plan(started.id)
+        delete(audience, "p0@example.com")
+        audience.add("p1@example.com", status="archived")
+
+    run = deployment.run_to_end(started.id)
+
+    second = "subscribed" if when == "before the run" else "pending"
+    assert [rows.status(n) for n in range(3)] == ["pending", second, "subscribed"]
+    assert rows.outcomes(run)["p0@example.com"] == ("created", None)
+    assert run.consent_proof.statuses_changed == 0
+
+
+def test_a_contact_archived_after_its_addition_was_refused_must_confirm(
+    rows: RowDeployment,
+) -> None:
+    audience, calls = rows.deployment.audience, rows.deployment.sandbox.calls
+    audience.add("p0@example.com", status="subscribed")
+    archived = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        before = calls.count("POST", "/lists/{list_id}")
+        answer = ask()
+        if calls.count("POST", "/lists/{list_id}") > before and not archived:
+            archived.append(True)
+            audience.add("p0@example.com", status="archived")
+        return answer
+
+    rows.deployment.call = call
+    run = rows.run(person(0), person(1))
+
+    assert archived
+    assert [rows.status(n) for n in range(2)] == ["pending", "pending"]
+    assert rows.outcomes(run)["p0@example.com"] == ("created", None)
