@@ -47,9 +47,9 @@ def count_rows(
     found = Beginning.of(rows_in, partition, attributes)
     line = head.lstrip(b"\r\n").partition(b"\n")[0].removesuffix(b"\r")
     is_odd = b"\r" in line or b' "' in line or b'\\"' in line
-    if is_odd or not found.first or found.skipped > 1:
+    if is_odd or not found.header_cells or found.rows_before_people > 1:
         return _count_exactly(source, partition, attributes)
-    return lines - found.skipped
+    return lines - found.rows_before_people
 
 
 def _count_exactly(

@@ -87,7 +87,9 @@ def sample_values(
         found = Beginning.of(rows_in, partition, segment.attributes)
         names = found.layout.names
         samples: dict[str, list[str]] = {attribute.name: [] for attribute in segment.attributes}
-        for _, cells in islice(rows_in(found.form), found.skipped, rows + found.skipped):
+        for _, cells in islice(
+            rows_in(found.form), found.rows_before_people, rows + found.rows_before_people
+        ):
             if isinstance(cells, list) and len(cells) == len(names):
                 for name, value in zip(names, cells, strict=True):
                     if name in samples:

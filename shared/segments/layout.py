@@ -60,24 +60,23 @@ def with_delimiter(
     """
     width = len(names)
     declared = rows_with(form)
-    first = declared[header_index(names, declared)]
+    first = _from_header(names, declared)[0]
     if width < 2 or len(first) == width:
         return form
     is_divided = len(first) > 1
     readable = [row for row in declared if row]
-    # Then the declared delimiter is the right one and the rows are broken.
+    # If so, the declared delimiter is the right one, and the rows are broken.
     has_enough_cells = bool(readable) and all(len(row) >= width for row in readable)
     found, most = form, 0
     for delimiter in USUAL_DELIMITERS:
         other = replace(form, delimiter=delimiter)
-        rows = rows_with(other)
-        rows = rows[header_index(names, rows) :]
+        rows = _from_header(names, rows_with(other))
         fitting = sum(len(row) == width for row in rows)
         if len(rows[0]) != width or fitting <= most:
             continue
         matching = len(_indexes_of(names, rows[0]))
         has_names = matching == len(set(names)) or (matching > 0 and not is_divided)
-        # A cell with the declared delimiter is not the value of one column.
+        # A cell with the declared delimiter may be several values.
         values = [cell for cell in rows[0] if form.delimiter not in cell]
         all_fit = fitting == sum(bool(row) for row in rows)
         may_be_data = not has_enough_cells and (all_fit or not is_divided)
@@ -159,6 +158,11 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
         if any(_ADDRESS.fullmatch(cell.strip()) for cell in row):
             return 0
     return 0
+
+
+def _from_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+    """The rows without those before the header."""
+    return rows[header_index(names, rows) :]
 
 
 def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:

@@ -26,15 +26,16 @@ from shared.segments.unpack import Text
 class Beginning:
     """What the first rows of a file show: its delimiter, its header and its columns.
 
-    `start` and `first` are the line and the cells of the header, or of the first row when there is none; no cells when it
-    cannot be read. `skipped` is the number of rows before the first row of a person, the header included.
+    `header_line` and `header_cells` are the line and the cells of the header, or of the first row when there is none; no
+    cells when it cannot be read. `rows_before_people` is the number of rows before the first row of a person, the header
+    included.
     """
 
     form: CsvFormat
     layout: Layout
-    start: int
-    first: Sequence[str]
-    skipped: int
+    header_line: int
+    header_cells: Sequence[str]
+    rows_before_people: int
 
     @classmethod
     def of(
@@ -63,7 +64,7 @@ class Beginning:
 class TextFile:
     """An unpacked CSV file. `form` has the delimiter that the file has, `layout` its header and columns.
 
-    `starts_with_line` is whether the first row is exactly the first line of the file. `skipped` is the number of rows
+    `starts_with_line` is whether the first row is exactly the first line of the file. `rows_before_people` is the number of rows
     before the first row of a person, the header included. `blob` names the file in rows and errors.
     """
 
@@ -71,7 +72,7 @@ class TextFile:
     form: CsvFormat
     layout: Layout
     starts_with_line: bool
-    skipped: int
+    rows_before_people: int
     blob: str
 
     @classmethod
@@ -79,13 +80,22 @@ class TextFile:
         """Find the format and the columns of a file with rows (see layout.py for the errors)."""
         rows_in = partial(read_rows, text, width=len(attributes) or None)
         found = Beginning.of(rows_in, partition, attributes)
-        starts_with_line = found.start == 1 and not any("\n" in cell for cell in found.first)
-        return cls(text, found.form, found.layout, starts_with_line, found.skipped, partition.blob)
+        starts_with_line = found.header_line == 1 and not any(
+            "\n" in cell for cell in found.header_cells
+        )
+        return cls(
+            text,
+            found.form,
+            found.layout,
+            starts_with_line,
+            found.rows_before_people,
+            partition.blob,
+        )
 
     def rows(self) -> Iterator[Row]:
         """All rows in their order, without the header and what comes before it."""
         rows = read_rows(self.text, self.form, self.layout.width)
-        return islice(rows, self.skipped, None)
+        return islice(rows, self.rows_before_people, None)
 
     def positions(self, columns: Sequence[str]) -> list[int]:
         """The position of each column in the rows, from 0. InputError when the file has one not once.
