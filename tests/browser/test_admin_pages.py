@@ -291,14 +291,19 @@ def used_app(world: World) -> dict[str, str]:
         progress=Progress(1500, 2920, 3, 6, 51, 12, 1494, 41.6),
     )
     world.outcomes.kept = [
-        OutcomeRow(
-            "C-10021", "mina.park@@example.com", ("VIP",), "rejected", "addressMalformed", ""
-        ),
-        OutcomeRow("C-10488", "", ("VIP",), "rejected", "addressMissing", ""),
-        OutcomeRow(
-            "C-11730", "j.doe@example.org", ("VIP",), "rejected", "fieldRefused", "BIRTHDAY"
-        ),
+        OutcomeRow(f"C-{number}", address, ("VIP",), "rejected", code, field)
+        for number, (address, code, field) in enumerate(
+            [
+                *((f"m.park{n}@@example.com", "addressMalformed", "") for n in range(24)),
+                *[("", "addressMissing", "")] * 4,
+                ("j.doe@example.org", "fieldRefused", "BIRTHDAY"),
+            ],
+            start=10_021,
+        )
     ]
+    # The groups of rejected rows in the pictures add up.
+    last = world.runs.read("run-8").counts
+    assert len(world.outcomes.kept) == last.rejected
     return {
         "exports": "/",
         "export": f"/exports/{weekly}",
