@@ -405,6 +405,30 @@ def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download(
 
 
 @pytest.mark.parametrize(
+    ("status", "language", "sentence"),
+    [
+        (
+            RunStatus.FAILED,
+            "en",
+            "The run failed after a part was sent: 7 people added. 3 people were not sent.",
+        ),
+        (
+            RunStatus.CANCELED,
+            "ko",
+            "일부를 보낸 후 실행이 취소되었습니다: 7명 추가. 3명은 보내지 않았습니다.",
+        ),
+    ],
+)
+def test_a_run_that_stopped_tells_what_was_sent_from_what_was_not(
+    status: RunStatus, language: str, sentence: str
+) -> None:
+    world = World()
+    counts = Counts(source_rows=15, distinct=10, new=10, created=7, not_sent=3, rejected=5)
+    path = ended(world, status, reason=Reason("canceled"), counts=counts)
+    assert sentence in Browser(world, language).open(path).text
+
+
+@pytest.mark.parametrize(
     ("language", "role", "plan"),
     [
         ("en", "a user of the role Manager, Admin or Owner", "its contact limit is reached"),

@@ -134,7 +134,6 @@ def _sentence(run: Run, language: str) -> str:
     say = partial(_say, language)
     if run.mode is Mode.PREVIEW:
         return _of_preview(run, language)
-    parts = _parts(run.counts, language)
     if run.status is RunStatus.SKIPPED:
         return say("skipped")
     if run.status is RunStatus.AWAITING_CONFIRMATION:
@@ -145,7 +144,7 @@ def _sentence(run: Run, language: str) -> str:
     stopped = {RunStatus.FAILED: "failed", RunStatus.CANCELED: "canceled"}.get(run.status)
     if stopped:
         if run.counts.created or run.counts.updated or run.counts.removed:
-            return say(f"{stopped}After", parts=parts)
+            return _of_stopped(run.counts, f"{stopped}After", language)
         progress = run.progress
         if progress.profiles_done:
             return say(
@@ -156,23 +155,28 @@ def _sentence(run: Run, language: str) -> str:
         return say("archived", people=run.consent_proof.archived)
     if not run.undo_of and _only_rejected(run.counts):
         return say("nothingToSend", people=run.counts.rejected)
-    if parts:
+    if parts := _parts(run.counts, language):
         return say("done", parts=parts)
     return say("nothingUndone" if run.undo_of else "nothingChanged")
 
 
 def _of_waiting(counts: Counts, language: str) -> str:
-    """What was done, what waits, and what was not sent.
-
-    Rejected rows are neither sent nor waiting; the tiles below and the next steps name them.
-    """
+    """What was done, what waits, and what was not sent."""
     say = partial(_say, language)
-    done = _parts(replace(counts, rejected=0, not_sent=0), language)
+    done = _sent_parts(counts, language)
     sentences = [say("waitsDone", parts=done), say("waits")] if done else [say("waits")]
     if counts.not_sent:
-        sentences.append(say("waitsNotSent", people=counts.not_sent))
+        sentences.append(say("othersNotSent", people=counts.not_sent))
     elif not done:
         sentences.append(say("waitsNothing"))
+    return " ".join(sentences)
+
+
+def _of_stopped(counts: Counts, after: str, language: str) -> str:
+    """What was sent before the run stopped, and what was not sent."""
+    sentences = [_say(language, after, parts=_sent_parts(counts, language))]
+    if counts.not_sent:
+        sentences.append(_say(language, "othersNotSent", people=counts.not_sent))
     return " ".join(sentences)
 
 
@@ -199,6 +203,11 @@ def _of_preview(run: Run, language: str) -> str:
     if not parts:
         return say("previewNothing")
     return say("preview", parts=format_list(parts, locale=language))
+
+
+def _sent_parts(counts: Counts, language: str) -> str:
+    """What was sent, as a list in words. Rejected rows are not sent; the tiles and the next steps name them."""
+    return _parts(replace(counts, rejected=0, not_sent=0), language)
 
 
 def _parts(counts: Counts, language: str) -> str:
