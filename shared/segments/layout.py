@@ -64,9 +64,8 @@ def with_delimiter(
     if width < 2 or len(first) == width:
         return form
     is_divided = len(first) > 1
-    readable = [row for row in declared if row]
     # If so, the declared delimiter is the right one, and the rows are broken.
-    has_enough_cells = bool(readable) and all(len(row) >= width for row in readable)
+    has_enough_cells = bool(first) and all(len(row) >= width for row in declared if row)
     found, most = form, 0
     for delimiter in USUAL_DELIMITERS:
         other = replace(form, delimiter=delimiter)
@@ -76,11 +75,12 @@ def with_delimiter(
             continue
         matching = len(_indexes_of(names, rows[0]))
         has_names = matching == len(set(names)) or (matching > 0 and not is_divided)
-        # A cell with the declared delimiter may be several values.
-        values = [cell for cell in rows[0] if form.delimiter not in cell]
+        # A cell with the declared delimiter may be several values; with a quote as well, it is a part of a broken row.
+        undivided = [cell for cell in rows[0] if form.delimiter not in cell]
+        is_broken = any('"' in cell and form.delimiter in cell for cell in rows[0])
         all_fit = fitting == sum(bool(row) for row in rows)
-        may_be_data = not has_enough_cells and (all_fit or not is_divided)
-        if has_names or (may_be_data and looks_like_data(values)):
+        may_be_data = not has_enough_cells and not is_broken and (all_fit or not is_divided)
+        if has_names or (may_be_data and looks_like_data(undivided)):
             found, most = other, fitting
     return found
 

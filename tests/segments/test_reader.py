@@ -640,6 +640,16 @@ def test_rows_that_another_delimiter_divides_do_not_hide_the_one_of_the_file(
     assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in people], [])
 
 
+def test_quotes_that_only_another_delimiter_divides_show_it(tmp_path: Path) -> None:
+    data = b'"Lee, Ann";a@example.com\n"Ben";b@example.com, c@example.com\n'
+    got, unreadable = load_bytes(data, ["Name", "EMail"], tmp_path, CsvFormat(header=True))
+    rows = [(1, "Lee, Ann", "a@example.com"), (2, "Ben", "b@example.com, c@example.com")]
+    assert (got, unreadable) == (rows, [])
+    data = b'"Lee, Ann"|a@example.com\nBen|12,5\n'
+    got, unreadable = load_bytes(data, ["Name", "EMail"], tmp_path, CsvFormat(header=True))
+    assert (got, unreadable) == ([(1, "Lee, Ann", "a@example.com"), (2, "Ben", "12,5")], [])
+
+
 def test_a_broken_row_does_not_hide_the_delimiter_of_the_file(tmp_path: Path) -> None:
     data = b"EMail;Name\na@example.com;Ann\nb@example.com;Ben;x\n"
     got, unreadable = load_bytes(data, ["EMail", "Name"], tmp_path)
@@ -657,6 +667,8 @@ def test_a_broken_row_does_not_hide_the_delimiter_of_the_file(tmp_path: Path) ->
         ("CustomerId,EMail,Name", "1,a@example.com,u;v;w,x\n"),
         ("CustomerId,Since", "c1,Ann,u;2026-01-01\n"),
         ("CustomerId,EMail,Name", "1,a@example.com;b;c\n"),
+        ("CustomerId,Since", 'c1,"Ann"x,u;2026-01-01\nc2,Ben,w;2026-01-02\n'),
+        ("CustomerId,Since", 'c1,Ann,u;2026-01-01\nc2,"Ben"x,w;2026-01-02\n'),
     ],
 )
 def test_broken_rows_do_not_change_the_delimiter(tmp_path: Path, names: str, text: str) -> None:
