@@ -141,6 +141,12 @@ _CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
         "accountDisabled",
     ),
     (re.compile(r"data ?cent(er|re)|\bdc\b"), Kind.DISCONNECTED, "wrongDataCentre"),
+    (
+        re.compile("|".join(hint for hint, code in _HINTS if code is Code.PLAN_LIMIT)),
+        Kind.REFUSED,
+        Code.PLAN_LIMIT,
+    ),
+    # The text of any 403. The plan may be the cause, so a text that names the plan comes first.
     (re.compile(r"(not permitted|permission) to access"), Kind.REFUSED, "forbidden"),
 )
 _KINDS_OF_CAUSES = {code: kind for _, kind, code in _CAUSES}
@@ -240,11 +246,7 @@ def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
 
 def _cause(detail: str) -> str:
     """The cause that the English text of a whole call's refusal names; empty when it names none."""
-    for text, _, code in _CAUSES:
-        if text.search(detail):
-            return code
-    is_about_plan = any(hint in detail for hint, code in _HINTS if code is Code.PLAN_LIMIT)
-    return Code.PLAN_LIMIT if is_about_plan else ""
+    return next((code for text, _, code in _CAUSES if text.search(detail)), "")
 
 
 def _letters(title: str) -> str:

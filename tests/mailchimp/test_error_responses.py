@@ -96,6 +96,14 @@ def test_forbidden_with_another_cause_in_its_text_is_not_the_limit_of_the_plan(d
     assert (found.kind, found.code) == (kind, code)
 
 
+def test_forbidden_with_a_text_about_the_plan_is_its_limit():
+    detail = "You do not have permission to access this resource. Please upgrade your plan."
+    problem = problem_in(orjson.dumps({"title": "Forbidden", "status": 403, "detail": detail}))
+    for about_members in (True, False):
+        found = classify(403, problem, about_members=about_members)
+        assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
+
+
 @given(st.integers(min_value=100, max_value=999), st.none() | st.text())
 def test_every_response_has_a_meaning(status, title):
     problem = None if title is None else Problem(title)
