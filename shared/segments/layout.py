@@ -154,7 +154,10 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
         if names_nothing(row):
             continue
         if len(row) >= len(names) > 0:
-            return index if len(_indexes_of(names, row)) == len(set(names)) else 0
+            found = _indexes_of(names, row)
+            # A column without a name has one in `names` (see header.py).
+            missing = [cell for name, cell in zip(names, row, strict=False) if name not in found]
+            return index if found and not any(cell.strip() for cell in missing) else 0
         if any(_ADDRESS.fullmatch(cell.strip()) for cell in row):
             return 0
     return 0

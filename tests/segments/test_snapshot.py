@@ -465,12 +465,14 @@ def test_without_model_the_header_of_one_column_is_found(
     assert (found, loaded.unreadable) == (values, ())
 
 
+@pytest.mark.parametrize("before", [b"", b"# all members\n", b"sep=,\n \n", b",,\n"])
 def test_without_model_a_column_without_a_name_does_no_harm(
-    landing: Landing, tmp_path: Path
+    landing: Landing, tmp_path: Path, before: bytes
 ) -> None:
     names = ["CustomerId", "", "EMail"]
     for n in (1, 2):
-        landing.put(f"Gold/Gold_{n}.csv", csv_bytes([names, [str(n), "x", f"p{n}@b.de"]]))
+        data = before + csv_bytes([names, [str(n), "x", f"p{n}@b.de"]])
+        landing.put(f"Gold/Gold_{n}.csv", data)
     gold = landing.freeze("Gold")
     with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
