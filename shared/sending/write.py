@@ -65,8 +65,10 @@ class Writer:
         """Send people. `maybe_applied`: an earlier, unfinished attempt may have been applied."""
         if kind is ChunkKind.ADD:
             self._add(people, maybe_applied)
+        elif kind is ChunkKind.RESTORE:
+            self._restore(people, maybe_applied)
         else:
-            self._update(people, add_absent=kind is ChunkKind.UPDATE)
+            self._update(people)
 
     def untag(self, tag_id: int, addresses: Sequence[str]) -> None:
         """Remove a tag from people. When the tag was deleted in Mailchimp, no one has it any more."""
@@ -125,8 +127,51 @@ class Writer:
         self.isolation.send(existing, update, self._reject_updated)
         self._add_absent(archived, {})
 
-    def _update(self, people: Sequence[Person], *, add_absent: bool) -> None:
-        """Update people who are in the audience. `add_absent` adds people who were deleted from it.
+    def _restore(self, people: Sequence[Person], maybe_applied: bool) -> None:
+        """Restore people to what they were before a run that is undone. No one is added."""
+        retried = self.session.calls.retried
+        failed = False
+        created: set[str] = set()
+
+        def restore(part: Sequence[Person], *, resend: bool) -> None:
+            nonlocal failed
+            opted_in: dict[str, str] = {}
+            try:
+                # A field that became required since the run must not prevent its undo.
+                answer = self._call(
+                    part,
+                    None,
+                    update=True,
+                    resend=resend,
+                    skip_merge_validation=True,
+                    opted_in=opted_in,
+                )
+                repeated = maybe_applied or failed or self.session.calls.retried > retried
+                for person in part:
+                    address, result = person.address, answer[person.address]
+                    by_run = repeated and self._is_subscribed_by_run(
+                        person, result, opted_in.get(address)
+                    )
+                    if by_run or result.outcome is Outcome.CREATED:
+                        created.add(address)
+                        done = archive(self.session, self.audience_id, address)
+                        result = _NOT_IN_AUDIENCE if done.outcome is Outcome.REMOVED else done
+                    self._record(person, result)
+            except Unavailable:
+                failed = True
+                raise
+
+        def reject(person: Person, failure: Failure) -> None:
+            if person.address in created:
+                # The contact was not archived.
+                self._record(person, rejected(failure))
+            else:
+                self._reject_updated(person, failure)
+
+        self.isolation.send(people, restore, reject)
+
+    def _update(self, people: Sequence[Person]) -> None:
+        """Update people who are in the audience, and add those who were deleted from it.
 
         People whose contact has another address now are not added.
         """
@@ -134,22 +179,13 @@ class Writer:
         archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
-            # A field that became required since the run that is undone must not prevent its undo.
-            answer = self._call(
-                part, None, update=True, resend=resend, skip_merge_validation=not add_absent
-            )
+            answer = self._call(part, None, update=True, resend=resend)
             for person in part:
                 result = answer[person.address]
-                if add_absent and result.code in _PERHAPS_ABSENT:
+                if result.code in _PERHAPS_ABSENT:
                     absent.append((person, result))
-                elif add_absent:
-                    self._record_update(person, result, archived)
-                elif result.outcome is Outcome.CREATED:
-                    done = archive(self.session, self.audience_id, person.address)
-                    is_archived = done.outcome is Outcome.REMOVED
-                    self._record(person, _NOT_IN_AUDIENCE if is_archived else done)
                 else:
-                    self._record(person, result)
+                    self._record_update(person, result, archived)
 
         self.isolation.send(people, update, self._reject_updated)
         contacts = self.contacts_of([person.address for person, _ in absent], by_id_only=False)
@@ -256,15 +292,32 @@ class Writer:
         """
         if sends_times(person.fields):
             return False
-        if not opted_in:
-            return True
-        try:
-            moment = datetime.fromisoformat(opted_in)
-        except ValueError:
-            return True
-        if moment.tzinfo is None:
-            return True
-        return moment >= self.since - CLOCK_TOLERANCE
+        moment = _moment(opted_in)
+        return moment is None or moment >= self.since - CLOCK_TOLERANCE
+
+    def _is_subscribed_by_run(self, person: Person, result: Result, opted_in: str | None) -> bool:
+        """Whether an earlier attempt of this run has probably created a contact by a call without a status.
+
+        Without a time it does not count: the contact may be older.
+        """
+        moment = _moment(opted_in)
+        return (
+            result.outcome is Outcome.UPDATED
+            and result.status == _SUBSCRIBED
+            and not sends_times(person.fields)
+            and moment is not None
+            # Mailchimp's times are whole seconds.
+            and moment >= self.since.replace(microsecond=0)
+        )
+
+
+def _moment(opted_in: str | None) -> datetime | None:
+    """The time of an opt-in; None if there is none, or it has no time zone."""
+    try:
+        moment = datetime.fromisoformat(opted_in or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sandbox.mailchimp import Fault
 from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.run import Run, RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.test_killed_at_every_write import kill_at_call
 from tests.planning.row_deployment import RowDeployment, codes, person
 from tests.planning.test_field_rules import field, rename
+from tests.planning.test_withdrawals import delete
 
 _MAPPING = Mapping(
     "EMail", "FirstName", attributes=(AttributeMapping("City", "CITY", FieldToCreate("City")),)
@@ -82,15 +85,77 @@ def test_an_undo_restores_the_values_of_a_field_with_another_tag(rows: RowDeploy
     assert values(rows) == {"FNAME": "P1", "TOWN": "Seoul"}
 
 
-def test_an_undo_does_not_subscribe_a_person_who_was_deleted_since(rows: RowDeployment) -> None:
+def changed_run(rows: RowDeployment) -> Run:
+    """A run that changes two people, of whom one is deleted long afterwards."""
+    deployment = rows.deployment
+    rows.run(person(1, City="Seoul"), person(2, City="Seoul"))
+    run = rows.run(*(person(n, City="Busan", FirstName="Changed") for n in (1, 2)))
+    deployment.clock.forward(3_600)
     # Whether Mailchimp refuses a missing status is not documented.
-    rows.deployment.sandbox.set(missing_status="subscribe")
+    deployment.sandbox.set(missing_status="subscribe")
+    delete(deployment.audience, "p1@example.com")
+    return run
 
-    def delete(_: object) -> None:
-        rows.deployment.audience.forget("p1@example.com")
-        rows.deployment.audience.state.forgotten.clear()
 
-    undone = undo_after(rows, delete)
+def undo(rows: RowDeployment, run: Run) -> Run:
+    deployment = rows.deployment
+    started = deployment.started(
+        lambda: deployment.app.undo.start(run.id, by="", archive_created=False)
+    )
+    return deployment.run_to_end(started.id)
 
-    assert rows.status(1) == "archived"
+
+def test_an_undo_does_not_subscribe_a_person_who_was_deleted_since(rows: RowDeployment) -> None:
+    undone = undo(rows, changed_run(rows))
+
+    assert [rows.status(n) for n in (1, 2)] == ["archived", "subscribed"]
     assert rows.outcomes(undone)["p1@example.com"] == ("kept", "notInAudience")
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["before", "after"])
+def test_an_undo_killed_at_any_call_does_not_subscribe_a_person_who_was_deleted_since(
+    rows: RowDeployment, applied: bool
+) -> None:
+    run = changed_run(rows)
+    deployment = rows.deployment
+    saved = deployment.saved()
+    # Killed after a call is much like killed before the next one.
+    at, killed = -1, True
+    while killed:
+        at += 2
+        deployment.restore(saved)
+        process_count = deployment.process_count
+        kill_at_call(deployment, at, applied)
+
+        undone = undo(rows, run)
+
+        killed = deployment.process_count > process_count
+        statuses = [rows.status(n) for n in (1, 2)]
+        assert statuses == ["archived", "subscribed"], f"killed at call {at}"
+        assert rows.outcomes(undone)["p1@example.com"] == ("kept", "notInAudience")
+    assert at > 2
+
+
+@pytest.mark.parametrize("kind", ["503-html", "504-applied"])
+def test_an_undo_whose_calls_fail_does_not_subscribe_a_person_who_was_deleted_since(
+    rows: RowDeployment, kind: str
+) -> None:
+    run = changed_run(rows)
+    fault = rows.deployment.sandbox.arm(Fault(kind, "DELETE", times=9))
+
+    undo(rows, run)
+
+    assert fault.affected
+    assert [rows.status(n) for n in (1, 2)] == ["archived", "subscribed"]
+
+
+def test_an_undo_reports_a_contact_that_mailchimp_does_not_archive(rows: RowDeployment) -> None:
+    run = changed_run(rows)
+    rows.deployment.sandbox.arm(Fault("400-empty", "DELETE", times=None))
+
+    undone = undo(rows, run)
+
+    rows.deployment.sandbox.disarm()
+    assert undone.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert rows.outcomes(undone)["p1@example.com"][0] == "rejected"
+    assert rows.outcomes(undone)["p2@example.com"] == ("updated", None)
