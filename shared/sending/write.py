@@ -51,6 +51,7 @@ class Writer:
 
     `status` is the status of new people; `since` is when the run began to send. `results` contains
     the final results so far by address, also after an error. Other results are unknown.
+    `_to_archive` has the addresses of contacts that a call without a status created, until they are archived.
     """
 
     session: MailchimpSession
@@ -60,6 +61,7 @@ class Writer:
     isolation: Isolation
     contacts_of: ContactsOf = _no_contacts
     results: dict[str, Result] = field(default_factory=dict)
+    _to_archive: set[str] = field(default_factory=set)
 
     def write(self, kind: ChunkKind, people: Sequence[Person], *, maybe_applied: bool) -> None:
         """Send people. `maybe_applied`: an earlier, unfinished attempt may have been applied."""
@@ -119,7 +121,8 @@ class Writer:
                 by_run = maybe_applied and self._is_added_by_run(
                     person, opted_in.get(person.address)
                 )
-                if by_run and result.outcome is Outcome.UPDATED:
+                is_updated = result.outcome is Outcome.UPDATED
+                if by_run and is_updated and person.address not in self._to_archive:
                     self._record(person, result._replace(outcome=Outcome.CREATED))
                 else:
                     self._record_update(person, result, archived)
@@ -131,7 +134,6 @@ class Writer:
         """Restore people to what they were before a run that is undone. No one is added."""
         retried = self.session.calls.retried
         failed = False
-        created: set[str] = set()
 
         def restore(part: Sequence[Person], *, resend: bool) -> None:
             nonlocal failed
@@ -152,23 +154,16 @@ class Writer:
                     by_run = repeated and self._is_subscribed_by_run(
                         person, result, opted_in.get(address)
                     )
-                    if by_run or result.outcome is Outcome.CREATED:
-                        created.add(address)
-                        done = archive(self.session, self.audience_id, address)
+                    is_created = address in self._to_archive or result.outcome is Outcome.CREATED
+                    if is_created or by_run:
+                        done = self._archive(address)
                         result = _NOT_IN_AUDIENCE if done.outcome is Outcome.REMOVED else done
                     self._record(person, result)
             except Unavailable:
                 failed = True
                 raise
 
-        def reject(person: Person, failure: Failure) -> None:
-            if person.address in created:
-                # The contact was not archived.
-                self._record(person, rejected(failure))
-            else:
-                self._reject_updated(person, failure)
-
-        self.isolation.send(people, restore, reject)
+        self.isolation.send(people, restore, self._reject_updated)
 
     def _update(self, people: Sequence[Person]) -> None:
         """Update people who are in the audience, and add those who were deleted from it.
@@ -206,12 +201,21 @@ class Writer:
 
         `archived` gets the people to add again. Whether they were deleted or archived before is unknown now.
         """
-        if result.outcome is Outcome.CREATED and result.status != self.status:
-            result = archive(self.session, self.audience_id, person.address)
+        has_wrong_status = result.outcome is Outcome.CREATED and result.status != self.status
+        if has_wrong_status or person.address in self._to_archive:
+            result = self._archive(person.address)
             if result.outcome is Outcome.REMOVED:
                 archived.append(person)
                 return
         self._record(person, result)
+
+    def _archive(self, address: str) -> Result:
+        """Archive a contact that a call without a status created. If this fails, a repeated call archives it."""
+        self._to_archive.add(address)
+        result = archive(self.session, self.audience_id, address)
+        if result.outcome is Outcome.REMOVED:
+            self._to_archive.discard(address)
+        return result
 
     def _add_absent(self, people: Sequence[Person], refusals: Mapping[str, Result]) -> None:
         """Add people who are not in the audience. If they are, `refusals` has why they were not updated."""
@@ -272,7 +276,7 @@ class Writer:
     def _reject(self, person: Person, failure: Failure, *, added: bool) -> None:
         """Record a person whose separate call failed, unless Mailchimp applied it anyway."""
         result = rejected(failure)
-        if isinstance(failure, Unavailable):
+        if isinstance(failure, Unavailable) and person.address not in self._to_archive:
             now = self.session.member(self.audience_id, person.address)
             if now is not None and _is_applied(person, now):
                 created = added and self._is_added_by_run(person, now.opted_in)

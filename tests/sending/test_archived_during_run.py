@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.mailchimp import Fault
 from shared.model.export import NewContacts, NewContactStatus
 from shared.sending import absent_people
 from tests.faults.conftest import clock, mailchimp, new_deployment
@@ -116,3 +117,21 @@ def test_a_contact_archived_after_its_addition_was_refused_must_confirm(
     assert archived
     assert [rows.status(n) for n in range(2)] == ["pending", "pending"]
     assert rows.outcomes(run)["p0@example.com"] == ("created", None)
+
+
+@pytest.mark.parametrize(
+    ("times", "status", "outcome"), [(3, "pending", "created"), (None, "subscribed", "rejected")]
+)
+def test_a_wrong_status_is_corrected_or_reported_although_calls_fail(
+    rows: RowDeployment, times: int | None, status: str, outcome: str
+) -> None:
+    confirmed(rows)
+    sandbox = rows.deployment.sandbox
+    delete(rows.deployment.audience, "p0@example.com")
+    sandbox.arm(Fault("400-empty", "DELETE", times=times))
+
+    run = rows.run(*(person(n, FirstName="Changed") for n in range(3)))
+
+    sandbox.disarm()
+    assert rows.outcomes(run)["p0@example.com"][0] == outcome
+    assert [rows.status(n) for n in range(3)] == [status, "subscribed", "subscribed"]
