@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -200,6 +202,25 @@ def test_a_contact_whose_time_of_opt_in_the_update_sets_does_not_count_as_create
     results = writer(session).write(ChunkKind.ADD, sent, maybe_applied=True)
 
     assert outcomes(results) == [UPDATED, UPDATED]
+
+
+@pytest.mark.parametrize("opted_in", [{}, {"old@example.com": "soon"}], ids=["missing", "no time"])
+def test_a_repeated_undo_archives_no_contact_whose_opt_in_time_is_unknown(
+    opted_in: dict[str, str],
+) -> None:
+    class WithoutTimes(Mailchimp):
+        def subscribe(self, *given: Any, **options: Any) -> BatchAnswer:
+            return replace(super().subscribe(*given, **options), opted_in=opted_in)
+
+        def archive(self, audience_id: str, address: str) -> bool:
+            return self.statuses.pop(address) is not None
+
+    session = WithoutTimes(old="subscribed")
+
+    (result,) = writer(session).write(ChunkKind.RESTORE, people("old"), maybe_applied=True)
+
+    assert result.outcome is Outcome.UPDATED
+    assert session.statuses == {"old@example.com": "subscribed"}
 
 
 def test_a_bad_row_is_found_and_costs_no_other_row() -> None:
