@@ -101,6 +101,9 @@ def test_every_table_is_read_back_exactly_in_every_dialect(
     )
     if not header and encoding == "utf-8":
         assume(not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")))
+    if encoding in {"utf-8", "utf-16-le"}:
+        # A zero byte beside most of the delimiters of a tiny file can really be UTF-16.
+        assume(utf16_without_mark(data) in {"", encoding})
     if encoding in {"utf-16-le", "utf-32"} and not header and rows:
         assume("\ufeff" not in rows[0][0])
     form = CsvFormat(header=header, delimiter=delimiter, encoding=encoding)
