@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
 
 from devhost.api_client import ApiClient, ApiError
 from sandbox.samples import Sample
@@ -117,18 +118,21 @@ def test_removing_the_owner_of_a_tag_lets_another_export_take_it_after_confirmat
 
     assert "tagTakenOver" in codes(after)
     expected = expected_audience(sample)
-    assert {a for a, m in other.audience.members().items() if first in m.tags} == {
-        a for a, person in expected.items() if second in person.tags
-    }
+    assert tagged(other, first) == {a for a, person in expected.items() if second in person.tags}
 
 
-def delete(scenario: ExportScenario, path: str) -> None:
-    """Delete an object in Mailchimp in the middle of a run."""
-    import requests
-
+def delete_tag(scenario: ExportScenario) -> None:
+    """Delete the only tag of the audience in Mailchimp."""
+    (tag,) = scenario.audience.state.segments
     sandbox = scenario.running_app.sandbox
+    path = f"/lists/{scenario.audience.id}/segments/{tag}"
     answer = requests.delete(f"{sandbox.api_url}{path}", auth=("key", sandbox.api_key), timeout=100)
     assert answer.status_code == 204, answer.text
+
+
+def tagged(scenario: ExportScenario, tag: str) -> set[str]:
+    """The addresses of the contacts with a tag."""
+    return {a for a, member in scenario.audience.members().items() if tag in member.tags}
 
 
 def in_the_middle(
@@ -151,11 +155,7 @@ def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
 ) -> None:
     sample = scenario.sample(600)
 
-    def happens() -> None:
-        (tag,) = scenario.audience.state.segments
-        delete(scenario, f"/lists/{scenario.audience.id}/segments/{tag}")
-
-    run = in_the_middle(scenario, sample, happens)
+    run = in_the_middle(scenario, sample, lambda: delete_tag(scenario))
 
     assert run["status"] == "completedWithWarnings"
     assert "tagGone" in codes(run)
@@ -171,27 +171,19 @@ def test_people_who_leave_do_not_prevent_that_a_tag_deleted_during_a_run_is_take
     scenario: ExportScenario,
 ) -> None:
     sample = scenario.sample(600)
-    name = sample.segments[0].name
-
-    def happens() -> None:
-        (tag,) = scenario.audience.state.segments
-        delete(scenario, f"/lists/{scenario.audience.id}/segments/{tag}")
-
-    def tagged() -> set[str]:
-        return {a for a, one in scenario.audience.members().items() if name in one.tags}
-
+    tag = sample.segments[0].name
     scenario.refresh(sample)
     scenario.define(sample, removalGuard={"maxShare": 1.0})
-    in_the_middle(scenario, sample, happens)
+    in_the_middle(scenario, sample, lambda: delete_tag(scenario))
     later = sample.later(leaving=300)
     stay = set(expected_audience(later))
-    assert not tagged() <= stay, "nobody with the new tag leaves the segment"
+    assert not tagged(scenario, tag) <= stay, "nobody with the new tag leaves the segment"
     scenario.refresh(later)
 
     after = scenario.run()
 
     assert "tagReplaced" in codes(after)
-    assert tagged() == stay
+    assert tagged(scenario, tag) == stay
 
 
 def test_a_tag_deleted_during_a_run_that_others_have_afterwards_is_not_taken_over(
@@ -200,8 +192,7 @@ def test_a_tag_deleted_during_a_run_that_others_have_afterwards_is_not_taken_ove
     sample = scenario.sample(600)
 
     def happens() -> None:
-        (tag,) = scenario.audience.state.segments
-        delete(scenario, f"/lists/{scenario.audience.id}/segments/{tag}")
+        delete_tag(scenario)
         scenario.audience.add("other@example.com", tags=[sample.segments[0].name])
 
     in_the_middle(scenario, sample, happens)
