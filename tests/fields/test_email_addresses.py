@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from sandbox.mailchimp import values as mailchimp_values
 from shared.fields.address import address_fault, normal_address
 from shared.model.outcome import Code
-from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
-from shared.planning.people import SourceColumns, read_people
 from tests import reused_databases
 from tests.fields.conversion import convert
-from tests.inserted_rows import insert_rows
+from tests.planning.plan_tables import ListedRows, read_rows
 
 LABEL_63 = "a" * 63
 
@@ -125,35 +123,18 @@ def test_a_normal_address_is_unchanged_and_accepted_by_mailchimp(address):
         assert mailchimp_values.address_is_valid(normal)
 
 
-class Rows:
-    """A source with one segment, from a list."""
-
-    def __init__(self, addresses):
-        self.addresses = addresses
-
-    def snapshot(self, segments):
-        raise NotImplementedError
-
-    def load(self, connection, segment, columns, table, scratch):
-        rows = [("f", line, text, None) for line, text in enumerate(self.addresses, 2)]
-        insert_rows(connection, table, rows)
-        return LoadedSegment()
-
-
-def planned(addresses, tmp_path):
-    """Line of the list -> normal address or code, by the SQL of the plan."""
-    attributes = (Attribute("Email"), Attribute("Id"))
-    segment = SegmentSnapshot("s", "S", attributes, (), "Id")
+def planned(addresses):
+    """The code of each rejected line, from line 2, and the normal addresses, by the SQL of the plan."""
     with reused_databases.connect() as db:
-        read_people(db, Snapshot((segment,)), Rows(addresses), SourceColumns("Email"), tmp_path)
+        read_rows(db, ListedRows({"S": [[address, None, None] for address in addresses]}))
         rejected = dict(db.execute("SELECT line, code FROM rejects").fetchall())
         people = {row[0] for row in db.execute("SELECT address FROM people").fetchall()}
     return rejected, people
 
 
-def test_the_sql_of_the_plan_applies_the_same_rule(tmp_path):
+def test_the_sql_of_the_plan_applies_the_same_rule():
     examples = [*GOOD, *MALFORMED, *MISSING]
-    rejected, people = planned(examples, tmp_path)
+    rejected, people = planned(examples)
     expected = {n: address_fault(text) for n, text in enumerate(examples, 2)}
     assert rejected == {n: str(code) for n, code in expected.items() if code}
     assert people == {normal_address(text) for text in examples} - {None}
@@ -161,8 +142,8 @@ def test_the_sql_of_the_plan_applies_the_same_rule(tmp_path):
 
 @settings(max_examples=15)
 @given(st.lists(addresses, max_size=200, unique=True))
-def test_the_sql_of_the_plan_applies_the_same_rule_to_any_input(tmp_path_factory, texts):
-    rejected, people = planned(texts, tmp_path_factory.getbasetemp())
+def test_the_sql_of_the_plan_applies_the_same_rule_to_any_input(texts):
+    rejected, people = planned(texts)
     expected = {n: address_fault(text) for n, text in enumerate(texts, 2)}
     assert rejected == {n: str(code) for n, code in expected.items() if code}
     assert people == {normal_address(text) for text in texts} - {None}
