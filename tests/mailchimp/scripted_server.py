@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
+from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass
@@ -19,6 +20,11 @@ class ReceivedRequest:
     target: str
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query parameters by name."""
+        return dict(parse_qsl(urlsplit(self.target).query))
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import json
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -118,8 +117,7 @@ def test_a_list_without_a_correct_total_is_read_to_its_end(total, transport):
 
     def page(asked: scripted_server.ReceivedRequest) -> scripted_server.Answer:
         """Return at most three items, as if the limit were smaller than the requested number."""
-        query = parse_qs(urlsplit(asked.target).query)
-        offset = int(query["offset"][0])
+        offset = int(asked.query["offset"])
         found = people[offset : offset + 3]
         members = json.dumps([{"email_address": one, "status": "cleaned"} for one in found])
         segments = json.dumps([{"id": people.index(one) + 1, "name": one} for one in found])
@@ -136,7 +134,7 @@ def test_a_list_without_a_correct_total_is_read_to_its_end(total, transport):
 
 def test_a_full_page_of_tags_is_not_the_last_one_although_the_total_says_so(transport):
     def page(asked: scripted_server.ReceivedRequest) -> scripted_server.Answer:
-        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        offset = int(asked.query["offset"])
         tags = [{"id": n, "name": f"Tag {n}"} for n in range(1, 1101)][offset : offset + 1000]
         return scripted_server.json(json.dumps({"segments": tags, "total_items": 1000}))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
@@ -150,7 +149,7 @@ def test_a_page_that_only_has_contacts_without_an_address_is_not_the_last_one(tr
     people.append({"email_address": "a@b.org", "status": "unsubscribed"})
 
     def page(asked):
-        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        offset = int(asked.query["offset"])
         answer = {"members": people[offset : offset + 7], "total_items": len(people)}
         return json(orjson.dumps(answer))
 
@@ -237,9 +236,8 @@ def test_no_member_is_missed_when_the_total_is_wrong_or_pages_are_short(
     joined: list[str] = []
 
     def page(asked):
-        query = parse_qs(urlsplit(asked.target).query)
         now = [*joined, *people]
-        found = now[int(query["offset"][0]) :][: min(int(query["count"][0]), most)]
+        found = now[int(asked.query["offset"]) :][: min(int(asked.query["count"]), most)]
         answer = {"members": [{"email_address": one, "status": "cleaned"} for one in found]}
         totals = {"right": len(now), "first page": 1000}
         answer |= {"total_items": totals[total]} if total in totals else {}
@@ -262,7 +260,7 @@ def test_no_member_is_missed_when_many_members_leave_a_long_list_without_a_total
         nonlocal pages_read
         pages_read += 1
         now = people if pages_read < 36 else people[2000:]
-        offset = int(parse_qs(urlsplit(asked.target).query)["offset"][0])
+        offset = int(asked.query["offset"])
         return json(orjson.dumps({"members": now[offset : offset + 1000]}))
 
     with ScriptedServer(page) as server:
