@@ -11,11 +11,12 @@ import pytest
 from shared.capacity.on_demand import OnDemandSessions
 from shared.capacity.pace import AccountPace, Pace
 from shared.capacity.parallel_calls import MOST_AT_A_TIME
-from shared.capacity.slots import SlotHolder, Slots
+from shared.capacity.slots import Slots
 from shared.errors import Disconnected, Refused, Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.model.audience import CallCounts
-from tests.fakes import MemoryLeases, MemoryRecords, MemoryStore, StoreClient
+from tests.capacity.new_slots import new_slots
+from tests.fakes import MemoryRecords, MemoryStore, StoreClient
 
 CONNECTIONS = 10
 # Seconds after which a call that waits for others fails the test.
@@ -54,10 +55,8 @@ class CountingMailchimp:
 
 def _sessions(mailchimp: CountingMailchimp) -> tuple[OnDemandSessions, Slots]:
     client = StoreClient(MemoryStore())
-    holders: MemoryRecords[SlotHolder] = MemoryRecords(client, "slots")
     paces: MemoryRecords[Pace] = MemoryRecords(client, "paces")
-    tokens = iter(range(1_000))
-    slots = Slots(MemoryLeases(client), holders, CONNECTIONS, lambda: f"token{next(tokens)}")
+    slots = new_slots(client, CONNECTIONS)
     clock = client.store.clock
     pace = AccountPace(paces, CONNECTIONS, clock.now)
     given = cast("MailchimpGateway", mailchimp)
