@@ -20,22 +20,26 @@ from tests.fakes import MemoryRecords, MemoryStore, StoreClient
 RUN = "e5df66fac8ccf43da03b"
 
 
-def chunks(store: MemoryStore, number: int) -> None:
-    """Create so many chunks; the last one takes a tag from people who left."""
+def create(store: MemoryStore, *chunks: Chunk) -> MemoryRecords[Chunk]:
+    """Create the records of chunks."""
     records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
-    for n in range(number):
-        last = n == number - 1
-        chunk = Chunk(
-            n, ChunkKind.UNTAG if last else ChunkKind.ADD, 0, 0, 1, 1, 5 if last else None
-        )
-        records.create(chunk_key(RUN, n), chunk)
+    for chunk in chunks:
+        records.create(chunk_key(RUN, chunk.number), chunk)
+    return records
 
 
-def chunk_queue(client: StoreClient, slots: Slots, *confirmed: str) -> ChunkQueue:
-    """The queue of a process with this client."""
+def create_many(store: MemoryStore, number: int) -> None:
+    """Create so many chunks; the last one takes a tag from people who left."""
+    last = number - 1
+    adds = (Chunk(n, ChunkKind.ADD, 0, 0, 1, 1) for n in range(last))
+    create(store, *adds, Chunk(last, ChunkKind.UNTAG, 0, 0, 1, 1, 5))
+
+
+def chunk_queue(records: MemoryRecords[Chunk], slots: Slots, *confirmed: str) -> ChunkQueue:
+    """The queue of a process that reads these records."""
     run = Run(RUN, "e1", Trigger.ON_DEMAND, Mode.EXPORT, confirmed=confirmed)
     plan: Any = SimpleNamespace(account_id="acc")
-    return ChunkQueue(run, plan, MemoryRecords(client, "chunks"), slots, lambda n: n // 2)
+    return ChunkQueue(run, plan, records, slots, lambda n: n // 2)
 
 
 class CountedRecords(MemoryRecords[Chunk]):
@@ -53,13 +57,11 @@ class TwoLanes:
 
     def __init__(self) -> None:
         store = MemoryStore()
-        chunks(store, 2)
+        create_many(store, 2)
         client = StoreClient(store)
         self.records = CountedRecords(client, "chunks")
-        run = Run(RUN, "e1", Trigger.ON_DEMAND, Mode.EXPORT)
-        plan: Any = SimpleNamespace(account_id="acc")
         held = new_slots(client)
-        self.queue = ChunkQueue(run, plan, self.records, held, lambda _: 0)
+        self.queue = chunk_queue(self.records, held)
         self.one, self.two = [held.take("acc") or pytest.fail("no slot") for _ in range(2)]
         self.claimed = [self.claim(self.one), self.claim(self.two)]
 
@@ -99,10 +101,13 @@ def test_a_lane_finds_a_chunk_that_another_lane_of_the_process_has_released() ->
 
 def test_two_processes_claim_different_chunks() -> None:
     store = MemoryStore()
-    chunks(store, 7)
+    create_many(store, 7)
     clients = StoreClient(store), StoreClient(store)
     both = [new_slots(client) for client in clients]
-    queues = [chunk_queue(client, held) for client, held in zip(clients, both, strict=True)]
+    queues = [
+        chunk_queue(MemoryRecords(client, "chunks"), held)
+        for client, held in zip(clients, both, strict=True)
+    ]
     held = [one.take("acc") for one in both]
 
     taken = []
@@ -123,17 +128,14 @@ def test_two_processes_claim_different_chunks() -> None:
 
 def test_chunks_are_not_claimed_before_the_removals_are_confirmed() -> None:
     store = MemoryStore()
-    records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
-    records.create(
-        chunk_key(RUN, 0), Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5, ChunkState.UNCONFIRMED)
-    )
+    records = create(store, Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5, ChunkState.UNCONFIRMED))
     held = new_slots(StoreClient(store))
     slot = held.take("acc")
 
     nothing = ChunkTotals(waiting=0, in_progress=0)
-    assert chunk_queue(StoreClient(store), held).claim(slot) == nothing
-    assert chunk_queue(StoreClient(store), held).totals() == nothing
-    confirmed = chunk_queue(StoreClient(store), held, REMOVAL_GUARD)
+    assert chunk_queue(records, held).claim(slot) == nothing
+    assert chunk_queue(records, held).totals() == nothing
+    confirmed = chunk_queue(records, held, REMOVAL_GUARD)
     assert confirmed.totals() == ChunkTotals(waiting=1, in_progress=0)
     assert isinstance(confirmed.claim(slot), Stored)
     slot.release()
@@ -141,10 +143,9 @@ def test_chunks_are_not_claimed_before_the_removals_are_confirmed() -> None:
 
 def test_a_chunk_is_not_free_while_a_lane_of_this_process_still_works_with_it() -> None:
     store = MemoryStore()
-    records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
-    records.create(chunk_key(RUN, 0), Chunk(0, ChunkKind.ADD, 0, 0, 1, 1))
+    records = create(store, Chunk(0, ChunkKind.ADD, 0, 0, 1, 1))
     held = new_slots(StoreClient(store))
-    queue = chunk_queue(StoreClient(store), held)
+    queue = chunk_queue(records, held)
     ended, other = held.take("acc"), held.take("acc")
     with queue.holds(ended):
         assert isinstance(queue.claim(ended), Stored)
@@ -157,11 +158,11 @@ def test_a_chunk_is_not_free_while_a_lane_of_this_process_still_works_with_it() 
 def test_contacts_are_archived_after_everyone_has_lost_their_tags() -> None:
     """Mailchimp removes no tags from archived contacts."""
     store = MemoryStore()
-    records: MemoryRecords[Chunk] = MemoryRecords(StoreClient(store), "chunks")
-    records.create(chunk_key(RUN, 0), Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5))
-    records.create(chunk_key(RUN, 1), Chunk(1, ChunkKind.ARCHIVE, 0, 0, 1, 1, ARCHIVE_TAG))
+    untags = Chunk(0, ChunkKind.UNTAG, 0, 0, 1, 1, 5)
+    archives = Chunk(1, ChunkKind.ARCHIVE, 0, 0, 1, 1, ARCHIVE_TAG)
+    records = create(store, untags, archives)
     held = new_slots(StoreClient(store))
-    here, there = (chunk_queue(StoreClient(store), held) for _ in range(2))
+    here, there = (chunk_queue(records, held) for _ in range(2))
     one, two = held.take("acc"), held.take("acc")
 
     untag = here.claim(one)
