@@ -49,8 +49,12 @@ def consent_is_kept(sandbox: Sandbox) -> Iterator[None]:
 @pytest.fixture
 def new_deployment(
     mailchimp: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], SimulatedDeployment]:
-    return lambda: SimulatedDeployment(mailchimp, monkeypatch, clock)
+) -> Iterator[Callable[[], SimulatedDeployment]]:
+    """Create deployments; after the test, Mailchimp has no faults and its former options."""
+    options = mailchimp.world.options
+    yield lambda: SimulatedDeployment(mailchimp, monkeypatch, clock)
+    mailchimp.disarm()
+    mailchimp.world.options = options
 
 
 @pytest.fixture(scope="session")

@@ -170,10 +170,9 @@ def test_a_contact_that_mailchimp_creates_without_a_status_does_not_stay(
     rows: RowDeployment,
 ) -> None:
     rows.run(*(person(n) for n in range(3)))
-    audience, sandbox = rows.deployment.audience, rows.deployment.sandbox
-    options = sandbox.world.options
+    audience = rows.deployment.audience
     # Whether Mailchimp refuses a missing status is not documented.
-    sandbox.set(missing_status="subscribe")
+    rows.deployment.sandbox.set(missing_status="subscribe")
     rows.source.segments = {"People": [person(0, "no"), person(1, "no"), person(2)]}
     started = rows.deployment.app.starter.start(EXPORT)
     rows.deployment.plan(started.id)
@@ -182,7 +181,6 @@ def test_a_contact_that_mailchimp_creates_without_a_status_does_not_stay(
 
     run = rows.deployment.run_to_end(started.id)
 
-    sandbox.world.options = options
     assert [rows.status(n) for n in range(3)] == ["archived", "archived", "subscribed"]
     assert run.consent_proof.unsubscribed == 0
     assert rows.outcomes(run)["p0@example.com"][0] == "kept"

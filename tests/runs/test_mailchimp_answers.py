@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,14 +20,10 @@ PEOPLE = [person(n) for n in range(12)]
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> Iterator[RowDeployment]:
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
     made = RowDeployment(new_deployment(), columns=("CustomerId", "EMail", "FirstName", "City"))
     made.define(new_contacts=NewContacts())
-    sandbox = made.deployment.sandbox
-    before = sandbox.world.options
-    yield made
-    sandbox.disarm()
-    sandbox.world.options = before
+    return made
 
 
 def test_an_empty_400_on_a_read_is_tried_again(rows: RowDeployment) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -20,14 +20,12 @@ RUNS = 4
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> Iterator[RowDeployment]:
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
     made = RowDeployment(
         new_deployment(), columns=("CustomerId", "EMail", "FirstName", "Consent", "City")
     )
     made.define(mapping=Mapping("EMail", "FirstName", "City"))
-    before = made.deployment.sandbox.world.options
-    yield made
-    made.deployment.sandbox.world.options = before
+    return made
 
 
 class Profiles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,15 +53,13 @@ def test_contacts_that_no_sweep_has_read_stay_archived(
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> Iterator[RowDeployment]:
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
     """An export whose new people must confirm, and a Mailchimp that subscribes people without a status."""
     made = RowDeployment(new_deployment())
-    options = made.deployment.sandbox.world.options
     # Whether Mailchimp refuses a missing status is not documented.
     made.deployment.sandbox.set(missing_status="subscribe")
     made.define(new_contacts=NewContacts(NewContactStatus.PENDING))
-    yield made
-    made.deployment.sandbox.world.options = options
+    return made
 
 
 def confirmed(rows: RowDeployment) -> None:
@@ -126,12 +124,10 @@ def test_a_wrong_status_is_corrected_or_reported_although_calls_fail(
     rows: RowDeployment, times: int | None, status: str, outcome: str
 ) -> None:
     confirmed(rows)
-    sandbox = rows.deployment.sandbox
     delete(rows.deployment.audience, "p0@example.com")
-    sandbox.arm(Fault("400-empty", "DELETE", times=times))
+    rows.deployment.sandbox.arm(Fault("400-empty", "DELETE", times=times))
 
     run = rows.run(*(person(n, FirstName="Changed") for n in range(3)))
 
-    sandbox.disarm()
     assert rows.outcomes(run)["p0@example.com"][0] == outcome
     assert [rows.status(n) for n in range(3)] == [status, "subscribed", "subscribed"]
