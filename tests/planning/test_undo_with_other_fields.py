@@ -36,8 +36,16 @@ def undo_after(rows: RowDeployment, change: Callable[[dict[int, MergeField]], ob
     """A run changes a person, someone changes the merge fields, and the run is undone."""
     run = rows.run(person(1, City="Busan", FirstName="Changed"))
     change(rows.deployment.audience.state.merge_fields)
-    started = rows.deployment.app.undo.start(run.id, by="", archive_created=False)
-    return rows.deployment.run_to_end(started.id)
+    return undo(rows, run)
+
+
+def undo(rows: RowDeployment, run: Run) -> Run:
+    """Undo a run, also if the process is killed meanwhile."""
+    deployment = rows.deployment
+    started = deployment.started(
+        lambda: deployment.app.undo.start(run.id, by="", archive_created=False)
+    )
+    return deployment.run_to_end(started.id)
 
 
 def values(rows: RowDeployment) -> dict[str, object]:
@@ -93,14 +101,6 @@ def changed_run(rows: RowDeployment) -> Run:
     deployment.sandbox.set(missing_status="subscribe")
     delete(deployment.audience, "p1@example.com")
     return run
-
-
-def undo(rows: RowDeployment, run: Run) -> Run:
-    deployment = rows.deployment
-    started = deployment.started(
-        lambda: deployment.app.undo.start(run.id, by="", archive_created=False)
-    )
-    return deployment.run_to_end(started.id)
 
 
 def test_an_undo_does_not_subscribe_a_person_who_was_deleted_since(rows: RowDeployment) -> None:
