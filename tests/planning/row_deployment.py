@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,22 @@ class RowDeployment:
         """Customer Insights writes the segment People and others, and the export runs."""
         self.source.segments = {"People": list(rows), **segments}
         return self.deployment.run()
+
+    def after_first_batch(self, change: Callable[[], object]) -> list[bool]:
+        """Make a change after Mailchimp's next response to a batch call; the list is empty until then."""
+        calls = self.deployment.sandbox.calls
+        changed: list[bool] = []
+
+        def call(ask: Callable[[], Any]) -> Any:
+            before = calls.count("POST", "/lists/{list_id}")
+            answer = ask()
+            if calls.count("POST", "/lists/{list_id}") > before and not changed:
+                changed.append(True)
+                change()
+            return answer
+
+        self.deployment.call = call
+        return changed
 
     def outcomes(self, run: Run) -> dict[str, tuple[str, str | None]]:
         """Outcome and code of each address."""
