@@ -11,14 +11,13 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
-from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
 from shared.segments.source import BlobSegments
 from tests import reused_databases
 from tests.free_ports import free_port
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import csv_bytes, entity
-from tests.segments.test_catalogue import Remembered
+from tests.segments.test_catalogue import catalogue
 
 ROWS = csv_bytes([["CustomerId", "EMail"], ["1", "a@example.com"]])
 
@@ -107,10 +106,10 @@ def test_a_segment_name_is_found_in_composed_and_decomposed_letters(
         landing.put(f"{name}/1.csv", ROWS)
     gold = landing.freeze(other)
     assert (gold.name, len(gold.partitions)) == (other, 1)
-    catalogue = Catalogue(landing.container, "", Remembered())  # type: ignore[arg-type]
-    assert [each.name for each in catalogue.listing().segments] == ["골드"]
-    assert len(catalogue.attributes(other)) == 2
-    assert catalogue.sample([other]) is not None
+    listed = catalogue(landing)
+    assert [each.name for each in listed.listing().segments] == ["골드"]
+    assert len(listed.attributes(other)) == 2
+    assert listed.sample([other]) is not None
 
 
 @pytest.mark.parametrize("described", [True, False], ids=["model", "header"])
@@ -414,8 +413,7 @@ def test_without_model_lines_before_the_header_are_not_columns(
     rows, loaded = landing.load(gold, ["CustomerId", "EMail"], tmp_path)
     assert loaded.unreadable == ()
     assert [row[2:] for row in rows] == [(str(n), f"p{n}@example.com") for n in (1, 2, 3)]
-    catalogue = Catalogue(landing.container, "", Remembered())  # type: ignore[arg-type]
-    assert [each.member_count for each in catalogue.listing().segments] == [3]
+    assert [each.member_count for each in catalogue(landing).listing().segments] == [3]
 
 
 @pytest.mark.parametrize(
