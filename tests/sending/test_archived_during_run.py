@@ -35,8 +35,7 @@ def test_contacts_that_no_sweep_has_read_stay_archived(
     audience.add("p1@example.com", status="archived")
     audience.unsubscribe("p2@example.com")
     audience.add("p2@example.com", status="archived")
-    audience.forget("p3@example.com")
-    audience.state.forgotten.clear()
+    delete(audience, "p3@example.com")
 
     run = deployment.run_to_end(started.id)
 
