@@ -1,4 +1,4 @@
-"""Files that a `model.json` lists and that do not exist: a run waits for them only while they may still be written."""
+"""A run waits for files that a `model.json` lists and that do not exist, while they may still be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.errors import Changed
-from shared.model.run import Mode, RunStatus
+from shared.model.run import Mode, Run, RunStatus
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.source import BlobSegments
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -66,17 +66,23 @@ def deployment(
     return deployment
 
 
+def run_with_a_late_file(
+    deployment: SimulatedDeployment, landing: TimedContainer, mode: Mode = Mode.EXPORT
+) -> tuple[Run, Run]:
+    """Start a run, and write the missing file later; returns the run before that and at its end."""
+    started = deployment.app.starter.start(EXPORT, mode=mode)
+    for _ in range(5):
+        deployment._deliver()
+    waiting = deployment.app.commands.read(started.id)
+    landing.files["in/Gold_2.csv"] = people(4)
+    return waiting, deployment.run_to_end(started.id)
+
+
 @pytest.mark.parametrize("mode", [Mode.EXPORT, Mode.PREVIEW])
 def test_a_run_waits_for_files_of_a_new_model_and_names_them(
     deployment: SimulatedDeployment, landing: TimedContainer, mode: Mode
 ) -> None:
-    started = deployment.app.starter.start(EXPORT, mode=mode)
-    for _ in range(5):
-        deployment._deliver()
-
-    waiting = deployment.app.commands.read(started.id)
-    landing.files["in/Gold_2.csv"] = people(4)
-    ended = deployment.run_to_end(started.id)
+    waiting, ended = run_with_a_late_file(deployment, landing, mode)
 
     assert (waiting.status, waiting.reason.code) == (RunStatus.PLANNING, "refreshIncomplete")
     assert waiting.reason.values["files"] == "in/Gold_2.csv"
@@ -112,13 +118,8 @@ def test_files_of_an_old_model_are_expected_while_others_are_replaced_in_place(
 ) -> None:
     landing.written = deployment.clock.now() - timedelta(days=30)
     landing.rewritten["in/Gold_1.csv"] = deployment.clock.now()
-    started = deployment.app.starter.start(EXPORT)
-    for _ in range(5):
-        deployment._deliver()
 
-    waiting = deployment.app.commands.read(started.id)
-    landing.files["in/Gold_2.csv"] = people(4)
-    ended = deployment.run_to_end(started.id)
+    waiting, ended = run_with_a_late_file(deployment, landing)
 
     assert (waiting.status, waiting.reason.code) == (RunStatus.PLANNING, "refreshIncomplete")
     assert (ended.status, ended.counts.distinct) == (RunStatus.SUCCESSFUL, 6)
