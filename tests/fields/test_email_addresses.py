@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +10,6 @@ from sandbox.mailchimp import values as mailchimp_values
 from shared.fields.address import address_fault, normal_address
 from shared.model.outcome import Code
 from tests import reused_databases
-from tests.fields.conversion import convert
 from tests.planning.plan_tables import ListedRows, read_rows
 
 LABEL_63 = "a" * 63
@@ -147,12 +144,3 @@ def test_the_sql_of_the_plan_applies_the_same_rule_to_any_input(texts):
     expected = {n: address_fault(text) for n, text in enumerate(texts, 2)}
     assert rejected == {n: str(code) for n, code in expected.items() if code}
     assert people == {normal_address(text) for text in texts} - {None}
-
-
-def test_an_address_with_an_endless_part_is_invalid():
-    whole = {"street": "1 Main St", "city": "Springfield", "state": "CA", "zip": "90210"}
-    assert convert("address", json.dumps(whole))[1] == []
-    assert convert("address", json.dumps(whole | {"city": "x" * 256})) == (
-        None,
-        ["notACompleteAddress"],
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from shared.fields.contact import Converter
@@ -62,6 +64,15 @@ def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, sta
 )
 def test_an_address_line_in_another_order_is_not_guessed(text):
     assert convert("address", text) == (None, ["notACompleteAddress"])
+
+
+def test_an_address_with_a_part_that_is_too_long_is_dropped():
+    whole = {"street": "1 Main St", "city": "Springfield", "state": "CA", "zip": "90210"}
+    assert convert("address", json.dumps(whole))[1] == []
+    assert convert("address", json.dumps(whole | {"city": "x" * 256})) == (
+        None,
+        ["notACompleteAddress"],
+    )
 
 
 PARTS = {"Street": "addr1", "Flat": "addr2", "City": "city", "State": "state", "Code": "zip"}
