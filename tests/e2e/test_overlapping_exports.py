@@ -167,7 +167,7 @@ def test_a_tag_deleted_during_a_run_is_reported_and_created_by_the_next_run(
     assert scenario.run()["calls"]["write"] == 0
 
 
-def test_people_who_leave_do_not_prevent_that_a_tag_deleted_during_a_run_is_taken_over(
+def test_a_tag_deleted_during_a_run_is_taken_over_although_people_leave(
     scenario: ExportScenario,
 ) -> None:
     sample = scenario.sample(600)
@@ -186,7 +186,7 @@ def test_people_who_leave_do_not_prevent_that_a_tag_deleted_during_a_run_is_take
     assert tagged(scenario, tag) == stay
 
 
-def test_a_tag_deleted_during_a_run_that_others_have_afterwards_is_not_taken_over(
+def test_a_tag_deleted_during_a_run_is_not_taken_over_if_others_have_it_afterwards(
     scenario: ExportScenario,
 ) -> None:
     sample = scenario.sample(600)

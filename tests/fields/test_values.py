@@ -212,7 +212,7 @@ def test_a_boolean_is_sent_as_text(text, expected):
     assert convert("text", "True", "string") == ("True", [])
 
 
-def test_a_birthday_is_written_in_the_field_s_own_order():
+def test_a_birthday_is_written_in_the_order_of_its_field():
     assert convert("birthday", "1974-08-31", date_format="DD/MM") == ("31/08", [])
     assert convert("birthday", "1974-08-31", date_format="MM/DD") == ("08/31", [])
 
@@ -244,7 +244,7 @@ def test_a_column_of_dates_is_read_in_one_order(kind, text, day_first, month_fir
         ("number", "1.234", "decimal_mark", "point", "comma", 1234),
     ],
 )
-def test_the_form_that_an_export_chooses_counts_more_than_that_of_the_attribute(
+def test_the_format_that_an_export_chooses_takes_precedence_over_that_of_the_attribute(
     kind, text, form, own, chosen, expected
 ):
     mapping = Mapping("EMail", attributes=(AttributeMapping("a", "X", **{form: chosen}),))

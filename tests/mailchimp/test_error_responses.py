@@ -96,7 +96,7 @@ def test_forbidden_with_another_cause_in_its_text_is_not_the_limit_of_the_plan(d
     assert (found.kind, found.code) == (kind, code)
 
 
-def test_forbidden_with_a_text_about_the_plan_is_its_limit():
+def test_a_forbidden_call_with_a_text_about_the_plan_is_the_limit_of_the_plan():
     detail = "You do not have permission to access this resource. Please upgrade your plan."
     problem = problem_in(orjson.dumps({"title": "Forbidden", "status": 403, "detail": detail}))
     for about_members in (True, False):

@@ -200,7 +200,9 @@ def test_an_unusual_number_of_withdrawals_waits_for_a_confirmation(rows: RowDepl
     assert [rows.status(n) for n in range(4)] == ["unsubscribed"] * 2 + ["subscribed"] * 2
 
 
-def test_withdrawals_do_not_make_the_tags_of_people_who_left_wait(rows: RowDeployment) -> None:
+def test_withdrawals_do_not_delay_the_removal_of_tags_from_people_who_left(
+    rows: RowDeployment,
+) -> None:
     rows.change(max_removal_share=0.3, on_withdrawal=OnWithdrawal.REMOVE_TAGS)
     rows.run(*(person(n) for n in range(6)))
 

@@ -102,7 +102,7 @@ def test_a_null_delimiter_is_the_default() -> None:
     assert with_settings(fileFormatSettings={"delimiter": None}).delimiter == ","
 
 
-def test_properties_that_are_null_are_as_if_they_were_missing() -> None:
+def test_properties_that_are_null_count_as_missing() -> None:
     column = {"name": "A", "traits": None, "appliedTraits": ["means.identity.service.email"]}
     part = {"name": "1", "location": "a.csv", "fileFormatSettings": None, "hasHeader": None}
     gold = {

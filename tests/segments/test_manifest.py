@@ -238,7 +238,7 @@ def test_a_new_file_that_a_pattern_matches_in_another_folder_is_found(described:
 
 
 @pytest.mark.parametrize("more", [{}, {"entities": None}])
-def test_a_manifest_of_manifests_is_no_fault(described: Landing, more: dict[str, None]) -> None:
+def test_a_manifest_of_manifests_is_not_a_fault(described: Landing, more: dict[str, None]) -> None:
     others = [{"definition": "default.manifest.cdm.json"}]
     root = {"manifestName": "all", "subManifests": others, **more}
     put(described, "all.manifest.cdm.json", root)

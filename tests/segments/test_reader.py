@@ -643,7 +643,7 @@ def test_rows_that_another_delimiter_divides_do_not_hide_the_one_of_the_file(
     assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in people], [])
 
 
-def test_quotes_that_only_another_delimiter_divides_show_it(tmp_path: Path) -> None:
+def test_a_delimiter_is_found_by_quoted_cells_that_only_it_divides(tmp_path: Path) -> None:
     data = b'"Lee, Ann";a@example.com\n"Ben";b@example.com, c@example.com\n'
     got, unreadable = load_bytes(data, ["Name", "EMail"], tmp_path, CsvFormat(header=True))
     rows = [(1, "Lee, Ann", "a@example.com"), (2, "Ben", "b@example.com, c@example.com")]

@@ -54,7 +54,7 @@ def test_a_file_replaced_after_the_snapshot_is_not_read(landing: Landing, tmp_pa
         landing.load(gold, ["EMail"], tmp_path)
 
 
-def test_a_file_deleted_after_the_snapshot_is_as_one_that_was_replaced(
+def test_a_file_deleted_after_the_snapshot_counts_as_replaced(
     landing: Landing, tmp_path: Path
 ) -> None:
     landing.put("Gold.csv", ROWS)

@@ -145,7 +145,7 @@ def test_a_run_without_anyone_to_send_says_so_beside_its_rejected_rows() -> None
     ],
     ids=["after sending", "nothing else", "some not sent", "none sent"],
 )
-def test_a_run_that_waits_tells_what_was_done_from_what_waits(
+def test_a_run_that_waits_distinguishes_what_was_done_from_what_waits(
     sent: dict[str, int], english: str, korean: str
 ) -> None:
     world = World()
@@ -233,7 +233,7 @@ def test_a_failed_run_leads_administrators_to_a_connection_that_is_not_connected
     assert (connection in actions(page)) is offered
 
 
-def test_people_who_may_not_act_are_not_told_to() -> None:
+def test_people_who_may_not_act_are_not_asked_to_act() -> None:
     world = World()
     path = ended(world, RunStatus.AWAITING_CONFIRMATION, reason=Reason("growthGuard"))
     # The connection is not shared with contributors.
@@ -248,7 +248,7 @@ def test_people_who_may_not_act_are_not_told_to() -> None:
         assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is told
 
 
-def test_the_members_of_a_segment_are_not_those_of_an_undo() -> None:
+def test_an_undo_does_not_change_the_number_of_members_of_a_segment() -> None:
     world = World()
     export = new_export(world)
     for members, undo_of in ((48_210, None), (0, "run-1")):
@@ -419,7 +419,7 @@ def test_a_run_whose_outcomes_are_deleted_offers_no_rows_and_no_download(
         ),
     ],
 )
-def test_a_run_that_stopped_tells_what_was_sent_from_what_was_not(
+def test_a_run_that_stopped_distinguishes_what_was_sent_from_what_was_not(
     status: RunStatus, language: str, sentence: str
 ) -> None:
     world = World()
