@@ -9,6 +9,7 @@ from shared.model.source import Attribute
 
 
 def field(kind, tag="X", number=9, required=False, **options):
+    """A merge field of a type."""
     return MergeField(number, tag, f"Name of {tag}", kind, required, options)
 
 
@@ -22,6 +23,7 @@ def convert(
     decimal_mark="",
     **options,
 ):
+    """Convert a value for a merge field of a type: what is sent, and the reasons why something was dropped."""
     mapping = Mapping("Email", attributes=(AttributeMapping("a", "X"),))
     attribute = Attribute("a", data_type, date_order=date_order, decimal_mark=decimal_mark)
     converter = Converter(mapping, [attribute], [field(kind, required=required, **options)])
