@@ -8,9 +8,9 @@ from shared.model.export import AttributeMapping, Mapping
 from shared.model.source import Attribute
 
 
-def field(kind, tag="X", number=9, required=False, **options):
-    """A merge field of a type."""
-    return MergeField(number, tag, f"Name of {tag}", kind, required, options)
+def field(kind, required=False, **options):
+    """A merge field of a type, with the tag X."""
+    return MergeField(9, "X", "Name of X", kind, required, options)
 
 
 def convert(
