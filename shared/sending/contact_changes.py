@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.errors import Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
 from shared.model.outcome import Code, Outcome
@@ -45,32 +44,27 @@ class ContactChanges:
         several contacts had the address, all of them are.
         `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
-        began = self.session.calls.retried
-        failed = False
+        retried = self.session.calls.retried
 
         def call(part: Sequence[str], *, resend: bool) -> None:
-            nonlocal failed
-            try:
-                before = self._send_status(part, None, resend=resend)
-                # Mailchimp does not document that a call without a status creates no contact.
-                for address in before.created:
-                    archive(self.session, self.audience_id, address)
-                absent = [a for a in part if a not in before.updated]
-                found = self.contacts_of(absent, by_id_only=True)
-                contacts = {
-                    a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
-                }
-                subscribed = dict.fromkeys(
-                    one.address
-                    for of_person in contacts.values()
-                    for one in of_person
-                    if one.status == _SUBSCRIBED and one.address
-                )
-                after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
-            except Unavailable:
-                failed = True
-                raise
-            maybe_by_run = maybe_applied or failed or self.session.calls.retried > began
+            before = self._send_status(part, None, resend=resend)
+            # Mailchimp does not document that a call without a status creates no contact.
+            for address in before.created:
+                archive(self.session, self.audience_id, address)
+            absent = [a for a in part if a not in before.updated]
+            found = self.contacts_of(absent, by_id_only=True)
+            contacts = {
+                a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
+            }
+            subscribed = dict.fromkeys(
+                one.address
+                for of_person in contacts.values()
+                for one in of_person
+                if one.status == _SUBSCRIBED and one.address
+            )
+            after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
+            lost_answer = self.isolation.lost_answer or self.session.calls.retried > retried
+            maybe_by_run = maybe_applied or lost_answer
             for address in after.created:
                 # Archived, deleted or renamed between the two calls: it must not return as a contact.
                 archive(self.session, self.audience_id, address)

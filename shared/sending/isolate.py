@@ -46,12 +46,14 @@ class Isolation:
     """Sends rows in as few calls as possible.
 
     `is_up` checks whether Mailchimp answers at all. `may_continue` is called between two calls.
-    `answered_before` is whether Mailchimp has answered any call of the run.
+    `answered_before` is whether Mailchimp has answered any call of the run. `lost_answer` is whether the answer of a
+    call is missing, so that its rows may have been applied.
     """
 
     is_up: Callable[[], bool]
     may_continue: Callable[[], bool]
     answered_before: Callable[[], bool]
+    lost_answer: bool = False
     _answered: bool = False
     _called: bool = False
 
@@ -111,6 +113,7 @@ class Isolation:
         except Disconnected:
             raise
         except Unavailable as failure:
+            self.lost_answer = True
             if failure.throttled or not failure.maybe_applied:
                 raise
             return failure

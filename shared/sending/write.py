@@ -91,16 +91,9 @@ class Writer:
     def _add(self, people: Sequence[Person], maybe_applied: bool) -> None:
         retried = self.session.calls.retried
         existing: list[Person] = []
-        # A call that failed may have been applied in part, so its rows may exist already.
-        failed = False
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
-            nonlocal failed
-            try:
-                answer = self._call(part, self.status, update=False, resend=resend)
-            except Unavailable:
-                failed = True
-                raise
+            answer = self._call(part, self.status, update=False, resend=resend)
             for person in part:
                 if answer[person.address].code == Code.CONTACT_EXISTS:
                     existing.append(person)
@@ -110,7 +103,8 @@ class Writer:
         self.isolation.send(people, add, self._reject_added)
         if not existing:
             return
-        maybe_applied = maybe_applied or failed or self.session.calls.retried > retried
+        # A call that failed may have been applied in part, so its rows may exist already.
+        maybe_applied = maybe_applied or self._lost_answer(retried)
         archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
@@ -133,35 +127,29 @@ class Writer:
     def _restore(self, people: Sequence[Person], maybe_applied: bool) -> None:
         """Restore people to what they were before a run that is undone. No one is added."""
         retried = self.session.calls.retried
-        failed = False
 
         def restore(part: Sequence[Person], *, resend: bool) -> None:
-            nonlocal failed
             opted_in: dict[str, str] = {}
-            try:
-                # A field that became required since the run must not prevent its undo.
-                answer = self._call(
-                    part,
-                    None,
-                    update=True,
-                    resend=resend,
-                    skip_merge_validation=True,
-                    opted_in=opted_in,
+            # A field that became required since the run must not prevent its undo.
+            answer = self._call(
+                part,
+                None,
+                update=True,
+                resend=resend,
+                skip_merge_validation=True,
+                opted_in=opted_in,
+            )
+            repeated = maybe_applied or self._lost_answer(retried)
+            for person in part:
+                address, result = person.address, answer[person.address]
+                by_run = repeated and self._is_subscribed_by_run(
+                    person, result, opted_in.get(address)
                 )
-                repeated = maybe_applied or failed or self.session.calls.retried > retried
-                for person in part:
-                    address, result = person.address, answer[person.address]
-                    by_run = repeated and self._is_subscribed_by_run(
-                        person, result, opted_in.get(address)
-                    )
-                    is_created = address in self._to_archive or result.outcome is Outcome.CREATED
-                    if is_created or by_run:
-                        done = self._archive(address)
-                        result = _NOT_IN_AUDIENCE if done.outcome is Outcome.REMOVED else done
-                    self._record(person, result)
-            except Unavailable:
-                failed = True
-                raise
+                is_created = address in self._to_archive or result.outcome is Outcome.CREATED
+                if is_created or by_run:
+                    done = self._archive(address)
+                    result = _NOT_IN_AUDIENCE if done.outcome is Outcome.REMOVED else done
+                self._record(person, result)
 
         self.isolation.send(people, restore, self._reject_updated)
 
@@ -195,6 +183,10 @@ class Writer:
         # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
         deleted = [person for person, _ in absent if person.address in to_add]
         self._add_absent([*deleted, *archived], to_add)
+
+    def _lost_answer(self, retried: int) -> bool:
+        """Whether the answer of a call is missing. The session had repeated `retried` calls before."""
+        return self.isolation.lost_answer or self.session.calls.retried > retried
 
     def _record_update(self, person: Person, result: Result, archived: list[Person]) -> None:
         """Record the result of a call without a status; a new contact with a wrong status is archived instead.
