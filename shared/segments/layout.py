@@ -115,7 +115,7 @@ def lay_out(
         return Layout(True, names)
     if not indexes:
         raise InputError("columnsDiffer", where=where, found=len(first), listed=len(names))
-    # A name that the header has twice belongs to both columns, so that neither is read (see TextFile.positions).
+    # A name that the header has twice belongs to both columns, so that neither is read (see position_of).
     laid = [cell.strip() if cell.strip() in indexes else "" for cell in first]
     for name, index in indexes.items():
         laid[index] = name
@@ -140,6 +140,20 @@ def names_profile_id(row: Sequence[str]) -> bool:
 def names_nothing(row: Sequence[str]) -> bool:
     """Whether a row has neither names nor values: it is blank, or `sep=;`."""
     return _NOTHING.fullmatch("".join(row)) is not None
+
+
+def position_of(name: str, attribute: str, names: Sequence[str], where: str) -> int:
+    """The position of the column with this name, which an export needs for an attribute.
+
+    InputError when there is no such column, or several. Only the profile id may be there several times, as joined
+    tables have it; the first one is used.
+    """
+    count = names.count(name)
+    if count == 0:
+        raise InputError("columnMissing", where=where, attribute=attribute)
+    if count > 1 and not names_profile_id([name]):
+        raise InputError("columnTwice", where=where, attribute=attribute)
+    return names.index(name)
 
 
 def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:

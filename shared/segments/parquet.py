@@ -20,7 +20,7 @@ from shared.errors import InputError
 from shared.model.outcome import Code
 from shared.model.source import find_name
 from shared.segments.fast import cell_of, literal, quoted
-from shared.segments.layout import names_profile_id
+from shared.segments.layout import position_of
 from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 from shared.workspace import execute
@@ -99,12 +99,7 @@ def _load(
     source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({listed})"
     indexes, numeric = [], set()
     for column in columns:
-        name = find_name(column, names)
-        if name is None:
-            raise InputError("columnMissing", where=blob, attribute=column)
-        if names.count(name) > 1 and not names_profile_id([name]):
-            raise InputError("columnTwice", where=blob, attribute=column)
-        index = names.index(name)
+        index = position_of(find_name(column, names) or column, column, names, blob)
         kind = found[index][1]
         if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":
             raise InputError("columnNested", where=blob, attribute=column)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
 
-from shared.errors import InputError
 from shared.model.outcome import Code
 from shared.model.source import Attribute, CsvFormat, Partition
 from shared.segments.layout import (
@@ -15,7 +14,7 @@ from shared.segments.layout import (
     Layout,
     header_index,
     lay_out,
-    names_profile_id,
+    position_of,
     with_delimiter,
 )
 from shared.segments.rows import Row, read_rows
@@ -98,18 +97,8 @@ class TextFile:
         return islice(rows, self.rows_before_people, None)
 
     def positions(self, columns: Sequence[str]) -> list[int]:
-        """The position of each column in the rows, from 0. InputError when the file has one not once.
-
-        Joined tables have the profile id once for each table; the first one is used.
-        """
-        names = self.layout.names
-        for column in columns:
-            count = names.count(column)
-            if count == 0:
-                raise InputError("columnMissing", where=self.blob, attribute=column)
-            if count > 1 and not names_profile_id([column]):
-                raise InputError("columnTwice", where=self.blob, attribute=column)
-        return [names.index(column) for column in columns]
+        """The position of each column in the rows, from 0 (see position_of)."""
+        return [position_of(column, column, self.layout.names, self.blob) for column in columns]
 
 
 def _cells_of(rows: Iterable[Row]) -> list[list[str]]:
