@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from shared.errors import ConfigError, ConnectorError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition, composed, plain_name
@@ -79,11 +80,10 @@ class Surveyor:
         """Survey the container as it is now."""
         return _ContainerSurvey(self._container, self._root, self._model).survey()
 
-    def _model(self, entry: BlobEntry, entries: Mapping[str, BlobEntry]) -> Model:
-        manifest = entry.name.endswith(MANIFEST)
+    def _model(self, entry: BlobEntry, here: _Blobs) -> Model:
+        manifest, entries = entry.name.endswith(MANIFEST), here.entries
         # A manifest depends on its documents and its files, too, which may be in any folder.
-        blobs = tuple((each.name, each.etag) for each in entries.values()) if manifest else ()
-        key = (entry.name, entry.etag, hash(blobs))
+        key = (entry.name, entry.etag, here.version if manifest else 0)
         model = self._models.get(key)
         if model is None:
             if entry.size > MAX_BYTES:
@@ -107,6 +107,18 @@ class Surveyor:
         return self._container.read(entry, MAX_BYTES)
 
 
+@dataclass(frozen=True)
+class _Blobs:
+    """The blobs of a container by name."""
+
+    entries: Mapping[str, BlobEntry]
+
+    @cached_property
+    def version(self) -> int:
+        """Another number when any blob has changed."""
+        return hash(tuple((each.name, each.etag) for each in self.entries.values()))
+
+
 def is_model(blob: str) -> bool:
     """Whether a blob describes a whole export: a `model.json` or a manifest."""
     base = blob.rpartition("/")[2]
@@ -120,7 +132,7 @@ class _ContainerSurvey:
         self,
         container: LandingContainer,
         root: str,
-        model: Callable[[BlobEntry, Mapping[str, BlobEntry]], Model],
+        model: Callable[[BlobEntry, _Blobs], Model],
     ) -> None:
         self._container = container
         self._root = root
@@ -130,6 +142,7 @@ class _ContainerSurvey:
         self._similar: dict[str, str] | None = None
 
     def survey(self) -> Survey:
+        blobs = _Blobs(self._entries)
         candidates: dict[str, list[SurveyedEntity]] = {}
         faults: list[ConnectorError] = []
         folders: list[str] = []
@@ -139,7 +152,7 @@ class _ContainerSurvey:
             folder = entry.name.rpartition("/")[0]
             folders.append(f"{folder}/" if folder else "")
             try:
-                model = self._model(entry, self._entries)
+                model = self._model(entry, blobs)
             except InputError as error:
                 faults.append(error)
                 continue
