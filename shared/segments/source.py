@@ -90,11 +90,7 @@ class BlobSegments:
 class Pinner:
     """Pins the files of segments by name and ETag. Headers of files that did not change are read once."""
 
-    def __init__(
-        self,
-        container: LandingContainer,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, container: LandingContainer, now: Callable[[], datetime]) -> None:
         self._container = container
         self._now = now
         self._headers: WeightedCache[_Described] = WeightedCache(_REMEMBERED)
