@@ -249,11 +249,11 @@ def _with_stored_tags(draft: Export, before: Export) -> Export:
 
     For Mailchimp the other form is another tag: the run would create a second one that looks the same.
     """
-    stored = {composed(segment.name): segment.tag_name for segment in before.segments}
+    stored_tags = {composed(segment.name): segment.tag_name for segment in before.segments}
 
-    def kept(segment: SegmentChoice) -> SegmentChoice:
-        tag, before = segment.tag_name, stored.get(composed(segment.name), "")
-        differs_in_form = plain_name(tag) == plain_name(before) and folded(tag) != folded(before)
-        return replace(segment, tag=before) if differs_in_form else segment
+    def with_stored_tag(segment: SegmentChoice) -> SegmentChoice:
+        tag, stored = segment.tag_name, stored_tags.get(composed(segment.name), "")
+        differs_in_form = plain_name(tag) == plain_name(stored) and folded(tag) != folded(stored)
+        return replace(segment, tag=stored) if differs_in_form else segment
 
-    return replace(draft, segments=tuple(map(kept, draft.segments)))
+    return replace(draft, segments=tuple(map(with_stored_tag, draft.segments)))
