@@ -62,8 +62,8 @@ def read_inputs(context: PlanContext, source: PlanSource, segments: SegmentSourc
     """
     db, scratch, values = context.db, context.scratch, SourceValues()
     ledger_file = scratch / "ledger.parquet"
-    # All three are slow.
-    with ThreadPoolExecutor(2) as executor, closing(db.cursor()) as cursor:
+    # All three are slow. The cursor is closed last: if reading fails, the audience may still be read with it.
+    with closing(db.cursor()) as cursor, ThreadPoolExecutor(2) as executor:
         audience = executor.submit(context.audience.inspect, cursor, scratch)
         ledger = executor.submit(_download_ledger, context, source.pointer, ledger_file)
         excluded = source.exclusions.read(db, segments, source.columns.email, scratch)
