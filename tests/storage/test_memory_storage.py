@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devhost.processes import Azurite
 from shared.capacity.pace import Pace
 from shared.errors import Changed, Conflict, NotFound
-from shared.settings import StorageAccount
-from shared.storage.clients import StorageClients
 from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
 from shared.storage.records import TableRecords
@@ -21,17 +16,13 @@ from tests.fakes import Clock, MemoryFiles, MemoryLeases, MemoryRecords, MemoryS
 
 
 @pytest.fixture(params=["memory", "azurite"])
-def memory_storage(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any, Any]]:
+def memory_storage(request: pytest.FixtureRequest) -> tuple[Any, Any, Any]:
     """Records, files and leases: in memory, and on a real Azurite."""
     if request.param == "memory":
         client = StoreClient(MemoryStore())
-        yield MemoryRecords(client, "paces"), MemoryFiles(client), MemoryLeases(client)
-        return
-    azurite: Azurite = request.getfixturevalue("azurite")
-    name = f"t{uuid.uuid4().hex[:16]}"
-    clients = StorageClients(StorageAccount(connection_string=azurite.connection_string))
-    yield TableRecords(clients, name, Pace), BlobFiles(clients, name), BlobLeases(clients, name)
-    clients.close()
+        return MemoryRecords(client, "paces"), MemoryFiles(client), MemoryLeases(client)
+    clients, name = request.getfixturevalue("clients"), request.getfixturevalue("name")
+    return TableRecords(clients, name, Pace), BlobFiles(clients, name), BlobLeases(clients, name)
 
 
 def test_in_memory_storage_and_azurite_behave_the_same(
