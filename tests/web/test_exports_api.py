@@ -9,7 +9,7 @@ import pytest
 from shared.errors import Unavailable
 from shared.model.export import SegmentChoice
 from shared.model.run import Mode, RunStatus, Trigger
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
+from shared.segments.catalogue import AttributeInfo, SegmentInfo
 from shared.web.authentication import Role
 from tests.web.client import (
     call,
@@ -68,7 +68,7 @@ def test_a_save_names_segments_and_attributes_that_are_not_in_the_landing_contai
 
 def test_names_in_decomposed_letters_are_those_of_the_landing_container() -> None:
     world = World()
-    world.catalogue.listing = lambda: SegmentList((SegmentInfo("골드", "골드", 3, NOW),))  # type: ignore[method-assign]
+    world.catalogue.segments = lambda: [SegmentInfo("골드", "골드", 3, NOW)]  # type: ignore[method-assign]
     world.catalogue.attributes = lambda _: [  # type: ignore[method-assign]
         AttributeInfo(unicodedata.normalize("NFD", "이메일"), "string", None, None)
     ]
