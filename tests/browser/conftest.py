@@ -14,6 +14,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.web.client import wsgi
 from tests.web.world import World
 
+# Opens a page, as the fixture `open_page` returns it.
+Open = Callable[..., Page]
 # Only a failing test waits that long; a loaded machine needs more than the default of 5 s.
 MOST_MILLISECONDS = 60_000
 expect.set_options(timeout=MOST_MILLISECONDS)
@@ -81,9 +83,7 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_page(
-    chromium: Browser, place: Place, complaints: list[str]
-) -> Iterator[Callable[..., Page]]:
+def open_page(chromium: Browser, place: Place, complaints: list[str]) -> Iterator[Open]:
     """Open a page with a language and a window width."""
     contexts = []
 

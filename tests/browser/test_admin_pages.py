@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ from shared.model.run import (
 )
 from shared.runs.outcomes import OutcomeRow
 from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
-from tests.browser.conftest import Place
+from tests.browser.conftest import Open, Place
 from tests.web.client import new_connection, new_export
 from tests.web.world import KEY, NOW, World
 
@@ -50,7 +49,6 @@ VIOLATIONS = """async rules => {
     return found.violations;
 }"""
 
-Open = Callable[..., Page]
 WORDS = {
     "en": {
         "add": "Add export",

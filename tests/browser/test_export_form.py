@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from shared.model.audience import MergeField
 from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
-from tests.browser.conftest import Place
+from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import AXE, violations
 from tests.web.client import new_connection
 from tests.web.world import KEY, NOW, World
 
 pytestmark = pytest.mark.browser
 
-Open = Callable[..., Page]
 AUDIENCE = "a1b2c3d4e5"
 
 

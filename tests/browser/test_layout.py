@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from shared.model.run import RunSegment, RunStatus
 from shared.segments.catalogue import SegmentInfo
-from tests.browser.conftest import Place
+from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import describe_attributes, used_app
 from tests.web.client import new_connection, new_export
 from tests.web.world import NOW
 
 pytestmark = pytest.mark.browser
 
-Open = Callable[..., Page]
 
 LONG = "Customers_with_at_least_three_orders_in_the_last_twelve_months_and_consent_to_news"
 # The boxes of tables that can only be read by scrolling sideways.

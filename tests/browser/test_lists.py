@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from shared.model.run import Mode, Trigger
-from tests.browser.conftest import Place
+from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export
 from tests.web.realistic_data import NAMES, fill
 
 pytestmark = pytest.mark.browser
-
-Open = Callable[..., Page]
 
 
 def test_each_export_has_one_line_with_its_reason_and_a_menu(

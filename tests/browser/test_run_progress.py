@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from shared.model.audience import CallCounts
 from shared.model.run import (
@@ -18,14 +17,12 @@ from shared.model.run import (
     RunStatus,
     Trigger,
 )
-from tests.browser.conftest import Place
+from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export
 from tests.web.world import NOW, World
 
 pytestmark = pytest.mark.browser
-
-Open = Callable[..., Page]
 
 
 def queued(world: World) -> str:
