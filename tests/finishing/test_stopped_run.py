@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from shared.model.export import NewContacts
-from shared.model.run import RunStatus
+from shared.model.run import Run, RunStatus
 from shared.sending.run_checks import VALID_SECONDS
 from tests.faults.simulated_deployment import CHUNK, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
@@ -21,15 +20,12 @@ def test_a_canceled_run_is_finished_after_every_lane_has_read_that_it_is_cancele
     app, clock = rows.deployment.app, rows.deployment.clock
     canceled: list[datetime] = []
 
-    def call(ask: Callable[[], Any]) -> Any:
-        run = next(stored.value for stored in app.runs.all())
-        if run.status is RunStatus.SENDING and not canceled:
-            # A lane of another process may have read the run just before.
-            canceled.append(clock.now())
-            app.commands.cancel(run.id)
-        return ask()
+    def cancel(run: Run) -> None:
+        # A lane of another process may have read the run just before.
+        canceled.append(clock.now())
+        app.commands.cancel(run.id)
 
-    rows.deployment.call = call  # type: ignore[method-assign]
+    rows.while_sending(cancel)
     run = rows.run(*(person(number) for number in range(30 * CHUNK)))
 
     assert run.status is RunStatus.CANCELED

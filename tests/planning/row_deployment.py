@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.model.export import Export, Mapping, NewContacts, Schedule, SegmentChoice
 from shared.model.names import outcomes_table
-from shared.model.run import Run
+from shared.model.run import Run, RunStatus
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.inserted_rows import insert_rows
@@ -105,8 +105,22 @@ class RowDeployment:
         self.source.segments = {"People": list(rows), **segments}
         return self.deployment.run()
 
+    def while_sending(self, change: Callable[[Run], object]) -> list[bool]:
+        """Make a change before the first call while the newest run sends; returns a list that is empty until then."""
+        changed: list[bool] = []
+
+        def call(ask: Callable[[], Any]) -> Any:
+            run = next(stored.value for stored in self.deployment.app.runs.all())
+            if run.status is RunStatus.SENDING and not changed:
+                changed.append(True)
+                change(run)
+            return ask()
+
+        self.deployment.call = call
+        return changed
+
     def after_first_batch(self, change: Callable[[], object]) -> list[bool]:
-        """Make a change after Mailchimp's next response to a batch call; the list is empty until then."""
+        """Make a change after the next response to a batch call; returns a list that is empty until then."""
         calls = self.deployment.sandbox.calls
         changed: list[bool] = []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -48,18 +47,13 @@ def members(rows: RowDeployment) -> set[str]:
 
 def interrupt(rows: RowDeployment, *segment: dict[str, str]) -> None:
     """Cancel a run of these people while it sends."""
-    commands = rows.deployment.app.commands
-    app_runs = rows.deployment.app.runs
 
-    def call(ask: Callable[[], Any]) -> Any:
-        run = next(stored.value for stored in app_runs.all())
-        if run.status is RunStatus.SENDING and not run.cancel_requested:
-            commands.cancel(run.id)
-            # Lanes read the state of their run every two seconds.
-            rows.deployment.clock.forward(3)
-        return ask()
+    def cancel(run: Run) -> None:
+        rows.deployment.app.commands.cancel(run.id)
+        # Lanes read the state of their run every two seconds.
+        rows.deployment.clock.forward(3)
 
-    rows.deployment.call = call  # type: ignore[method-assign]
+    rows.while_sending(cancel)
     assert rows.run(*segment).status is RunStatus.CANCELED
     del rows.deployment.call
 

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.mailchimp.sandbox import AudienceView
 from shared.model.export import ConsentMeaning, NewContacts, OnWithdrawal
-from shared.model.run import ADD_ARCHIVED, RunStatus
+from shared.model.run import ADD_ARCHIVED, Run, RunStatus
 from shared.runs.start import RunOptions
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -106,17 +106,12 @@ def test_people_that_the_export_never_sent_are_not_unsubscribed(rows: RowDeploym
 def test_a_contact_whose_status_changes_after_planning_keeps_it(rows: RowDeployment) -> None:
     rows.run(*(person(n) for n in range(6)))
     statuses = ["cleaned", "pending", "transactional", "archived"]
-    changed = []
 
-    def call(ask: Callable[[], Any]) -> Any:
-        run = next(stored.value for stored in rows.deployment.app.runs.all())
-        if run.status is RunStatus.SENDING and not changed:
-            for number, status in enumerate(statuses):
-                rows.deployment.audience.add(f"p{number}@example.com", status=status)
-                changed.append(status)
-        return ask()
+    def change(_: Run) -> None:
+        for number, status in enumerate(statuses):
+            rows.deployment.audience.add(f"p{number}@example.com", status=status)
 
-    rows.deployment.call = call
+    changed = rows.while_sending(change)
     run = rows.run(*(person(n, "no") for n in range(5)), person(5))
 
     assert changed
