@@ -67,7 +67,8 @@ class DisturbedAccount(Account):
     """An account whose calls take different times, and are throttled or refused now and then.
 
     The time of a call includes the retries of the app. `throttled_at` has the times at which Mailchimp
-    throttled a call, `unavailable_at` those at which it became unavailable. `usable_slots` has what the app knew of its slots, and when.
+    throttled a call, `unavailable_at` those at which it became unavailable. `usable_slots` has what the app knew of its
+    slots, and when.
     """
 
     def __init__(

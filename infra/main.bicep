@@ -108,7 +108,7 @@ param zoneRedundant bool = false
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdateStrategy string = 'Recreate'
 
-@description('Maximum number of distinct people in one run. The temporary disk of an instance limits it: it has 0.8 GB, and a million people need at least 0.7 GB.')
+@description('Maximum number of distinct people in one run. The temporary disk of an instance limits it: it has 0.8 GB, and a run of a million people is refused with less than 0.75 GB.')
 @minValue(1)
 @maxValue(1000000)
 param maxProfiles int = 1000000

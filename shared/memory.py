@@ -18,7 +18,7 @@ from typing import TypeVar
 import duckdb
 
 # In MB. With more, a run of a million people is not faster.
-FULL_MEMORY = 180
+INITIAL_MEMORY = 180
 # Ten million people need 360 MB. An instance of 2,048 MB holds the Python worker and ten lanes as well.
 _MOST_MEMORY = 960
 # A database that waits for the network only takes in what the network delivers.
@@ -30,8 +30,8 @@ _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.
 _T = TypeVar("_T")
 
 
-class SharedMemory:
-    """Gives the memory of a large database to some databases of the process at a time.
+class FullMemoryPool:
+    """Lets at most `databases` large databases of the process have their full memory at a time.
 
     A database that waits for the network keeps its memory until another one needs it: reducing its limit
     moves its tables to disk, which takes time.
@@ -48,7 +48,7 @@ class SharedMemory:
     def take(self) -> None:
         """Wait for the memory of a large database, and take it."""
         with self._changed:
-            while not self._free and not self._reduced():
+            while not self._free and not self._reduce_one():
                 self._changed.wait()
             self._free -= 1
 
@@ -74,7 +74,7 @@ class SharedMemory:
         self.take()
         _set_limit(connection, limit)
 
-    def _reduced(self) -> bool:
+    def _reduce_one(self) -> bool:
         """Reduce the memory of a database that waits for the network. Returns whether there was one."""
         for connection in self._waiting:
             try:
@@ -89,7 +89,7 @@ class SharedMemory:
         return False
 
 
-_SHARED = SharedMemory(1)
+_POOL = FullMemoryPool(1)
 
 # Two files are read at a time, and the settings are those of the whole database.
 _CHANGING_SETTINGS = threading.Lock()
@@ -98,11 +98,11 @@ _CHANGING_SETTINGS = threading.Lock()
 @contextmanager
 def full_memory() -> Iterator[None]:
     """Have the memory of a large database, as soon as it is free."""
-    _SHARED.take()
+    _POOL.take()
     try:
         yield
     finally:
-        _SHARED.release()
+        _POOL.release()
 
 
 @contextmanager
@@ -113,11 +113,11 @@ def waiting_for_network(db: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """
     # Another thread uses this connection, and one connection executes one statement at a time.
     with closing(db.cursor()) as connection:
-        _SHARED.lend(connection)
+        _POOL.lend(connection)
         try:
             yield
         finally:
-            _SHARED.take_back(connection)
+            _POOL.take_back(connection)
 
 
 def return_freed_memory(db: duckdb.DuckDBPyConnection) -> None:
@@ -142,7 +142,7 @@ def with_enough_memory(db: duckdb.DuckDBPyConnection, work: Callable[[], _T]) ->
                 raise
             with suppress(duckdb.OutOfMemoryException):
                 return _with_one_thread(settings, work)
-            while _gives_more(settings):
+            while _raise_limit(settings):
                 with suppress(duckdb.OutOfMemoryException):
                     return work()
             return _with_one_thread(settings, work)
@@ -167,11 +167,11 @@ def _with_one_thread(settings: duckdb.DuckDBPyConnection, work: Callable[[], _T]
         settings.execute(f"SET threads = {threads}")
 
 
-def _gives_more(settings: duckdb.DuckDBPyConnection) -> bool:
+def _raise_limit(settings: duckdb.DuckDBPyConnection) -> bool:
     """Double the memory of a database that has its full memory, as far as the instance has it."""
     limit = _limit_of(settings)
     more = min(2 * limit, _MOST_MEMORY, _memory_of_instance() // 2)
-    if limit < FULL_MEMORY or more <= limit:
+    if limit < INITIAL_MEMORY or more <= limit:
         return False
     _set_limit(settings, more)
     return True

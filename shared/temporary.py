@@ -57,7 +57,7 @@ class _Process:
             return self._folder
 
     def delete_folder(self) -> None:
-        """Release the lock and delete the folder, unless they are those of the process that was forked."""
+        """Close the lock, and delete the folder unless it is that of the parent process."""
         with self._guard:
             if self._lock is not None:
                 self._lock.close()

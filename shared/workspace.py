@@ -21,10 +21,10 @@ from typing import Any
 import duckdb
 
 from shared.errors import ConfigError, InputError, Unavailable
-from shared.memory import FULL_MEMORY, full_memory, lacks_disk, with_enough_memory
+from shared.memory import INITIAL_MEMORY, full_memory, lacks_disk, with_enough_memory
 from shared.temporary import temporary_folder
 
-# In MB, as FULL_MEMORY. Searching one file streams it; two small databases fit beside the large one.
+# In MB, as INITIAL_MEMORY. Searching one file streams it; two small databases fit beside the large one.
 _READING_MEMORY = 96
 # An instance has one processor or two.
 _THREADS = 2
@@ -124,7 +124,7 @@ def workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         _MOST_OPEN,
         full_memory(),
         temporary_folder("work-") as folder,
-        closing(_open(folder, FULL_MEMORY, _THREADS)) as db,
+        closing(_open(folder, INITIAL_MEMORY, _THREADS)) as db,
     ):
         # DuckDB's messages may hold content, so its errors are not chained.
         try:

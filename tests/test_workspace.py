@@ -14,7 +14,7 @@ import pytest
 
 from shared import memory, temporary
 from shared.errors import InputError, Unavailable
-from shared.memory import FULL_MEMORY, return_freed_memory, waiting_for_network
+from shared.memory import INITIAL_MEMORY, return_freed_memory, waiting_for_network
 from shared.temporary import delete_abandoned_folders, temporary_folder
 from shared.workspace import SqlFile, execute, small_workspace, workspace
 from tests.little_memory import LittleMemory, threads
@@ -76,13 +76,13 @@ def test_a_statement_that_lacks_memory_with_one_thread_is_repeated_with_more(
 ) -> None:
     monkeypatch.setattr(memory, "_memory_of_instance", lambda: 2_048)
     with workspace() as (db, _):
-        assert limit(db) == FULL_MEMORY
+        assert limit(db) == INITIAL_MEMORY
         assert execute(db, MANY_VALUES).fetchall() == [(500_000,)]
         more = limit(db)
-        assert more > FULL_MEMORY
+        assert more > INITIAL_MEMORY
         with waiting_for_network(db):
             with workspace() as (other, _):
-                assert (limit(db), limit(other)) == (64, FULL_MEMORY)
+                assert (limit(db), limit(other)) == (64, INITIAL_MEMORY)
             assert limit(db) == 64
         assert limit(db) == more, "the database has not got back the memory that it needs"
         return_freed_memory(db)

@@ -84,7 +84,7 @@ class _Superseded(Exception):
 
 @dataclass(frozen=True)
 class _RunData:
-    """A run, its plan and chunks; and the database, the local folder and the threads for transfers that it has meanwhile."""
+    """A run with its plan and chunks, and the database, the folder and the transfer threads with which it is finished."""
 
     run: Run
     plan: Plan

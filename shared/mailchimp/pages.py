@@ -165,8 +165,8 @@ class MemberListCalls(Calls):
 class _Pages:
     """The pages of a list of members.
 
-    Known members are stored as 64-bit hashes: a million take about 70 MB. For a list of changes, `_seen_changes` has hashes of
-    member and time of change.
+    Known members are stored as 64-bit hashes: a million take about 70 MB. For a list of changes, `_seen_changes` has
+    hashes of member and time of change.
     """
 
     def __init__(self, transport: Transport, path: str, query: Mapping[str, str]) -> None:

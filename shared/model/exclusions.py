@@ -33,7 +33,7 @@ class ExclusionList:
 
     @property
     def state(self) -> str | None:
-        """Differs after each change; None for a list that was saved without a revision.
+        """The version of the list, from which its ETag is made. None for entries that were saved without a revision.
 
         The API returns it as ETag, also to callers who may not see the list. A hash of the entries alone could be
         compared with that of a guessed list, so the random revision is part of it.

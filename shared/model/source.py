@@ -50,7 +50,7 @@ def find_name(wanted: str, names: Sequence[str]) -> str | None:
 
 
 def composed(name: str) -> str:
-    """A name with composed letters.
+    """A name with composed letters (Unicode form NFC).
 
     Apple's systems write a letter with an accent, or a Korean syllable, as several characters.
     """

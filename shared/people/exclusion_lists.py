@@ -15,7 +15,7 @@ from shared.people.erasures import MarkErased
 from shared.workspace import SqlFile, small_workspace
 
 MOST_EXCLUDED = 100_000
-CHANGED = "exclusionsChanged"
+EXCLUSIONS_CHANGED = "exclusionsChanged"
 _SQL = SqlFile.of(__file__)
 _LONGEST_ID = 500
 # Characters that no CustomerId has: such a cell is a whole row.
@@ -107,18 +107,18 @@ class ExclusionLists:
 
         def replaced(data: bytes) -> bytes:
             if EXCLUSIONS_JSON.validate_json(data).state != state:
-                raise Changed(CHANGED)
+                raise Changed(EXCLUSIONS_CHANGED)
             return written
 
         try:
             self.files.update(name, replaced)
         except NotFound:
             if state != ExclusionList().state:
-                raise Changed(CHANGED) from None
+                raise Changed(EXCLUSIONS_CHANGED) from None
             try:
                 self.files.write(name, written, once=True)
             except Conflict:
-                raise Changed(CHANGED) from None
+                raise Changed(EXCLUSIONS_CHANGED) from None
 
     def delete(self, export_id: str) -> None:
         """Delete the list of an export, if it has one."""

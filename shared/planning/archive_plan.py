@@ -13,7 +13,7 @@ from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
 from shared.planning.audience import with_fields_to_create
 from shared.planning.chunking import write_chunks
-from shared.planning.context import MadePlan, PlanContext
+from shared.planning.context import PlanContext, UnstoredPlan
 from shared.planning.unused import AudienceLedgers, find_unused, plan_unused
 from shared.runs.planning_ended import PlanningEnded
 
@@ -23,7 +23,7 @@ def plan_archive(
     pointer: LedgerPointer | None,
     ledgers: AudienceLedgers,
     attributes: tuple[Attribute, ...],
-) -> MadePlan:
+) -> UnstoredPlan:
     """Make the plan, with its files and chunks. PlanningEnded when there is nothing to archive, when it
     is unknown, or when there are more contacts than a person agreed to.
 

@@ -29,7 +29,7 @@ from shared.planning.audience import FoundAudience, create_fields, field_finding
 from shared.planning.audience_size import find_all_subscribed
 from shared.planning.changed_addresses import find_changed_addresses
 from shared.planning.dependencies import PlanDependencies
-from shared.planning.guards import has_others, shared_with_audience
+from shared.planning.guards import has_foreign_members, shared_with_audience
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import FoundTags, prepare_tags
@@ -98,7 +98,9 @@ class AudienceClient:
             for segment, choice in enumerate(self._request.export.segments):
                 name, tag = choice.tag_name, found.tags.tags[segment]
                 former_id = found.tags.former_ids.get(name)
-                if former_id and not has_others(db, session, self._id, tag, segment, former_id):
+                if former_id and not has_foreign_members(
+                    db, session, self._id, tag, segment, former_id
+                ):
                     taken_over.add(name)
         foreign = tuple(name for name in found.tags.foreign if name not in taken_over)
         tags = replace(found.tags, foreign=foreign)

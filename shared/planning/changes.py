@@ -33,8 +33,8 @@ from shared.runs.planning_ended import PlanningEnded
 
 
 @dataclass(frozen=True)
-class Changes:
-    """The audience with its new fields and tags, and its predicted size after the run.
+class ComparedAudience:
+    """What the comparison leads to: the audience with its new fields and tags, and its predicted size after the run.
 
     `ended` is why the run only carries out withdrawals of consent; None for all other runs.
     """
@@ -44,8 +44,13 @@ class Changes:
     ended: PlanningEnded | None = None
 
 
-def find_changes(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> Changes:
-    """Fill `changes`. PlanningEnded when the run ends or waits, and no withdrawal of consent must be carried out."""
+def check_and_compare(
+    context: PlanContext, inputs: Inputs, eligible: Eligibility
+) -> ComparedAudience:
+    """Check the guards, create missing fields and tags in Mailchimp, and fill `changes`.
+
+    PlanningEnded when the run ends or waits and there is no withdrawal of consent to carry out.
+    """
     db, request = context.db, context.request
     try:
         audience = _check_and_create(context, inputs, eligible)
@@ -54,8 +59,8 @@ def find_changes(context: PlanContext, inputs: Inputs, eligible: Eligibility) ->
         if request.person is not None or not any_withdrawals(db):
             raise
         _compare_withdrawals(context, inputs, eligible, end)
-        return Changes(eligible.audience, end.audience_size, end)
-    return Changes(audience, size)
+        return ComparedAudience(eligible.audience, end.audience_size, end)
+    return ComparedAudience(audience, size)
 
 
 def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:

@@ -14,13 +14,13 @@ from shared.planning.audience_client import AudienceClient
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
 
-MadePlan = tuple[Plan, PlanFiles, list[Chunk]]
+UnstoredPlan = tuple[Plan, PlanFiles, list[Chunk]]
 """A plan that is not stored yet, with its files and chunks."""
 
 
 @dataclass
 class PlanContext:
-    """The database and the folder of one plan, what they are used for, and the findings of its steps so far."""
+    """The request and the services of one plan, its database and folder, and the findings of its steps so far."""
 
     request: PlanRequest
     dependencies: PlanDependencies

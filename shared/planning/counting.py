@@ -9,7 +9,7 @@ from shared.fields.definition_findings import definition_findings
 from shared.model.ports import readable
 from shared.model.run import Counts, Finding, Severity
 from shared.planning.changed_addresses import changed_address_findings
-from shared.planning.changes import Changes
+from shared.planning.changes import ComparedAudience
 from shared.planning.chunking import Held
 from shared.planning.compare import SegmentMembers, count, members_by_segment
 from shared.planning.context import PlanContext
@@ -23,8 +23,10 @@ from shared.planning.withdrawals import withdrawal_findings
 
 @dataclass(frozen=True)
 class Counted:
-    """The members of each segment, by its number, what waits for a confirmation, the counts of the run, and its
-    rejected rows that the run before rejected as well.
+    """What was counted.
+
+    `members` is by the number of the segment, `held` what waits for a confirmation. `rejected_before` counts the rejected
+    rows that the run before rejected as well.
     """
 
     members: Mapping[int, SegmentMembers]
@@ -34,12 +36,16 @@ class Counted:
 
 
 def count_changes(
-    context: PlanContext, inputs: Inputs, eligible: Eligibility, changes: Changes, held: Held
+    context: PlanContext,
+    inputs: Inputs,
+    eligible: Eligibility,
+    compared: ComparedAudience,
+    held: Held,
 ) -> Counted:
     """Count the changes, and add the findings about them."""
     db, person = context.db, context.request.person
     members = members_by_segment(db)
-    if changes.ended is None:
+    if compared.ended is None:
         context.findings += former_findings(db, held=held.archiving)
     if person is not None:
         return Counted(members, held, count(db, rows_of_person(db, person)).of_run)
@@ -50,8 +56,8 @@ def count_changes(
         values = {"rows": str(before)}
         context.findings.append(Finding(Severity.INFO, "rejectedBefore", values=values))
     counts = planned.of_run
-    if changes.ended is not None:
-        counts = replace(counts, new=changes.ended.counts.new)
+    if compared.ended is not None:
+        counts = replace(counts, new=compared.ended.counts.new)
     return Counted(members, held, counts, before)
 
 

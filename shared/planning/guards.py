@@ -167,7 +167,7 @@ def guard_tags(request: PlanRequest, foreign: Sequence[str], rows: RowCounts) ->
     )
 
 
-def has_others(
+def has_foreign_members(
     db: DuckDBPyConnection,
     session: MailchimpSession,
     audience_id: str,
@@ -175,11 +175,11 @@ def has_others(
     segment: int,
     former_tag_id: int,
 ) -> bool:
-    """Whether a tag has members who are not in a segment and were not sent its former tag."""
+    """Whether a tag has members who are not in its segment and were not sent the tag under its former id."""
     return any(
         _SQL.number(
             db,
-            "others",
+            "foreign_members",
             addresses=[contact.address for contact in page],
             segment=segment,
             former_tag_id=former_tag_id,

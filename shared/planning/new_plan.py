@@ -17,10 +17,10 @@ from shared.model.names import plan_folder
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import REMOVAL_GUARD, RunStatus
 from shared.planning.audience import with_fields_to_create
-from shared.planning.changes import Changes, find_changes
+from shared.planning.changes import ComparedAudience, check_and_compare
 from shared.planning.chunking import NOTHING_HELD, Held, write_chunks
 from shared.planning.compare import SegmentMembers, tagset_segments
-from shared.planning.context import MadePlan, PlanContext
+from shared.planning.context import PlanContext, UnstoredPlan
 from shared.planning.counting import Counted, count_changes
 from shared.planning.eligibility import Eligibility, find_eligible
 from shared.planning.fields_to_send import merge_tags
@@ -35,7 +35,7 @@ def make_plan(
     source: PlanSource,
     report: PlanningReport,
     people_per_second: float | None,
-) -> MadePlan:
+) -> UnstoredPlan:
     """Make the plan, with its files and chunks. PlanningEnded when the run ends, or waits, without one.
 
     `people_per_second` is the measured speed of the account, for the forecast of a preview.
@@ -44,13 +44,13 @@ def make_plan(
     inputs = read_inputs(context, source, ReportedSource(context.dependencies.segments, report))
     report.comparing()
     eligible = find_eligible(context, inputs)
-    changes = find_changes(context, inputs, eligible)
+    compared = check_and_compare(context, inputs, eligible)
     held = _find_held(context)
     files, chunks = write_chunks(db, context.scratch, merge_tags(request.export.mapping), held)
-    counted = count_changes(context, inputs, eligible, changes, held)
+    counted = count_changes(context, inputs, eligible, compared, held)
     if request.is_preview:
         context.findings.append(forecast(chunks, people_per_second))
-    return _plan(context, inputs, eligible, changes, counted), files, chunks
+    return _plan(context, inputs, eligible, compared, counted), files, chunks
 
 
 def _find_held(context: PlanContext) -> Held:
@@ -65,11 +65,11 @@ def _plan(
     context: PlanContext,
     inputs: Inputs,
     eligible: Eligibility,
-    changes: Changes,
+    compared: ComparedAudience,
     counted: Counted,
 ) -> Plan:
     request, export = context.request, context.request.export
-    audience, ended, pointer = changes.audience, changes.ended, inputs.source.pointer
+    audience, ended, pointer = compared.audience, compared.ended, inputs.source.pointer
     return Plan(
         run_id=request.run.id,
         export_id=export.id,
@@ -98,7 +98,7 @@ def _plan(
         findings=tuple(context.findings),
         calls=context.audience.calls,
         contacts_before=dict(audience.contacts),
-        audience_size=changes.size,
+        audience_size=compared.size,
         definition=request.definition,
         ends_as=ended.status if ended else RunStatus.FAILED,
     )

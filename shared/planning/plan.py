@@ -36,7 +36,7 @@ from shared.runs.planning_ended import PlanningEnded
 from shared.runs.run_messages import send_lane_messages
 from shared.runs.transitions import Transitions
 
-PATIENCE = timedelta(hours=1)
+LONGEST_WAIT = timedelta(hours=1)
 """How long a run waits for unavailable services, during planning as during sending."""
 
 _FIRST_PAUSE = 2.0
@@ -137,7 +137,7 @@ class Planner:
         if run.waiting_since is None:
             return None
         waited = self.transitions.now() - run.waiting_since
-        if waited >= PATIENCE:
+        if waited >= LONGEST_WAIT:
             self.transitions.end_planning(run_id, PlanningEnded(RunStatus.FAILED, cause))
             return None
         pause = max(_FIRST_PAUSE, waited.total_seconds() / 2, least)

@@ -1,7 +1,7 @@
 """The removal guard: changes that concern unusually many people wait for a confirmation. All others are sent.
 
-It stops a segment that comes back empty or far smaller than before. The share is that of the people with a tag who would
-lose it, and that of the subscribers who would be unsubscribed or archived.
+It holds changes back when a segment comes back empty or far smaller than before. For removals of a tag, the share is that
+of the people with the tag; for unsubscribing and archiving, that of the subscribers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SQL = SqlFile.of(__file__)
 
 
 def find_held(db: DuckDBPyConnection, max_share: float) -> Held:
-    """Return what of `changes` concerns more than `max_share` (0-1) of the people in `ledger`."""
+    """Return what of `changes` concerns more than `max_share` (0-1) of these people of `ledger`."""
     unsubscribing, archiving = _SQL.row(
         db, "contacts", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
     )

@@ -29,8 +29,8 @@ class FoundTags:
     """The tags in the order of the export's segments.
 
     `foreign` names tags that exist, have members and are not ours; when there are any, nothing was
-    created or taken over. `former_ids` has the former ids of those whose name the export owns: the tag was deleted, and a
-    call of a run may have created this one. Tags that do not exist yet have negative ids until they are created.
+    created or taken over. `former_ids`: for each foreign tag whose name the export owns, the id of the tag before it
+    was deleted. A call of a run may have created the tag again. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
     tags, without those that another export owns now: that export decides who has them.
     """

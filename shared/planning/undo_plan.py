@@ -22,7 +22,7 @@ from shared.model.plan import Plan, PlannedTag
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.chunking import write_chunks
-from shared.planning.context import MadePlan, PlanContext
+from shared.planning.context import PlanContext, UnstoredPlan
 from shared.planning.fields_to_send import merge_tags
 from shared.planning.manual_edits import EditWindow, find_manual_edits
 from shared.planning.request import PlanRequest
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 def plan_undo(
     context: PlanContext, undone: Plan, pointer: LedgerPointer, excluded: ExclusionList
-) -> MadePlan:
+) -> UnstoredPlan:
     """Make the plan that undoes the run of the plan `undone`, with its files and chunks.
 
     `pointer` is the current ledger (runs/undo.py has checked it). People on the current list

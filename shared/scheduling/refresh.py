@@ -160,7 +160,7 @@ class Refreshes:
                 announced_models=tuple(dict.fromkeys((*progress.announced_models, announced.blob))),
                 written_at=max(written_at, progress.written_at or written_at),
                 opened_at=now,
-                unhandled_since=progress.unhandled_since or now,
+                incomplete_since=progress.incomplete_since or now,
                 next_at=now,
                 found="",
                 found_since=None,
@@ -227,7 +227,7 @@ class Refreshes:
             decision = wait(decision.progress, self.now(), delay, self.times)
         if decision.step is Step.REPORT:
             self._record_incomplete(export, decision.progress, view)
-            progress = replace(decision.progress, unhandled_since=self.now())
+            progress = replace(decision.progress, incomplete_since=self.now())
             decision = replace(decision, step=Step.WAIT, progress=progress)
         if decision.step is Step.WAIT:
             # The reminder first: without one, the refresh would wait for the next tick.
@@ -289,7 +289,7 @@ class Refreshes:
 
     def _record_incomplete(self, export: Export, progress: RefreshProgress, view: View) -> None:
         now = self.now()
-        begun = progress.unhandled_since or progress.opened_at or now
+        begun = progress.incomplete_since or progress.opened_at or now
         minutes = round(self.times.limit / 60)
         cause = view.cause
         waited_for = (Finding(Severity.WARNING, cause.code, cause.values),) if cause else ()
@@ -345,7 +345,7 @@ def _closed(progress: RefreshProgress, view: View) -> RefreshProgress:
     return replace(
         progress,
         open=False,
-        unhandled_since=None,
+        incomplete_since=None,
         handled_models={**progress.handled_models, **view.models},
         announced_models=(),
         exported=view.fingerprint if complete else progress.exported,

@@ -62,8 +62,8 @@ class WaitingTimes:
 
     A refresh without dated folders counts as written when nothing has changed for `unchanged`, or for
     `unchanged_in_place` if not all of its files are new. A fault is reported `fault_limit` after the newest
-    announcement. A refresh that is still not complete is reported `limit` after the first announcement that was
-    neither exported nor reported. It is given up `limit` after the newest announcement. Checks are at most
+    announcement. A refresh that is still not complete is reported `limit` after `incomplete_since`
+    (RefreshProgress). It is given up `limit` after the newest announcement. Checks are at most
     `longest_interval` apart.
     """
 
@@ -82,8 +82,8 @@ class RefreshProgress:
     announcements (blob and ETag). `announced_models` are the `model.json` that were announced and not handled
     yet; `handled_models` has the ETag of each of the others. `found` is the fingerprint of the files that the
     last check found, unchanged since `found_since`. `opened_at` is the time of the newest announcement.
-    `unhandled_since` is when the wait for the next report began: with the first announcement since all files existed,
-    or with the last report. `exported` is the fingerprint of the files that were exported last, and `exported_files`
+    `incomplete_since` is the time of the first announcement after the last check that found all files, or of the last
+    report. `exported` is the fingerprint of the files that were exported last, and `exported_files`
     a short digest of each. `starting_at` is set during a start. Until `recheck_until`, checks continue after a start,
     because files may still be rewritten in place.
     """
@@ -102,7 +102,7 @@ class RefreshProgress:
     exported: Annotated[str, Field(alias="started")] = ""
     exported_files: Annotated[tuple[str, ...], Field(alias="marks")] = ()
     starting_at: datetime | None = None
-    unhandled_since: datetime | None = None
+    incomplete_since: datetime | None = None
     recheck_until: Annotated[datetime | None, Field(alias="linger_until")] = None
 
 
@@ -163,7 +163,9 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     unchanged = (now - (progress.found_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
     # Announcements that follow one another closely must not delay a report forever. Each is reported once.
-    unhandled = (now - (progress.unhandled_since or progress.opened_at or now)).total_seconds()
+    waiting_seconds = (
+        now - (progress.incomplete_since or progress.opened_at or now)
+    ).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     needed = {
         Kind.NEW: times.unchanged if view.rewritable or view.is_exported else 0,
@@ -173,17 +175,17 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
         else times.unchanged,
     }.get(view.kind)
     if needed is None:
-        waiting = wait(progress, now, _pace(age, times), times)
-        is_late = unhandled >= times.limit
+        waiting = wait(progress, now, _check_interval(age, times), times)
+        is_late = waiting_seconds >= times.limit
         if view.kind is Kind.FAULT and age >= times.fault_limit:
             return Decision(Step.START, progress)
         if age >= times.limit:
             return Decision(Step.GIVE_UP if is_late else Step.CLOSE, progress)
         return replace(waiting, step=Step.REPORT) if is_late else waiting
     # All files exist, so an announcement that follows begins the waiting time again.
-    progress = replace(progress, unhandled_since=None)
+    progress = replace(progress, incomplete_since=None)
     if unchanged < needed:
-        return wait(progress, now, min(needed - unchanged, _pace(age, times)), times)
+        return wait(progress, now, min(needed - unchanged, _check_interval(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.
     may_change = view.kind is not Kind.NEW and view.rewritable
     recheck_until = now + timedelta(seconds=times.limit) if may_change else None
@@ -202,7 +204,7 @@ def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress
     return replace(
         progress,
         opened_at=min(progress.opened_at, now) if progress.opened_at else None,
-        unhandled_since=min(progress.unhandled_since, now) if progress.unhandled_since else None,
+        incomplete_since=min(progress.incomplete_since, now) if progress.incomplete_since else None,
         found_since=min(progress.found_since, now) if progress.found_since else None,
     )
 
@@ -216,7 +218,7 @@ def wait(progress: RefreshProgress, now: datetime, delay: float, times: WaitingT
     return Decision(Step.WAIT, progress, delay)
 
 
-def _pace(age: float, times: WaitingTimes) -> float:
+def _check_interval(age: float, times: WaitingTimes) -> float:
     """The interval grows with the time since the announcement."""
     return min(max(age / 10, times.unchanged / 4), times.longest_interval)
 

@@ -20,10 +20,10 @@ from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.container import LandingContainer
 from shared.segments.layout import (
     USUAL_DELIMITERS,
+    has_no_names,
+    has_profile_id,
     looks_like_data,
     looks_like_numbers,
-    names_nothing,
-    names_profile_id,
 )
 from shared.segments.parquet import parquet_columns
 from shared.segments.rows import first_rows, rows_of
@@ -104,7 +104,7 @@ def _header_of(text: str, form: CsvFormat) -> tuple[list[str], CsvFormat] | None
     form, rows = _divided(_without_lines(text, _is_before_header), form)
     if not rows or len(rows[0]) == 1:
         # The header of one column may look like a comment.
-        form, rows = _divided(_without_lines(text, lambda line: names_nothing([line])), form)
+        form, rows = _divided(_without_lines(text, lambda line: has_no_names([line])), form)
     if not rows or not any(cell.strip() for cell in rows[0]):
         return None
     first, following = rows[0], rows[1:]
@@ -123,7 +123,7 @@ def _without_lines(text: str, is_left_out: Callable[[str], bool]) -> str:
 
 
 def _is_before_header(line: str) -> bool:
-    return names_nothing([line]) or _COMMENT.fullmatch(line.strip()) is not None
+    return has_no_names([line]) or _COMMENT.fullmatch(line.strip()) is not None
 
 
 def _attributes(cells: Sequence[str]) -> tuple[Attribute, ...]:
@@ -137,7 +137,7 @@ def _attributes(cells: Sequence[str]) -> tuple[Attribute, ...]:
 
 
 def _is_data(first: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
-    if names_profile_id(first):
+    if has_profile_id(first):
         return False
     if looks_like_data(first):
         return True
@@ -194,7 +194,7 @@ def _delimiter(text: str, form: CsvFormat) -> str:
 def _usual_names(cells: Sequence[str]) -> int:
     """How many cells are names that the columns of many files have, such as that of the profile id."""
     names = [cell.strip() for cell in cells if not any(each in cell for each in USUAL_DELIMITERS)]
-    return names_profile_id(names) + len(suggest([Attribute(name) for name in names if name]))
+    return has_profile_id(names) + len(suggest([Attribute(name) for name in names if name]))
 
 
 def _parquet_attributes(source: LandingContainer, partition: Partition) -> tuple[Attribute, ...]:

@@ -132,12 +132,12 @@ def looks_like_numbers(row: Sequence[str]) -> bool:
     return any(_NUMBER.fullmatch(cell.strip()) for cell in row)
 
 
-def names_profile_id(row: Sequence[str]) -> bool:
+def has_profile_id(row: Sequence[str]) -> bool:
     """Whether a cell is the name of the profile id, which no person has as a value."""
     return any(plain_name(cell) == plain_name(PROFILE_ID) for cell in row)
 
 
-def names_nothing(row: Sequence[str]) -> bool:
+def has_no_names(row: Sequence[str]) -> bool:
     """Whether a row has neither names nor values: it is blank, or `sep=;`."""
     return _NOTHING.fullmatch("".join(row)) is not None
 
@@ -151,7 +151,7 @@ def position_of(name: str, attribute: str, names: Sequence[str], where: str) -> 
     count = names.count(name)
     if count == 0:
         raise InputError("columnMissing", where=where, attribute=attribute)
-    if count > 1 and not names_profile_id([name]):
+    if count > 1 and not has_profile_id([name]):
         raise InputError("columnTwice", where=where, attribute=attribute)
     return names.index(name)
 
@@ -165,7 +165,7 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     for index, row in enumerate(rows):
         if not row:
             return 0
-        if names_nothing(row):
+        if has_no_names(row):
             continue
         if len(row) >= len(names) > 0:
             found = _indexes_of(names, row)
@@ -207,7 +207,7 @@ def _is_header(
         return header is not False
     if matching == distinct:
         return True
-    if names_profile_id(first) and find_name(PROFILE_ID, names) is not None:
+    if has_profile_id(first) and find_name(PROFILE_ID, names) is not None:
         return True
     if looks_like_data(first):
         return False

@@ -29,7 +29,7 @@ from shared.segments.cdm import (
     text_of,
 )
 from shared.segments.folders import is_hidden
-from shared.segments.patterns import matching_paths, names_hidden
+from shared.segments.patterns import matches_hidden, matching_paths
 
 MANIFEST = ".manifest.cdm.json"
 _DEEPEST = 10
@@ -214,7 +214,7 @@ class _Reader:
         paths = [name.removeprefix(below) for name in self._names if name.startswith(below)]
         glob = text_of(pattern.get("globPattern"))
         expression = text_of(pattern.get("regularExpression"))
-        if not names_hidden(glob, expression):
+        if not matches_hidden(glob, expression):
             paths = [path for path in paths if not is_hidden(path)]
         try:
             found = matching_paths(paths, glob, expression)

@@ -77,7 +77,9 @@ def load_parquet(
     columns: Sequence[str],
     blob: str,
 ) -> tuple[list[tuple[int, Code]], set[str]]:
-    """Append the rows to `table`. Returns the row numbers (from 1) of unusable rows with the reason, and the numeric columns.
+    """Append the rows to `table`.
+
+    Returns the row numbers (from 1) of unusable rows with the reason, and the numeric columns.
 
     InputError names `blob` when it cannot be read or its size is implausible.
     """

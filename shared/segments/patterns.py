@@ -38,7 +38,7 @@ def matching_paths(paths: Sequence[str], glob: str, expression: str) -> list[str
     return [str(path) for (path,) in found if path]
 
 
-def names_hidden(glob: str, expression: str) -> bool:
+def matches_hidden(glob: str, expression: str) -> bool:
     """Whether a pattern itself has a name that begins with `_` or `.`, as hidden files do."""
     found = _HIDDEN_IN_GLOB.search(glob) if glob else _HIDDEN_IN_EXPRESSION.search(expression)
     return found is not None

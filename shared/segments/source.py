@@ -63,7 +63,7 @@ class BlobSegments:
         ConfigError (`segmentMissing`) names those that do not exist; if an unusable `model.json` may list
         them, it has the reason. ConfigError (`locationRefused`) names a partition outside of our container.
         Unavailable (`refreshIncomplete`) when files that `model.json` lists do not exist yet, InputError (`filesMissing`)
-        when it has listed them for so long that they are not expected any more.
+        when neither `model.json` nor one of its files was written in the last hour.
         """
         survey = self._surveyor.survey()
         found = {name: survey.found.get(composed(name)) for name in segments}

@@ -43,7 +43,10 @@ class Beginning:
         partition: Partition,
         attributes: Sequence[Attribute],
     ) -> Beginning:
-        """Find the format and the columns of a file with rows (see layout.py for the errors)."""
+        """Find the format and the columns of a file that has at least one row (see layout.py for the errors).
+
+        `rows_in` returns the rows as a format divides them.
+        """
         names = [attribute.name for attribute in attributes]
 
         @cache
@@ -63,8 +66,8 @@ class Beginning:
 class TextFile:
     """An unpacked CSV file. `form` has the delimiter that the file has, `layout` its header and columns.
 
-    `starts_with_line` is whether the first row is exactly the first line of the file. `rows_before_people` is the number of rows
-    before the first row of a person, the header included. `blob` names the file in rows and errors.
+    `starts_with_line` is whether the first row is exactly the first line of the file. `rows_before_people` is the
+    number of rows before the first row of a person, the header included. `blob` names the file in rows and errors.
     """
 
     text: Text
@@ -76,7 +79,7 @@ class TextFile:
 
     @classmethod
     def of(cls, text: Text, partition: Partition, attributes: Sequence[Attribute]) -> TextFile:
-        """Find the format and the columns of a file with rows (see layout.py for the errors)."""
+        """Find the format and the columns of a file that has at least one row (see layout.py for the errors)."""
         rows_in = partial(read_rows, text, width=len(attributes) or None)
         found = Beginning.of(rows_in, partition, attributes)
         starts_with_line = found.header_line == 1 and not any(
@@ -97,7 +100,7 @@ class TextFile:
         return islice(rows, self.rows_before_people, None)
 
     def positions(self, columns: Sequence[str]) -> list[int]:
-        """The position of each column in the rows, from 0 (see position_of)."""
+        """The position of each column in the rows, from 0. InputError when one is missing or occurs twice."""
         return [position_of(column, column, self.layout.names, self.blob) for column in columns]
 
 

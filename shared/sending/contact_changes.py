@@ -145,7 +145,9 @@ class ContactChanges:
             self.results[address] = self._archive(address, _SUBSCRIBED if is_transactional else now)
 
     def _archive(self, address: str, status: str | None) -> Result:
-        """Archive a contact that has this status; None if there is no contact. It is rejected if Mailchimp refuses to archive it.
+        """Archive a contact that has this status; None if there is no contact.
+
+        It is rejected if Mailchimp refuses to archive it.
 
         Archiving loses the status, so a contact that is not subscribed is left alone: written again
         with a status, it would be subscribed.

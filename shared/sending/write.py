@@ -119,7 +119,7 @@ class Writer:
                 if by_run and is_updated and person.address not in self._to_archive:
                     self._record(person, result._replace(outcome=Outcome.CREATED))
                 else:
-                    self._record_update(person, result, archived)
+                    self._record_or_archive(person, result, archived)
 
         self.isolation.send(existing, update, self._reject_updated)
         self._add_absent(archived, {})
@@ -168,7 +168,7 @@ class Writer:
                 if result.code in _PERHAPS_ABSENT:
                     absent.append((person, result))
                 else:
-                    self._record_update(person, result, archived)
+                    self._record_or_archive(person, result, archived)
 
         self.isolation.send(people, update, self._reject_updated)
         contacts = self.contacts_of([person.address for person, _ in absent], by_id_only=False)
@@ -188,7 +188,7 @@ class Writer:
         """Whether the answer of a call is missing. The session had repeated `retried` calls before."""
         return self.isolation.lost_answer or self.session.calls.retried > retried
 
-    def _record_update(self, person: Person, result: Result, archived: list[Person]) -> None:
+    def _record_or_archive(self, person: Person, result: Result, archived: list[Person]) -> None:
         """Record the result of a call without a status; a new contact with a wrong status is archived instead.
 
         `archived` gets the people to add again. Whether they were deleted or archived before is unknown now.
@@ -210,7 +210,10 @@ class Writer:
         return result
 
     def _add_absent(self, people: Sequence[Person], refusals: Mapping[str, Result]) -> None:
-        """Add people who are not in the audience. If they are, `refusals` has why they were not updated."""
+        """Add people who are not in the audience.
+
+        A person who is in it after all gets the result in `refusals`, or UNKNOWN.
+        """
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
             answer = self._call(part, self.status, update=False, resend=resend)

@@ -1,7 +1,7 @@
 """Refuses query parameters that an operation of the API does not have.
 
 A misspelled filter would list everything, and `POST .../runs?mode=preview` would start an export, because the mode
-belongs into the body. Operations that only read and have no query parameters ignore them. The parameters in which the
+belongs in the body. Operations that only read and have no query parameters ignore them. The parameters in which the
 Functions host takes its keys are ignored as well, because a client may add them to every address.
 https://learn.microsoft.com/azure/azure-functions/function-keys-how-to
 """

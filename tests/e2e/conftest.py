@@ -57,7 +57,7 @@ def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "_THREADS", 1)
     for module in (chunking, already_subscribed, verify, commands):
         monkeypatch.setattr(module, "CHUNK_SIZE", CHUNK_SIZE)
-    monkeypatch.setattr(plan, "PATIENCE", timedelta(seconds=20))
+    monkeypatch.setattr(plan, "LONGEST_WAIT", timedelta(seconds=20))
 
 
 @pytest.fixture

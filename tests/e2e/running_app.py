@@ -311,7 +311,7 @@ from shared.planning import plan
 from shared.storage.clients import ClientOptions, StorageClients
 from shared.storage.queues import StorageQueue
 
-plan.PATIENCE = timedelta(seconds=20)
+plan.LONGEST_WAIT = timedelta(seconds=20)
 renewed_lease.LEASE_SECONDS = {lease_seconds}
 renewed_lease._RENEW_SECONDS = {lease_seconds} / 3
 if {storage_seconds}:

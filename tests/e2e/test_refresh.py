@@ -32,7 +32,7 @@ import shared.app
 from shared.planning import plan, settled_source
 from shared.scheduling.refresh_progress import WaitingTimes
 
-plan.PATIENCE = timedelta(seconds={QUIET})
+plan.LONGEST_WAIT = timedelta(seconds={QUIET})
 settled_source.UNCHANGED = timedelta(seconds={QUIET})
 shared.app.WaitingTimes = lambda: WaitingTimes(unchanged={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})

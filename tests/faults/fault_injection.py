@@ -79,7 +79,7 @@ class FaultyDeployment(SimulatedDeployment):
         """Start the injection of faults."""
         self.dice, self.rates = dice, rates
         # Both simulated processes need a workspace at the same time.
-        self.monkeypatch.setattr(memory, "_SHARED", memory.SharedMemory(8))
+        self.monkeypatch.setattr(memory, "_POOL", memory.FullMemoryPool(8))
         self.monkeypatch.setattr(workspace, "_MOST_OPEN", threading.BoundedSemaphore(8))
         self.instances = [self._new_instance(), self._new_instance()]
 

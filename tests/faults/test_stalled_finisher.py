@@ -23,7 +23,7 @@ def test_the_ledger_of_a_later_run_stays(
     new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     # The processes of this test are one, and each may work on a database.
-    monkeypatch.setattr(shared.memory, "_SHARED", shared.memory.SharedMemory(2))
+    monkeypatch.setattr(shared.memory, "_POOL", shared.memory.FullMemoryPool(2))
     deployment = new_deployment()
     deployment.define(SAMPLE, max_removal_share=1.0)
     stalled = deployment.app.starter.start(EXPORT)

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from shared.errors import InputError
-from shared.memory import FULL_MEMORY
+from shared.memory import INITIAL_MEMORY
 from shared.model.source import CsvFormat
 from shared.segments.cdm import read_model
 from shared.segments.counting import count_rows
@@ -60,7 +60,7 @@ def test_ten_thousand_columns_are_read_by_name(tmp_path: Path, described: bool) 
     assert [each.name for each in attributes] == names
 
     segment, container = segment_of(names, ("a.csv", data))
-    with duckdb.connect(config={"memory_limit": f"{FULL_MEMORY}MB", "threads": 2}) as connection:
+    with duckdb.connect(config={"memory_limit": f"{INITIAL_MEMORY}MB", "threads": 2}) as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         columns = [names[-1], names[0]]
         assert load_segment(container, connection, segment, columns, "t", tmp_path).unreadable == ()

@@ -28,8 +28,8 @@ SELECT
     ),
     (SELECT count(*) FROM ledger WHERE fingerprint IS NOT NULL);
 
--- name: others
--- How many of some contacts are not in a segment and were not sent its former tag.
+-- name: foreign_members
+-- How many of some members of a tag are not in its segment and were not sent the tag under its former id.
 WITH page AS (SELECT DISTINCT unnest($addresses::VARCHAR[]) AS address),
 own AS (
     SELECT address FROM people SEMI JOIN page USING (address) WHERE (mask >> $segment::INTEGER) & 1 = 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from shared.errors import ConfigError
 from shared.model.exclusions import ExclusionList
-from shared.people.exclusion_lists import CHANGED, parse_exclusions
+from shared.people.exclusion_lists import EXCLUSIONS_CHANGED, parse_exclusions
 from shared.web.application import audit
 from shared.web.application.etags import etag_of, refuse_changed
 from shared.web.context import Context
@@ -28,8 +28,8 @@ def put(
 ) -> ExclusionList:
     """Replace the list by the first column of a CSV file with commas, semicolons or tabs.
 
-    Changed if the list is not the one of `if_match`. ConfigError for a file that is not UTF-8, or has a malformed entry or an address in another column: a list
-    that is only partly understood would let mail reach people who must not get any.
+    Changed if the list is not the one of `if_match`. ConfigError for a file that is not UTF-8, or has a malformed entry or
+    an address in another column: a list that is only partly understood would let mail reach people who must not get any.
     """
     export = context.services.definitions.read(export_id).value
     try:
@@ -88,7 +88,7 @@ def _expected(if_match: str | None, before: ExclusionList | None) -> str | None:
     """The state that a write must find; None without a condition, and for a damaged list."""
     if before is None or before.state is None:
         return None
-    return refuse_changed(if_match, before.state, CHANGED)
+    return refuse_changed(if_match, before.state, EXCLUSIONS_CHANGED)
 
 
 def _stored(context: Context, export_id: str) -> ExclusionList | None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run
-from shared.planning.plan import PATIENCE
+from shared.planning.plan import LONGEST_WAIT
 from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
@@ -92,8 +92,8 @@ def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
 
 
 def _waits_until(run: Run) -> datetime | None:
-    """About when a run that waits for files ends; the last attempt to plan it may be minutes later."""
-    return run.waiting_since + PATIENCE if run.waiting_since else None
+    """The latest time at which a run that waits during planning ends, give or take a few minutes."""
+    return run.waiting_since + LONGEST_WAIT if run.waiting_since else None
 
 
 def _expected_calls(run: Run) -> int:
