@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from devhost.api_client import ApiClient
 from devhost.processes import ROOT, App, running, start_app
 from sandbox import samples, wrap
@@ -262,6 +264,16 @@ class ExportScenario:
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for the end of a run."""
         return self.running_app.wait(run["id"])
+
+    def delete_in_mailchimp(self, path: str) -> None:
+        """Delete a part of the audience, such as a tag or a merge field, as its owner would."""
+        sandbox = self.running_app.sandbox
+        answer = requests.delete(
+            f"{sandbox.api_url}/lists/{self.audience.id}{path}",
+            auth=("key", sandbox.api_key),
+            timeout=100,
+        )
+        assert answer.status_code == 204, answer.text
 
     def outcomes(self, run: Mapping[str, Any], only: str = "") -> list[dict[str, str]]:
         """The rows of outcomes.csv."""

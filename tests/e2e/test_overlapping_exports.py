@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import requests
 
 from devhost.api_client import ApiClient, ApiError
 from sandbox.samples import Sample
@@ -124,10 +123,7 @@ def test_removing_the_owner_of_a_tag_lets_another_export_take_it_after_confirmat
 def delete_tag(scenario: ExportScenario) -> None:
     """Delete the only tag of the audience in Mailchimp."""
     (tag,) = scenario.audience.state.segments
-    sandbox = scenario.running_app.sandbox
-    path = f"/lists/{scenario.audience.id}/segments/{tag}"
-    answer = requests.delete(f"{sandbox.api_url}{path}", auth=("key", sandbox.api_key), timeout=100)
-    assert answer.status_code == 204, answer.text
+    scenario.delete_in_mailchimp(f"/segments/{tag}")
 
 
 def tagged(scenario: ExportScenario, tag: str) -> set[str]:

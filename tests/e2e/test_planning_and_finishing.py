@@ -6,7 +6,6 @@ from tests.e2e.test_overlapping_exports import (
     PEOPLE,
     NewPlace,
     codes,
-    delete,
     edit,
     in_the_middle,
     side_by_side,
@@ -160,7 +159,7 @@ def test_a_merge_field_that_gets_its_former_id_again_is_filled(scenario: ExportS
     scenario.run()
     fields = scenario.audience.state.merge_fields.items()
     (field,) = (number for number, field in fields if field.tag == "CITY")
-    delete(scenario, f"/lists/{scenario.audience.id}/merge-fields/{field}")
+    scenario.delete_in_mailchimp(f"/merge-fields/{field}")
     scenario.audience.state.next_merge_id = field
 
     scenario.run()
@@ -178,7 +177,7 @@ def test_a_merge_field_deleted_during_a_run_is_created_again_and_filled(
     def happens() -> None:
         fields = scenario.audience.state.merge_fields.items()
         (field,) = (number for number, field in fields if field.tag == "CITY")
-        delete(scenario, f"/lists/{scenario.audience.id}/merge-fields/{field}")
+        scenario.delete_in_mailchimp(f"/merge-fields/{field}")
 
     in_the_middle(scenario, sample, happens)
 
