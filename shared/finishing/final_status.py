@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG, Chunk, ChunkState
 from shared.model.outcome import Code
 from shared.model.plan import Plan
 from shared.model.run import (
@@ -118,23 +118,39 @@ def value_findings(
     return found.findings()
 
 
+def status_of_stopped(run: Run, chunks: Sequence[Chunk]) -> tuple[RunStatus, Reason | None] | None:
+    """Return the final status of a run whose sending was ended early, and its reason; None for other runs."""
+    if run.reason is not None and run.reason.code != REMOVAL_GUARD:
+        return RunStatus.FAILED, run.reason
+    if run.cancel_requested:
+        return RunStatus.CANCELED, _cancel_reason(run, chunks)
+    return None
+
+
+def _cancel_reason(run: Run, chunks: Sequence[Chunk]) -> Reason:
+    """Return the reason that says what a canceled run had sent, and what sends the rest."""
+    unsent = [c for c in chunks if c.state is not ChunkState.DONE or c.gave_up]
+    if unsent and all(c.state is ChunkState.UNCONFIRMED for c in unsent):
+        return Reason("canceledRemovals")
+    if not any(c.attempts for c in chunks):
+        return Reason("canceledBeforeSending")
+    if not unsent:
+        return Reason("canceledAfterSending")
+    return Reason("canceled") if run.covers_export else Reason("canceledPartly")
+
+
 def final_status(
-    run: Run,
     plan: Plan,
     counts: Counts,
     findings: Sequence[Finding],
     on_hold: int,
     refusals: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
-    """Return the final status of a run, and its reason.
+    """Return the final status of a run that was not stopped, and its reason.
 
     `on_hold` counts the people with removals that wait for a confirmation. A run has failed when it sent nothing
     and no one was up to date before.
     """
-    if run.reason is not None and run.reason.code != REMOVAL_GUARD:
-        return RunStatus.FAILED, run.reason
-    if run.cancel_requested:
-        return RunStatus.CANCELED, Reason("canceled")
     if plan.reason is not None and plan.ends_as is not RunStatus.FAILED:
         return plan.ends_as, plan.reason
     if on_hold:

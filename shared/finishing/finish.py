@@ -33,6 +33,7 @@ from shared.finishing.final_status import (
     final_counts,
     final_status,
     people_on_hold,
+    status_of_stopped,
     unsubscribe_findings,
     value_findings,
 )
@@ -288,7 +289,9 @@ class Finisher:
 
         def result(current: Run) -> Run:
             current = _after_disconnect(current, chunks)
-            status, reason = final_status(current, plan, counts, findings, on_hold, refusals)
+            status, reason = status_of_stopped(current, chunks) or final_status(
+                plan, counts, findings, on_hold, refusals
+            )
             ended = replace(current, status=status, reason=reason)
             return replace(
                 ended,

@@ -381,6 +381,11 @@ class Run:
         return self.cancel_requested or self.reason is not None
 
     @property
+    def sent_before_cancel(self) -> bool:
+        """Whether the run was canceled when it had already sent everything."""
+        return self.reason is not None and self.reason.code == "canceledAfterSending"
+
+    @property
     def covers_export(self) -> bool:
         """Whether the run sends the changes of all people: no preview, undo, archiving or run of one person."""
         return self.mode in (Mode.EXPORT, Mode.FULL) and self.undo_of is None

@@ -8,6 +8,7 @@ import pytest
 from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample, Segment
 from shared.errors import Conflict, NotFound
+from shared.model.chunk import ChunkState
 from shared.model.run import Run, RunStatus
 from tests.e2e.running_app import actual_audience
 from tests.faults.simulated_deployment import (
@@ -74,6 +75,22 @@ def canceled_at(deployment: SimulatedDeployment, run: Run, call: int) -> tuple[R
     return ended, bool(refused)
 
 
+def canceled_at_last_chunk(deployment: SimulatedDeployment) -> Run:
+    """Cancel a run while its last chunk is sent. Returns the ended run."""
+    run = going(deployment)
+
+    def counted(do: Callable[[], object]) -> object:
+        states = {stored.value.state for stored in deployment.app.chunks.all(run.id)}
+        if ChunkState.CLAIMED in states and ChunkState.PENDING not in states:
+            deployment.app.commands.cancel(run.id)
+        return do()
+
+    deployment.call = counted
+    ended: Run = deployment.run_to_end(run.id)
+    deployment.call = None
+    return ended
+
+
 def rows(deployment: SimulatedDeployment, run: Run) -> list[tuple[str, str, str]]:
     """(address, outcome, code) of everyone."""
     return [(row.email, row.outcome, row.code) for row in deployment.app.outcomes.rows(run.id)]
@@ -84,6 +101,14 @@ def _rows_if_any(deployment: SimulatedDeployment, run: Run) -> list[tuple[str, s
         return rows(deployment, run)
     except NotFound:  # canceled before there was a plan
         return []
+
+
+def _reason_by(outcomes: list[tuple[str, str, str]]) -> str:
+    """The code that describes a canceled run with these outcomes."""
+    kinds = {outcome for _, outcome, _ in outcomes}
+    if not kinds & {"created", "updated", "removed"}:
+        return "canceledBeforeSending"
+    return "canceled" if "notSent" in kinds else "canceledAfterSending"
 
 
 @pytest.fixture(scope="module", name="quiet")
@@ -112,7 +137,7 @@ def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends
     once_run: NewDeployment, quiet: list[tuple[RunResult, int]]
 ) -> None:
     expected, calls = undisturbed(quiet, once_run)
-    seen = set()
+    seen, reasons = set(), set()
     for at in {*range(1, calls, STEP), calls}:
         deployment = once_run()
         before = actual_audience(deployment.audience)
@@ -126,6 +151,8 @@ def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends
         assert run.status is RunStatus.CANCELED, where
         after = actual_audience(deployment.audience)
         outcomes = _rows_if_any(deployment, run)
+        assert run.reason.code == _reason_by(outcomes), where
+        reasons.add(run.reason.code)
         seen.add("sending" if outcomes else "planning")
         created = {address for address, outcome, _ in outcomes if outcome == "created"}
         assert created == after.keys() - before.keys(), where
@@ -144,6 +171,7 @@ def test_a_run_canceled_at_any_call_reports_what_was_sent_and_the_next_run_sends
         assert deployment._ledger() == expected.ledger, where
         assert following.counts.created + len(created) == expected.counts.created, where
     assert seen == {"planning", "sending", "finishing"}
+    assert {"canceledBeforeSending", "canceled"} <= reasons
 
 
 def test_canceling_a_queued_run_ends_it_at_once(once_run: NewDeployment) -> None:
@@ -183,6 +211,34 @@ def test_a_run_awaiting_confirmation_keeps_what_was_sent_and_the_next_run_asks_a
     assert again.status is RunStatus.AWAITING_CONFIRMATION
     assert again.counts.left == waiting.counts.left
     assert actual_audience(deployment.audience) == before
+
+
+def test_a_run_canceled_while_everyone_was_sent_and_removals_wait_says_that_they_were_not_made(
+    new_deployment: NewDeployment,
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE, max_removal_share=0.1)
+    deployment.run()
+    deployment.define(LATER)
+
+    ended = canceled_at_last_chunk(deployment)
+
+    assert (ended.status, ended.reason.code) == (RunStatus.CANCELED, "canceledRemovals")
+
+
+def test_a_run_canceled_after_it_had_sent_everything_has_nothing_to_retry(
+    new_deployment: NewDeployment,
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+
+    ended = canceled_at_last_chunk(deployment)
+
+    assert (ended.counts.created, ended.counts.not_sent) == (ended.counts.distinct, 0)
+    assert "after it had sent everything" in ended.reason.message
+    with pytest.raises(Conflict) as refused:
+        deployment.app.commands.retry(ended.id, "Ada")
+    assert refused.value.code == "retryNothing"
 
 
 def test_failed_tag_removals_are_reported_with_the_reason(new_deployment: NewDeployment) -> None:

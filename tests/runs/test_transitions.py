@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.errors import ConfigError, Unavailable
+from shared.model.chunk import ChunkState
 from shared.model.run import Mode, Run, RunStatus, run_columns
 from shared.people.erasures import Erasures
 from shared.runs.transitions import Transitions
@@ -64,6 +65,26 @@ def is_canceled_while_sent(deployment: SimulatedDeployment) -> Run:
         return ask()
 
     deployment.call = call
+    return deployment.run_to_end(run.id)
+
+
+def is_canceled_during_its_last_call(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+
+    def call(ask: Callable[[], object]) -> object:
+        states = {stored.value.state for stored in deployment.app.chunks.all(run.id)}
+        if states and ChunkState.PENDING not in states:
+            deployment.app.commands.cancel(run.id)
+        return ask()
+
+    deployment.call = call
+    return deployment.run_to_end(run.id)
+
+
+def is_canceled_before_its_first_call(deployment: SimulatedDeployment) -> Run:
+    run = begin(deployment)
+    deployment.plan(run.id)
+    deployment.app.commands.cancel(run.id)
     return deployment.run_to_end(run.id)
 
 
@@ -185,6 +206,8 @@ WAYS: dict[Callable[[SimulatedDeployment], Run], tuple[RunStatus, str]] = {
     is_canceled_in_the_queue: (RunStatus.CANCELED, "canceledBeforeSending"),
     is_canceled_while_planned: (RunStatus.CANCELED, "canceledBeforeSending"),
     is_canceled_while_sent: (RunStatus.CANCELED, "canceled"),
+    is_canceled_during_its_last_call: (RunStatus.CANCELED, "canceledAfterSending"),
+    is_canceled_before_its_first_call: (RunStatus.CANCELED, "canceledBeforeSending"),
     fails_in_its_plan: (RunStatus.FAILED, "segmentMissing"),
     is_given_up_by_the_queue: (RunStatus.FAILED, "planFailed"),
     waits_in_vain: (RunStatus.FAILED, "noAnswer"),

@@ -429,6 +429,41 @@ def test_a_run_that_stopped_distinguishes_what_was_sent_from_what_was_not(
 
 
 @pytest.mark.parametrize(
+    ("language", "sentence", "partly", "again"),
+    [
+        (
+            "en",
+            "was canceled after everything was sent: 7 people added",
+            "a part",
+            "run the export again",
+        ),
+        ("ko", "모두 보낸 후 실행이 취소되었습니다: 7명 추가", "일부를 보낸", "다시 실행하세요"),
+    ],
+)
+def test_a_run_canceled_after_it_had_sent_everything_does_not_speak_of_a_part(
+    language: str, sentence: str, partly: str, again: str
+) -> None:
+    world = World()
+    counts = Counts(source_rows=7, distinct=7, new=7, created=7)
+    reason = Reason("canceledAfterSending")
+    path = ended(world, RunStatus.CANCELED, reason=reason, counts=counts)
+    shown = Browser(world, language).open(path).text
+    assert sentence in shown
+    assert partly not in shown
+    assert again not in shown
+
+
+def test_a_canceled_undo_is_continued_by_another_undo() -> None:
+    world = World()
+    counts = Counts(distinct=7, updated=3, not_sent=4)
+    reason = Reason("canceledPartly")
+    path = ended(world, RunStatus.CANCELED, reason=reason, counts=counts, undo_of="run-9")
+    shown = Browser(world).open(path).text
+    assert "To restore the rest, undo the earlier run again." in shown
+    assert "The next run sends the rest" not in shown
+
+
+@pytest.mark.parametrize(
     ("language", "role", "plan"),
     [
         ("en", "a user of the role Manager, Admin or Owner", "its contact limit is reached"),
