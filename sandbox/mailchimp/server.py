@@ -84,6 +84,13 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
+    def finish(self) -> None:
+        """Close both files of the connection; writing the rest fails if the client has closed it."""
+        try:
+            super().finish()
+        finally:
+            self.rfile.close()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: paths contain subscriber hashes."""
 
