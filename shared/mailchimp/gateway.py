@@ -1,7 +1,8 @@
 """Opens sessions with the Mailchimp account of a connection.
 
-Each session reads the stored grant, so a new or deleted grant takes effect with the next session. The
-stored data centre is validated again.
+Each session reads the stored grant, so a new or deleted grant takes effect with the next session. When Mailchimp
+refuses the grant of a session, the session reads it again: someone may have replaced the key. The
+stored data centre is validated each time.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from requests.auth import AuthBase
+
 from shared.errors import Disconnected
 from shared.mailchimp.address import API_URL, api_base
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import RetryPolicy, Transport, credential
-from shared.model.connection import Connection, ConnectionStatus, GrantKind
+from shared.model.connection import Connection, ConnectionStatus, Grant, GrantKind
 
 
 @dataclass
@@ -40,6 +43,25 @@ class MailchimpGateway:
         `on_throttled` is called whenever Mailchimp throttles a call, with the seconds to wait that its response
         names, or 0.
         """
+        grant, secret = self._grant(connection_id)
+        account_id, used = grant.account_id, (grant.kind, grant.data_centre, secret)
+
+        def replaced() -> tuple[str, AuthBase] | None:
+            nonlocal used
+            try:
+                grant, secret = self._grant(connection_id)
+            except Disconnected:
+                return None
+            current = (grant.kind, grant.data_centre, secret)
+            if grant.account_id != account_id or current == used:
+                return None
+            used = current
+            return api_base(self.api_url, grant.data_centre), credential(grant.kind, secret)
+
+        return self._open(*used, on_throttled, replaced)
+
+    def _grant(self, connection_id: str) -> tuple[Grant, str]:
+        """Read the grant of a connection and its secret. Disconnected when there is no valid one."""
         connection = self.connection(connection_id)
         if connection is None or connection.grant is None:
             raise Disconnected("notConnected")
@@ -48,8 +70,7 @@ class MailchimpGateway:
         secret = self.secret(connection.secret_name)
         if not secret:
             raise Disconnected("secretMissing")
-        grant = connection.grant
-        return self.open_with(grant.kind, secret, grant.data_centre, on_throttled)
+        return connection.grant, secret
 
     def open_with(
         self,
@@ -59,6 +80,16 @@ class MailchimpGateway:
         on_throttled: Callable[[float], None] | None = None,
     ) -> MailchimpSession:
         """Open a session with a grant that is not stored yet, to check it."""
+        return self._open(kind, data_centre, secret, on_throttled)
+
+    def _open(
+        self,
+        kind: GrantKind,
+        data_centre: str,
+        secret: str,
+        on_throttled: Callable[[float], None] | None,
+        replaced: Callable[[], tuple[str, AuthBase] | None] | None = None,
+    ) -> MailchimpSession:
         transport = Transport(
             api_base(self.api_url, data_centre),
             credential(kind, secret),
@@ -66,6 +97,7 @@ class MailchimpGateway:
             sleep=self.sleep,
             random=self.random,
             on_throttled=on_throttled,
+            replaced=replaced,
             retry_policy=self.retry_policy,
         )
         return MailchimpSession(transport)

@@ -105,7 +105,11 @@ def credential(kind: str, secret: str) -> AuthBase:
 
 
 class Transport:
-    """Makes calls to one account, one at a time. `clock` counts seconds from any point."""
+    """Makes calls to one account, one at a time. `clock` counts seconds from any point.
+
+    `replaced` is called when Mailchimp refuses the grant. It returns the address and the authentication of the grant
+    that has replaced it, or None.
+    """
 
     def __init__(
         self,
@@ -117,6 +121,7 @@ class Transport:
         random: Callable[[], float],
         on_throttled: Callable[[float], None] | None = None,
         retry_policy: RetryPolicy | None = None,
+        replaced: Callable[[], tuple[str, AuthBase] | None] | None = None,
     ) -> None:
         self.calls = CallCounts()
         self._base = base_url
@@ -124,6 +129,7 @@ class Transport:
         self._sleep = sleep
         self._random = random
         self._on_throttled = on_throttled
+        self._replaced = replaced
         self._retry_policy = retry_policy or RetryPolicy()
         self._http = HttpSession()
         # Without an explicit `auth`, requests would use a .netrc file.
@@ -180,7 +186,12 @@ class Transport:
             self.calls += CallCounts(
                 write=request.writes, read=not request.writes, retried=tried > 1
             )
-            outcome = self._try(request)
+            try:
+                outcome = self._try(request)
+            except Disconnected:
+                if not self._use_replaced_grant():
+                    raise
+                continue
             if not isinstance(outcome, _Failure):
                 return outcome
             if outcome.throttled:
@@ -195,6 +206,14 @@ class Transport:
             if too_doubtful or tried >= most or wait > left:
                 _give_up(outcome, maybe_applied=bool(doubtful))
             self._sleep(wait)
+
+    def _use_replaced_grant(self) -> bool:
+        """Use the grant that has replaced the present one. Returns whether there is one."""
+        replaced = self._replaced() if self._replaced else None
+        if replaced is None:
+            return False
+        self._base, self._http.auth = replaced
+        return True
 
     def _try(self, request: _Request) -> dict[str, Any] | _Failure:
         retry_policy = self._retry_policy

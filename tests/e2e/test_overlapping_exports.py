@@ -15,7 +15,7 @@ from tests.e2e.running_app import (
     contact_state,
     expected_audience,
 )
-from tests.held_calls import held_calls
+from tests.held_calls import SUBSCRIBE_PATH, held_calls
 from tests.waiting import until
 
 # More calls than connections.
@@ -275,6 +275,36 @@ def test_a_lost_connection_stops_the_run_without_losing_changes(
     assert {row["code"] for row in scenario.outcomes(run, "notSent")} == {"disconnected"}
     assert scenario.run()["status"] == "failed"
     assert len(scenario.audience.members()) == len(there)
+
+
+@pytest.mark.parametrize(
+    "held_call", [("GET", "^/lists/"), ("POST", SUBSCRIBE_PATH, 1)], ids=["planning", "sending"]
+)
+def test_a_key_that_is_replaced_during_a_run_does_not_stop_the_run(
+    new_scenario: NewPlace, held_call: tuple[Any, ...]
+) -> None:
+    sandbox = new_scenario().running_app.sandbox
+    account = sandbox.world.add_account("Replaced key")
+    scenario = new_scenario(account=account)
+    sample = scenario.sample(PEOPLE)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    (old,) = account.keys
+
+    with held_calls(sandbox, *held_call) as held:
+        started = scenario.start()
+        held.until_waiting()
+        new = sandbox.world.add_key(account)
+        path = f"/api/connections/{scenario.connection}/mailchimp/api-key"
+        scenario.api.call("PUT", path, {"apiKey": new})
+        account.keys.remove(old)
+        sandbox.world.keys.pop(old)
+    run = scenario.wait(started)
+
+    assert run["status"] == "successful"
+    assert actual_audience(scenario.audience) == expected_audience(sample)
+    connection = scenario.api.get(f"/api/connections/{scenario.connection}")
+    assert connection["status"] == "connected"
 
 
 def test_an_export_with_an_active_run_cannot_be_removed(scenario: ExportScenario) -> None:

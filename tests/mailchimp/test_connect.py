@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -312,6 +313,25 @@ def test_without_a_grant_there_is_no_session(stored, secret, code, time):
     with pytest.raises(Disconnected) as caught:
         gateway_to(API_URL, time, stored, secret).open("c1")
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("account", ["acc", "other"])
+def test_a_session_uses_a_replaced_grant_of_the_same_account_only(account, sandbox, app, time):
+    stored = [connection(GrantKind.OAUTH), sandbox.token(app)]
+    gateway = gateway_to(sandbox.api_url, time)
+    gateway.connection, gateway.secret = lambda _: stored[0], lambda _: stored[1]
+    session = gateway.open("c1")
+    sandbox.revoke()
+    key = sandbox.world.add_key(sandbox.account)
+    grant = dataclasses.replace(connection().grant, account_id=account)
+    stored[:] = [dataclasses.replace(stored[0], grant=grant), key]
+    if account == "acc":
+        assert session.account().id == sandbox.account.id
+        sandbox.revoke()
+    with pytest.raises(Disconnected) as refused:
+        session.account()
+    assert refused.value.code == "keyInvalid"
+    session.close()
 
 
 def test_a_stored_data_centre_is_validated_again(time):
