@@ -21,7 +21,7 @@ reports and HTTP responses.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.messages.catalogue import text
@@ -59,6 +59,20 @@ class ConnectorError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def faults_of_read(found: Iterable[Fault], unread: Collection[str]) -> list[Fault]:
+    """Return the faults that do not concern a field that could not be read; `unread` are the paths of these fields."""
+    return [fault for fault in found if not is_unread(fault.field, unread)]
+
+
+def is_unread(field: str, unread: Collection[str]) -> bool:
+    """Whether a field, a part of it, or what it is a part of is among the paths in `unread`."""
+    for path in unread:
+        inner, outer = (field, path) if len(field) > len(path) else (path, field)
+        if inner == outer or inner.startswith((f"{outer}.", f"{outer}[")):
+            return True
+    return False
 
 
 class ConfigError(ConnectorError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.errors import Changed, ConfigError, Conflict, Fault, NotFound
+from shared.exports.draft import Draft
 from shared.exports.validation import LONGEST_TAG, faults
 from shared.fields.definition_findings import definition_findings
 from shared.model.export import Export, SegmentChoice
@@ -54,21 +55,18 @@ class Definitions:
 
     def create(
         self,
-        draft: Export,
+        draft: Draft,
         by: str,
         connections: Collection[str],
-        unread: Collection[str] = (),
-        found: Collection[Fault] = (),
     ) -> Stored[Export]:
         """Create an export with a new id.
 
-        ConfigError lists all faults, beginning with those that the caller `found`; Conflict names
-        the export that owns a tag already.
+        ConfigError lists all faults; Conflict names the export that owns a tag already.
         """
-        self._refuse_faults(draft, connections, unread, found)
+        _refuse_faults(draft, connections)
         now = self.now()
         export = replace(
-            draft,
+            draft.export,
             id=self.new_id(),
             created_at=now,
             created_by=by,
@@ -88,29 +86,27 @@ class Definitions:
     def change(
         self,
         export_id: str,
-        draft: Export,
+        draft: Draft,
         by: str,
         connections: Collection[str],
-        unread: Collection[str] = (),
-        found: Collection[Fault] = (),
         etag: str | None = None,
     ) -> Stored[Export]:
-        """Change a definition. Changed when `etag` no longer matches."""
+        """Change a definition. ConfigError lists all faults; Changed when `etag` no longer matches."""
         before = self.read(export_id).value
-        draft = _with_stored_tags(draft, before)
+        export = _with_stored_tags(draft.export, before)
         # The current connection may stay, even if it is no longer shared with the caller.
         current_connection = {before.connection_id} if before.connection_id else set()
-        self._refuse_faults(draft, {*connections, *current_connection}, unread, found)
+        _refuse_faults(replace(draft, export=export), {*connections, *current_connection})
 
         def changed(current: Export) -> Export:
             return replace(
-                draft,
+                export,
                 id=current.id,
                 created_at=current.created_at,
                 created_by=current.created_by,
             )
 
-        self._refuse_taken_tags(replace(draft, id=export_id))
+        self._refuse_taken_tags(replace(export, id=export_id))
         stored = self._write(export_id, changed, by, etag)
         try:
             self._refuse_taken_tags(stored.value)
@@ -143,7 +139,7 @@ class Definitions:
             segments=copied,
             schedule=replace(original.schedule, enabled=False),
         )
-        return self.create(draft, by, [draft.connection_id] if draft.connection_id else [])
+        return self.create(Draft(draft), by, [draft.connection_id] if draft.connection_id else [])
 
     def detach(self, export_id: str, by: str, etag: str | None = None) -> Stored[Export]:
         """Remove the connection from an export, which stops until it has another."""
@@ -166,17 +162,6 @@ class Definitions:
         stored = self.exports.all() if complete else readable(self.exports.all())
         found = [s.value for s in stored if s.value.connection_id == connection_id]
         return sorted(found, key=lambda export: export.sort_key)
-
-    def _refuse_faults(
-        self,
-        draft: Export,
-        connections: Collection[str],
-        unread: Collection[str],
-        found: Collection[Fault],
-    ) -> None:
-        all_faults = [*found, *faults(draft, connections, unread)]
-        if all_faults:
-            raise ConfigError("exportFaults", faults=all_faults)
 
     def refuse_busy(self, export: Export) -> None:
         """Raise Conflict while a run of the export is active."""
@@ -238,6 +223,11 @@ def export_findings(
         if segment.name in {choice.name for choice in other.segments}
     )
     return (*shared, *definition_findings(export, exports, plain))
+
+
+def _refuse_faults(draft: Draft, connections: Collection[str]) -> None:
+    if found := faults(draft, connections):
+        raise ConfigError("exportFaults", faults=found)
 
 
 def _tags(export: Export) -> set[str]:

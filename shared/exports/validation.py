@@ -7,10 +7,11 @@ other exports are in definitions.py.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from shared.errors import Fault
+from shared.errors import Fault, faults_of_read, is_unread
+from shared.exports.draft import Draft
 from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG
 from shared.model.export import (
     LARGEST_GROWTH,
@@ -26,31 +27,41 @@ from shared.scheduling.schedule import validate as validate_schedule
 _EMAIL_FIELD = "EMAIL"
 
 LONGEST_TAG = 100
+# Fields with a rule that depends on the value of another field.
+_DEPENDS = {
+    "onWithdrawal": "newContacts.consentAttribute",
+    "schedule.times": "schedule.repeat",
+}
 _MERGE_TAG = re.compile(r"[A-Z0-9_]{1,10}", re.ASCII)
 _AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
-def faults(
-    export: Export, connections: Collection[str], unread: Collection[str] = ()
-) -> list[Fault]:
-    """Return all faults of a definition, in the order of its fields.
+def is_audience_id(text: str) -> bool:
+    """Whether a text has the form of the id of an audience."""
+    return _AUDIENCE.fullmatch(text) is not None
 
-    `connections` are the ids of the connections that the caller may use. `unread` are names (camelCase) of
-    top-level fields that could not be parsed. They contain placeholders, and the caller reports their faults.
+
+def faults(draft: Draft, connections: Collection[str]) -> list[Fault]:
+    """Return all faults of a definition: those that were found before, then the others in the order of its fields.
+
+    `connections` are the ids of the connections that the caller may use.
     """
-    checks: dict[str, Callable[[], Iterator[Fault]]] = {
-        "connectionId": lambda: _connection_faults(export.connection_id, connections),
-        "audienceId": lambda: _audience_faults(export.audience_id),
-        "mapping": lambda: _mapping_faults(export.mapping),
-        "segments": lambda: _segment_faults(export.segments),
-        "exclusionSegments": lambda: _exclusion_faults(export),
-        "onWithdrawal": lambda: _withdrawal_faults(export),
-        "removalGuard": lambda: _share_faults(export.max_removal_share),
-        "growthGuard": lambda: _growth_faults(export.growth_guard),
-        "contactBudget": lambda: _budget_faults(export.contact_budget),
-        "schedule": lambda: iter(_schedule_faults(export)),
-    }
-    return [f for field, check in checks.items() if field not in unread for f in check()]
+    export = draft.export
+    found = (
+        *_connection_faults(export.connection_id, connections),
+        *_audience_faults(export.audience_id),
+        *_mapping_faults(export.mapping),
+        *_segment_faults(export.segments),
+        *_exclusion_faults(export),
+        *_withdrawal_faults(export),
+        *_share_faults(export.max_removal_share),
+        *_growth_faults(export.growth_guard),
+        *_budget_faults(export.contact_budget),
+        *_schedule_faults(export),
+    )
+    uncertain = {field for field, needed in _DEPENDS.items() if is_unread(needed, draft.unread)}
+    known = faults_of_read(found, draft.unread)
+    return [*draft.faults, *(fault for fault in known if fault.field not in uncertain)]
 
 
 def _connection_faults(connection: str | None, connections: Collection[str]) -> Iterator[Fault]:
@@ -62,7 +73,7 @@ def _connection_faults(connection: str | None, connections: Collection[str]) -> 
 def _audience_faults(audience: str) -> Iterator[Fault]:
     if not audience:
         yield Fault("audienceId", code="audienceRequired")
-    elif not _AUDIENCE.fullmatch(audience):
+    elif not is_audience_id(audience):
         yield Fault("audienceId", code="audienceMalformed")
 
 

@@ -42,6 +42,14 @@ def test_no_connection_is_created_without_consent(agreed: object) -> None:
     assert not world.connections.kept
 
 
+def test_a_missing_consent_is_named_beside_the_other_faults() -> None:
+    body = {"displayName": " ", "consent": {"agreed": False, "locale": "fr"}, "sharedWith": ["All"]}
+    answer = call(World(), "POST", "/api/connections", body)
+    assert answer.status == 400
+    expected = ["consent.agreed", "consent.locale", "displayName", "sharedWith[0]"]
+    assert sorted(faults(answer)) == expected
+
+
 def test_creating_a_connection_returns_its_location_and_etag() -> None:
     world = World()
     body = {"displayName": " Main ", "consent": {"agreed": True, "locale": "ko"}}

@@ -373,6 +373,80 @@ def test_an_invalid_schedule_is_refused_by_field() -> None:
     assert faults(answer)
 
 
+def test_an_unreadable_value_does_not_hide_the_faults_beside_it() -> None:
+    world = World()
+    body = export_body(
+        new_connection(world),
+        mapping={
+            "email": 5,
+            "attributes": [
+                {"attribute": "City", "mergeField": "city"},
+                {"attribute": "", "mergeField": "EMAIL", "color": "red"},
+                {"mergeField": 7},
+                "Town",
+            ],
+        },
+        segments=[{"name": "A", "tag": "T" * 101}, {"name": 5}, {"name": ""}, {"name": "A"}],
+        exclusionSegments=["A", 5],
+        newContacts={"status": "unknown"},
+        onWithdrawal="unsubscribe",
+        schedule={"repeat": "hourly", "times": ["25:00"], "timeZone": "Mars/Base"},
+    )
+    answer = call(world, "POST", "/api/exports", body)
+    assert answer.status == 400
+    assert sorted(fault["field"] for fault in answer.json()["errors"]) == [
+        "exclusionSegments[1]",
+        "mapping.attributes[0].mergeField",
+        "mapping.attributes[1].attribute",
+        "mapping.attributes[1].color",
+        "mapping.attributes[1].mergeField",
+        "mapping.attributes[2].attribute",
+        "mapping.attributes[2].mergeField",
+        "mapping.attributes[3]",
+        "mapping.email",
+        "newContacts.status",
+        "onWithdrawal",
+        "schedule.repeat",
+        "schedule.timeZone",
+        "schedule.times[0]",
+        "segments[0].tag",
+        "segments[1].name",
+        "segments[2].name",
+        "segments[3].name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        # What depends on the unreadable value is not known.
+        (
+            {"newContacts": {"consentAttribute": 5}, "onWithdrawal": "unsubscribe"},
+            "newContacts.consentAttribute",
+        ),
+        ({"newContacts": 5, "onWithdrawal": "unsubscribe"}, "newContacts"),
+        ({"schedule": {"repeat": "hourly"}}, "schedule.repeat"),
+        ({"schedule": {"repeat": "hourly", "times": []}}, "schedule.repeat"),
+        ({"segments": 5}, "segments"),
+        ({"mapping": None}, "mapping"),
+        ({"growthGuard": {"maxShare": "x"}}, "growthGuard.maxShare"),
+    ],
+)
+def test_an_unreadable_value_causes_no_other_fault(changes: dict[str, Any], field: str) -> None:
+    world = World()
+    answer = call(world, "POST", "/api/exports", export_body(new_connection(world), **changes))
+    assert [fault["field"] for fault in answer.json()["errors"]] == [field]
+
+
+def test_an_unreadable_value_does_not_hide_what_mailchimp_knows() -> None:
+    world = World()
+    connection = new_connection(world)
+    world.accounts[KEY].deleted.add("0badc0ffee")
+    body = export_body(connection, displayName=5, audienceId="0badc0ffee")
+    answer = call(world, "POST", "/api/exports", body)
+    assert sorted(faults(answer)) == ["audienceId", "displayName"]
+
+
 def test_names_are_plain_text() -> None:
     world = World()
     body = export_body(new_connection(world), displayName="a\nb")

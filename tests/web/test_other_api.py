@@ -140,6 +140,35 @@ def test_faults_of_a_schedule_are_reported_by_field(change: dict[str, Any], fiel
     assert (answer.status, list(faults(answer))) == (400, [field])
 
 
+def test_an_unreadable_value_of_a_schedule_does_not_hide_other_faults() -> None:
+    body = {
+        "enabled": True,
+        "repeat": "everyRefresh",
+        "days": ["Montag", "monday"],
+        "times": ["25:00", 7, "06:00", "06:00"],
+        "timeZone": "Mars/Base",
+    }
+    answer = call(World(), "PUT", "/api/schedule", body)
+    assert answer.status == 400
+    assert sorted(faults(answer)) == [
+        "days[0]",
+        "repeat",
+        "timeZone",
+        "times[0]",
+        "times[1]",
+        "times[3]",
+    ]
+    assert faults(answer)["times[1]"] == "Must be text."
+
+
+@pytest.mark.parametrize("body", [{}, {"times": []}, {"times": "06:00", "days": 1}])
+def test_what_is_missing_in_a_schedule_is_the_only_fault_of_its_field(body: dict[str, Any]) -> None:
+    answer = call(World(), "PUT", "/api/schedule", body)
+    fields = [fault["field"] for fault in answer.json()["errors"]]
+    assert answer.status == 400
+    assert sorted(fields) == sorted({"enabled", "repeat", "times", "timeZone", *body})
+
+
 def sighted() -> World:
     world = World()
     world.people.known[PERSON] = [

@@ -237,6 +237,7 @@ def test_all_faults_of_a_body_are_reported_together() -> None:
         "colour",
         "audienceId",
         "mapping.email",
+        "mapping.attributes[0].mergeField",
         "mapping.attributes[1].create.type",
         "segments[1].tag",
         "segments[2].name",

@@ -35,4 +35,4 @@ def change(
     body: RefreshScheduleBody, context: CurrentContext, response: Response, if_match: IfMatch = None
 ) -> ScheduleView:
     """Times are in the given time zone."""
-    return _shown(schedule.change(context, body.value(), if_match), response)
+    return _shown(schedule.change(context, body, if_match), response)

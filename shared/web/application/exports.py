@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
+from shared.errors import (
+    Changed,
+    ConfigError,
+    Conflict,
+    ConnectorError,
+    Fault,
+    NotFound,
+    faults_of_read,
+)
 from shared.exports.definitions import export_findings
+from shared.exports.draft import Draft
+from shared.exports.validation import is_audience_id
 from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored
@@ -50,11 +60,11 @@ def read(context: Context, export_id: str, *, saved: bool = False) -> ExportDeta
 def create(context: Context, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
     draft, usable = body.draft(), usable_connections(context)
-    faults = _faults(context, body, draft, usable)
+    faults = _faults_in_mailchimp(context, draft, usable)
     if body.connection_id is None and "connectionId" not in body.unread:
         faults.append(Fault("connectionId", code="connectionRequired"))
     stored = context.services.definitions.create(
-        draft, context.caller.name, usable, body.unread, faults
+        draft.with_faults(faults), context.caller.name, usable
     )
     export = stored.value
     after = recorded_export(export)
@@ -68,36 +78,40 @@ def change(
     """Replace a definition. ConfigError with every fault, Conflict, Changed."""
     before, etag = _unchanged(context, export_id, if_match)
     draft, usable = body.draft(), usable_connections(context)
-    faults = _faults(context, body, draft, usable)
+    faults = _faults_in_mailchimp(context, draft, usable)
     stored = context.services.definitions.change(
-        export_id, draft, context.caller.name, usable, body.unread, faults, etag
+        export_id, draft.with_faults(faults), context.caller.name, usable, etag
     )
     return _changed(context, "export.update", before, stored)
 
 
-def _faults(
-    context: Context, body: ExportBody, draft: Export, usable: Collection[str]
-) -> list[Fault]:
-    """What could not be read of a body; else an audience that does not exist, and tags that saved
-    segments of the audience have as names.
+def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]) -> list[Fault]:
+    """An audience that does not exist, and tags that saved segments of the audience have as names.
 
     A run checks the audience again, so an export can be saved while Mailchimp does not answer.
     """
-    if body.faults or draft.connection_id is None or draft.connection_id not in usable:
-        return list(body.faults)
+    export = draft.export
+    connection_id = export.connection_id
+    if (
+        connection_id not in usable
+        or connection_id is None
+        or not is_audience_id(export.audience_id)
+    ):
+        return []
     try:
-        saved = saved_segments(context, draft.connection_id, draft.audience_id)
+        saved = saved_segments(context, connection_id, export.audience_id)
     except NotFound:
-        values = {"audience": draft.audience_id}
+        values = {"audience": export.audience_id}
         return [Fault("audienceId", code="audienceNotFound", values=values)]
     except ConnectorError:
         return []
     taken = {folded(name) for name in saved}
-    return [
+    found = [
         Fault(f"segments[{index}].tag", code="tagNameOfSegment", values={"tag": segment.tag_name})
-        for index, segment in enumerate(draft.segments)
+        for index, segment in enumerate(export.segments)
         if folded(segment.tag_name) in taken
     ]
+    return faults_of_read(found, draft.unread)
 
 
 def delete(context: Context, export_id: str, if_match: str | None = None) -> None:
@@ -144,7 +158,7 @@ def set_schedules(
                 continue
             stored = context.services.definitions.change(
                 export_id,
-                replace(export, schedule=schedule),
+                Draft(replace(export, schedule=schedule)),
                 context.caller.name,
                 mine,
                 etag=before.etag,

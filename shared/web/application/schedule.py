@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from shared.errors import Changed, ConfigError
+from shared.errors import Changed, ConfigError, faults_of_read
 from shared.model.export import Repeat, Schedule
 from shared.model.ports import Stored
 from shared.scheduling.schedule import REFRESH_SCHEDULE, validate
 from shared.web.application import audit
 from shared.web.application.etags import refuse_changed
 from shared.web.context import Context
-from shared.web.models.schedules import ScheduleView
+from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 
 # The schedule before someone has set it: off, as in Customer Insights.
 _DEFAULT = Schedule(enabled=False, repeat=Repeat.DAILY, times=("06:00",), time_zone="UTC")
@@ -29,9 +29,12 @@ def is_set(stored: Stored[Schedule]) -> bool:
     return stored.etag != _NEVER_SET
 
 
-def change(context: Context, schedule: Schedule, if_match: str | None = None) -> Stored[Schedule]:
+def change(
+    context: Context, body: RefreshScheduleBody, if_match: str | None = None
+) -> Stored[Schedule]:
     """Set the refresh schedule. ConfigError with every fault, Changed."""
-    faults = validate(schedule)
+    schedule = body.value()
+    faults = [*body.faults, *faults_of_read(validate(schedule), body.unread)]
     if faults:
         raise ConfigError("scheduleFaults", faults=faults)
     before = read(context)

@@ -8,9 +8,20 @@ from pydantic import Field, StringConstraints
 
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
 from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View, is_none
+from shared.web.models.partial_body import PartialBody
 
 # Administrators may use every connection; this shares one with contributors too.
 SharedWith = Literal["Contributor"]
+
+
+# What stands for a value that could not be read (partial_body.py).
+_PLACEHOLDERS = {
+    "displayName": "…",
+    "consent": {"agreed": True, "locale": "en"},
+    "agreed": True,
+    "locale": "en",
+    "sharedWith[]": "Contributor",
+}
 
 
 class ConsentBody(Body):
@@ -21,8 +32,10 @@ class ConsentBody(Body):
     locale: Literal["en", "ko"]
 
 
-class NewConnectionBody(Body):
+class NewConnectionBody(PartialBody):
     """A connection to create."""
+
+    placeholders = _PLACEHOLDERS
 
     display_name: Annotated[Label, Field(examples=["Contoso newsletter"])]
     consent: ConsentBody

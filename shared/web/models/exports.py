@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -10,14 +9,10 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     TypeAdapter,
-    ValidationError,
-    model_validator,
 )
 
-from shared.errors import Fault
+from shared.exports.draft import Draft
 from shared.model.export import (
     LARGEST_GROWTH,
     MAX_EXCLUSION_SEGMENTS,
@@ -39,11 +34,11 @@ from shared.web.models.base import (
     ReadOnly,
     Time,
     View,
-    faults_of,
     is_none,
 )
+from shared.web.models.partial_body import PartialBody
 from shared.web.models.runs import FindingView, RunView, finding_views, run_view
-from shared.web.models.schedules import ScheduleBody, ScheduleView
+from shared.web.models.schedules import SCHEDULE_PLACEHOLDERS, ScheduleBody, ScheduleView
 
 # Types that Mailchimp creates from a name only; address, radio and dropdown need more.
 FieldType = Literal["text", "number", "phone", "date", "url", "imageurl", "birthday", "zip"]
@@ -85,6 +80,22 @@ EXAMPLE: dict[str, Any] = {
         "times": [],
         "timeZone": "Asia/Seoul",
     },
+}
+# What stands for a part of a definition that could not be read (partial_body.py).
+_PLACEHOLDERS: dict[str, Any] = {
+    **SCHEDULE_PLACEHOLDERS,
+    "displayName": "…",
+    "connectionId": None,
+    "audienceId": "",
+    "mapping": {"email": "…"},
+    "email": "…",
+    "attributes[]": {"attribute": "…", "mergeField": ""},
+    "attribute": "…",
+    "mergeField": "",
+    "segments": [],
+    "segments[]": {"name": "…"},
+    "name": "…",
+    "exclusionSegments[]": "…",
 }
 EXAMPLE_VIEW: dict[str, Any] = {
     "id": "5d1f0c2b8e7a4936",
@@ -179,14 +190,17 @@ class GrowthGuardBody(Body):
     ] = None
 
 
-class _ExportParts(Body):
-    """Any part of an export; the parts that are missing hold placeholders."""
+class ExportBody(PartialBody):
+    """An export as sent by a client."""
 
-    display_name: Annotated[Label, Field(examples=["Weekly news"])] = "-"
-    connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])] = None
-    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])] = ""
-    mapping: MappingBody = MappingBody.model_construct(email="-")
-    segments: Items[SegmentBody] = Field(default=(), max_length=MAX_SEGMENTS)
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    placeholders = _PLACEHOLDERS
+
+    display_name: Annotated[Label, Field(examples=["Weekly news"])]
+    connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])]
+    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
+    mapping: MappingBody
+    segments: Items[SegmentBody] = Field(max_length=MAX_SEGMENTS)
     new_contacts: NewContactsBody = NewContactsBody()
     leavers: Choice[Leavers] = Leavers.REMOVE_TAG
     on_withdrawal: Annotated[
@@ -234,53 +248,10 @@ class _ExportParts(Body):
     updated_at: ReadOnly
     updated_by: ReadOnly
 
-    _faults: tuple[Fault, ...] = PrivateAttr(default=())
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """What is wrong with the parts that could not be read."""
-        return self._faults
-
-    @property
-    def unread(self) -> set[str]:
-        """The names of the parts that could not be read and hold placeholders."""
-        return {re.split(r"[.[]", fault.field)[0] for fault in self._faults}
-
-    def draft(self) -> Export:
+    def draft(self) -> Draft:
         """The export that the body defines; its id and times come later."""
         values = {**self.model_dump(), "id": "", "max_removal_share": self.removal_guard.max_share}
-        return _EXPORT.validate_python(values)
-
-
-class ExportBody(_ExportParts):
-    """An export as sent by a client.
-
-    A body with faults is read as far as possible: a fault in one part must not hide the faults that the rules
-    of exports find in the others. `faults` and `unread` name what could not be read.
-    """
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
-
-    display_name: Annotated[Label, Field(examples=["Weekly news"])]
-    connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])]
-    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
-    mapping: MappingBody
-    segments: Items[SegmentBody] = Field(max_length=MAX_SEGMENTS)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _as_far_as_possible(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
-        try:
-            return handler(data)
-        except ValidationError as invalid:
-            if not isinstance(data, dict):
-                raise
-            wrong = {detail["loc"][0] for detail in invalid.errors()}
-            parts = _ExportParts.model_validate(
-                {name: value for name, value in data.items() if name not in wrong}
-            )
-            parts._faults = tuple(faults_of(invalid))
-            return parts
+        return Draft(_EXPORT.validate_python(values), self.unread, self.faults)
 
 
 class FieldToCreateView(View):
@@ -396,7 +367,7 @@ def export_view(
 
 
 # What the app adds to a definition: not a change that a person makes.
-_ADDED = {name for name, field in _ExportParts.model_fields.items() if field.exclude}
+_ADDED = {name for name, field in ExportBody.model_fields.items() if field.exclude}
 
 
 def recorded_export(export: Export) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from shared.model.export import Repeat, Schedule
 from shared.web.models.base import Body, Choice, Items, Label, View
+from shared.web.models.partial_body import PartialBody
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -28,8 +29,21 @@ class ScheduleBody(Body):
         return Schedule(self.enabled, self.repeat, self.days, self.times, self.time_zone)
 
 
-class RefreshScheduleBody(Body):
+# What stands for a value of a schedule that could not be read (partial_body.py).
+SCHEDULE_PLACEHOLDERS: dict[str, Any] = {
+    "enabled": False,
+    "repeat": "daily",
+    "days[]": "monday",
+    "times": ["00:00"],
+    "times[]": "…",
+    "timeZone": "UTC",
+}
+
+
+class RefreshScheduleBody(PartialBody):
     """The refresh schedule: when the exports run that run with every refresh."""
+
+    placeholders = SCHEDULE_PLACEHOLDERS
 
     enabled: bool
     repeat: Literal["daily", "weekly"]

@@ -61,8 +61,8 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
     fields = schedule_fields(form)
 
     def save() -> object:
-        value = RefreshScheduleBody.from_form(fields).value()
-        return schedule.change(page.context, value, form.etag)
+        body = RefreshScheduleBody.from_form(fields)
+        return schedule.change(page.context, body, form.etag)
 
     saved = attempt(page, save)
     if isinstance(saved, Refusal):
