@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.finishing.dropped_values import DroppedValues
 from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG, Chunk, ChunkState
 from shared.model.outcome import Code
 from shared.model.plan import Plan
@@ -20,7 +21,6 @@ from shared.model.run import (
     Severity,
 )
 from shared.planning.fields_to_send import merge_tags
-from shared.planning.findings import DroppedValues
 from shared.planning.retry import NOT_RETRIED
 from shared.workspace import SqlFile
 

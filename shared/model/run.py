@@ -92,7 +92,10 @@ ADD_ARCHIVED = "addArchived"
 # The reason of a run that waits because too many people would lose a tag at once.
 REMOVAL_GUARD = "removalGuard"
 
-# The reasons of a run that waits before its first write (planning/guards.py).
+# The reason of a run that waits because tags were made outside the export.
+TAG_EXISTS = "tagExists"
+
+# The reasons of a run that waits before its first write because it looks like a mistake (planning/guards.py).
 GUARDS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
 
 

@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from shared.mailchimp.session import MailchimpSession
 
 
-PAGE = 1_000
-"""Subscribers that a call reads."""
-
+# Subscribers that a call reads.
+_PAGE = 1_000
 _SQL = SqlFile.of(__file__)
+
+
+def new_people(db: DuckDBPyConnection) -> int:
+    """Count the people that `changes` adds; some may be in the audience already."""
+    return _SQL.number(db, "new_people")
 
 
 def saves_calls(db: DuckDBPyConnection, subscribed: int) -> bool:
     """Whether reading `subscribed` people takes fewer calls than it can save."""
-    saves = -(-_SQL.number(db, "new_people") // CHUNK_SIZE)
-    return saves > 1 and 0 < subscribed <= saves * PAGE
+    saves = -(-new_people(db) // CHUNK_SIZE)
+    return saves > 1 and 0 < subscribed <= saves * _PAGE
 
 
 def find_already_subscribed(
@@ -54,3 +58,22 @@ def add_subscribed(db: DuckDBPyConnection, addresses: Sequence[str]) -> None:
 def apply_already_subscribed(db: DuckDBPyConnection) -> None:
     """Turn additions in `changes` into updates for the people of `already_subscribed`."""
     _SQL.run(db, "apply")
+
+
+def calls_to_find_all(db: DuckDBPyConnection, subscribed: int) -> int:
+    """The number of calls of `find_all_subscribed`."""
+    return min(new_people(db), -(-subscribed // _PAGE))
+
+
+def find_all_subscribed(
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, subscribed: int
+) -> None:
+    """Turn additions in `changes` into updates for everyone who is subscribed already."""
+    if calls_to_find_all(db, subscribed) < new_people(db):
+        find_already_subscribed(db, session, audience_id)
+        return
+    start_already_subscribed(db)
+    for (address,) in _SQL.rows(db, "addresses"):
+        if session.status_of(audience_id, address) == "subscribed":
+            add_subscribed(db, [address])
+    apply_already_subscribed(db)

@@ -21,15 +21,16 @@ from shared.model.ports import readable
 from shared.model.run import Finding
 from shared.model.tag import same_name
 from shared.planning.already_subscribed import (
+    find_all_subscribed,
     find_already_subscribed,
     saves_calls,
     start_already_subscribed,
 )
-from shared.planning.audience import FoundAudience, create_fields, field_findings
-from shared.planning.audience_size import find_all_subscribed
+from shared.planning.audience import FoundAudience
+from shared.planning.audience_overlap import has_foreign_members, shared_with_audience
 from shared.planning.changed_addresses import find_changed_addresses
 from shared.planning.dependencies import PlanDependencies
-from shared.planning.guards import has_foreign_members, shared_with_audience
+from shared.planning.merge_fields import create_fields, field_findings
 from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
 from shared.planning.tags import FoundTags, prepare_tags
@@ -118,7 +119,7 @@ class AudienceClient:
             return replace(found, merge_fields=fields.result(), tags=tags.result())
 
     def shared_with_people(self, db: DuckDBPyConnection) -> tuple[int, int]:
-        """Compare samples of the audience and the people of a run (see guards.py)."""
+        """Compare samples of the audience and the people of a run (see audience_overlap.py)."""
         with self._session() as session:
             return shared_with_audience(db, session, self._id)
 

@@ -1,4 +1,4 @@
-"""Predict how many billed contacts the audience has after a run.
+"""Predict how many billed contacts the audience has after a run, and check them against the contact budget.
 
 Mailchimp's counts by status are exact and current, unlike the `stats` of an audience. People who are
 new to the export may be in the audience already. Who is subscribed is read when the prediction must be
@@ -14,20 +14,15 @@ from typing import TYPE_CHECKING
 
 from shared.model.audience import BILLED
 from shared.model.chunk import FORMER_TAG
-from shared.model.run import AudienceSize, Finding, Severity
-from shared.planning.already_subscribed import (
-    PAGE,
-    add_subscribed,
-    apply_already_subscribed,
-    find_already_subscribed,
-    start_already_subscribed,
-)
+from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus, Severity
+from shared.planning.already_subscribed import calls_to_find_all, new_people
+from shared.planning.people import RowCounts
+from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from shared.mailchimp.session import MailchimpSession
     from shared.planning.audience_client import AudienceClient
 
 
@@ -51,13 +46,13 @@ def predict_size(
     """
     subscribed = contacts.get("subscribed", 0)
     complete = audience.find_already_subscribed(db, subscribed)
-    if not _new_people(db) and not is_preview:
+    if not new_people(db) and not is_preview:
         return None, []
     budget = audience.contact_budget()
     size = _size(db, contacts, budget, complete=complete)
     if size.exact:
         return size, []
-    few = _calls_to_be_exact(db, subscribed) <= _MOST_CALLS_OF_PREVIEW
+    few = calls_to_find_all(db, subscribed) <= _MOST_CALLS_OF_PREVIEW
     if size.is_over_budget or (is_preview and few):
         audience.find_all_subscribed(db, subscribed)
         return _size(db, contacts, budget, complete=True), []
@@ -65,11 +60,6 @@ def predict_size(
         return size, []
     values = {"people": str(size.added)}
     return size, [Finding(Severity.INFO, "newMayBeThere", values=values)]
-
-
-def _new_people(db: DuckDBPyConnection) -> int:
-    """Count the people that `changes` adds; some may be in the audience already."""
-    return int(_SQL.row(db, "planned", former_tag=FORMER_TAG)[0])
 
 
 def _size(
@@ -86,20 +76,24 @@ def _size(
     )
 
 
-def _calls_to_be_exact(db: DuckDBPyConnection, subscribed: int) -> int:
-    """The number of calls of `find_all_subscribed`."""
-    return int(min(_new_people(db), -(-subscribed // PAGE)))
+def within_budget(size: AudienceSize | None, rows: RowCounts, *, is_preview: bool) -> list[Finding]:
+    """Raise PlanningEnded (skipped) when the audience would pass its contact budget.
 
-
-def find_all_subscribed(
-    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, subscribed: int
-) -> None:
-    """Turn additions in `changes` into updates for everyone who is subscribed already."""
-    if _calls_to_be_exact(db, subscribed) < _new_people(db):
-        find_already_subscribed(db, session, audience_id)
-        return
-    start_already_subscribed(db)
-    for (address,) in _SQL.rows(db, "addresses"):
-        if session.status_of(audience_id, address) == "subscribed":
-            add_subscribed(db, [address])
-    apply_already_subscribed(db)
+    A preview returns a finding.
+    """
+    if size is None or not size.is_over_budget:
+        return []
+    values = {
+        "before": str(size.before),
+        "new": str(size.added),
+        "after": str(size.after),
+        "budget": str(size.budget),
+    }
+    if is_preview:
+        return [Finding(Severity.WARNING, "contactBudget", values=values)]
+    raise PlanningEnded(
+        RunStatus.SKIPPED,
+        Reason("contactBudget", values=values),
+        Counts(source_rows=rows.source_rows, distinct=rows.people, new=size.added),
+        audience_size=size,
+    )

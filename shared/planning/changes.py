@@ -11,7 +11,7 @@ from shared.memory import waiting_for_network
 from shared.model.export import Leavers
 from shared.model.run import AudienceSize, Finding, Severity
 from shared.planning.audience import FoundAudience
-from shared.planning.audience_size import predict_size
+from shared.planning.audience_size import predict_size, within_budget
 from shared.planning.automations import automation_findings
 from shared.planning.compare import Rules, compare
 from shared.planning.context import PlanContext
@@ -20,7 +20,6 @@ from shared.planning.fingerprint import field_rules, mapping_fingerprint
 from shared.planning.former_addresses import plan_former_addresses
 from shared.planning.guards import apply_guards, guard_tags
 from shared.planning.inputs import Inputs
-from shared.planning.limit import within_budget
 from shared.planning.one_person import keep_only_person
 from shared.planning.retry import not_retried
 from shared.planning.withdrawals import (

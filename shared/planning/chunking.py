@@ -24,6 +24,7 @@ from shared.model.chunk import (
 )
 from shared.model.plan import PlanFiles
 from shared.planning.fields_to_send import define_fields_to_send
+from shared.planning.removal_guard import NOTHING_HELD, Held
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -38,21 +39,6 @@ _KINDS = {
     UNSUBSCRIBE_TAG: ChunkKind.UNSUBSCRIBE,
     FORMER_TAG: ChunkKind.ARCHIVE_FORMER,
 }
-
-
-@dataclass(frozen=True)
-class Held:
-    """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses.
-
-    Removals because of withdrawn consent never wait.
-    """
-
-    removals: bool = False
-    unsubscribes: bool = False
-    archiving: bool = False
-
-
-NOTHING_HELD = Held()
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from shared.planning.audience import FoundAudience, status_for_new
 from shared.planning.changed_addresses import STORED_CONTACTS
 from shared.planning.consent import find_do_not_send
 from shared.planning.context import PlanContext
-from shared.planning.findings import no_usable_rows, unreadable_rows
 from shared.planning.inputs import Inputs
 from shared.planning.ledger import VALUES, deleted_tags, forget_tags, load_ledger
 from shared.planning.one_person import find_person
+from shared.planning.rejected_rows import no_usable_rows, unreadable_rows
 from shared.planning.request import PlanRequest
 from shared.planning.retry import load_failed
 from shared.planning.subscribed_again import forget_refusals

@@ -12,28 +12,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.model.export import Export
-from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
+from shared.model.run import TAG_EXISTS, Counts, Finding, Reason, RunStatus, Severity
+from shared.planning.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
 from shared.planning.request import PlanRequest
-from shared.planning.tags import TAG_EXISTS
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from shared.mailchimp.session import MailchimpSession
     from shared.model.audience import Tag
     from shared.planning.people import RowCounts
 
 
-FEW_PEOPLE = 100
-"""The number of people up to which no guard stops a run."""
-
 _LEAST_USABLE = 0.5
 _UNUSUAL_GROWTH = 10
-_SMALL_OVERLAP = 0.01
-# One page of subscribers, and calls for single people only when few of the page are in the segments.
-_SAMPLED_PEOPLE = 50
 _SQL = SqlFile.of(__file__)
 
 # Returns how many contacts were compared with the audience, and how many of them both sides have.
@@ -145,7 +138,7 @@ def _strange_audience(growth: _Growth, overlap: Overlap) -> Iterator[Reason]:
     tried = not growth.comparable and growth.sent_before <= FEW_PEOPLE
     if (tried or not growth.sent_before) and growth.new > FEW_PEOPLE:
         compared, both = overlap()
-        if compared > FEW_PEOPLE and both < _SMALL_OVERLAP * compared:
+        if compared > FEW_PEOPLE and both < SMALL_OVERLAP * compared:
             values = {"people": str(growth.new), "compared": str(compared), "both": str(both)}
             yield Reason("strangeAudience", values=values)
 
@@ -165,46 +158,3 @@ def guard_tags(request: PlanRequest, foreign: Sequence[str], rows: RowCounts) ->
     raise PlanningEnded(
         RunStatus.AWAITING_CONFIRMATION, reason, counts, definition=request.definition
     )
-
-
-def has_foreign_members(
-    db: DuckDBPyConnection,
-    session: MailchimpSession,
-    audience_id: str,
-    tag: Tag,
-    segment: int,
-    former_tag_id: int,
-) -> bool:
-    """Whether a tag has members who are not in its segment and were not sent the tag under its former id."""
-    return any(
-        _SQL.number(
-            db,
-            "foreign_members",
-            addresses=[contact.address for contact in page],
-            segment=segment,
-            former_tag_id=former_tag_id,
-        )
-        for page in session.members_with_tag(audience_id, tag.id)
-    )
-
-
-def shared_with_audience(
-    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
-) -> tuple[int, int]:
-    """Compare a sample of the audience's contacts with `people`, and a sample of `people` with it.
-
-    Returns the number of compared contacts and how many of them both sides have: of the page, or of
-    both samples if few of the page are in `people`. A small segment of a large audience matches in the
-    second sample, a small audience of a large segment in the first.
-    """
-    page = next(iter(session.members_with_status(audience_id, "subscribed")), [])
-    known = _SQL.number(db, "known", addresses=[contact.address for contact in page])
-    if len(page) <= FEW_PEOPLE or known >= _SMALL_OVERLAP * len(page):
-        return len(page), known
-    # People that the audience has with another status are in `not_subscribed`.
-    others, people = _SQL.row(db, "known_not_subscribed")
-    if others >= _SMALL_OVERLAP * people:
-        return people, others
-    sample = [address for (address,) in _SQL.rows(db, "sample", people=_SAMPLED_PEOPLE)]
-    found = sum(session.status_of(audience_id, address) is not None for address in sample)
-    return (len(sample), found) if found else (len(page) + len(sample), known)

@@ -6,10 +6,10 @@ of the people with the tag; for unsubscribing and archiving, that of the subscri
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG
-from shared.planning.chunking import Held
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 
 _SQL = SqlFile.of(__file__)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses.
+
+    Removals because of withdrawn consent never wait.
+    """
+
+    removals: bool = False
+    unsubscribes: bool = False
+    archiving: bool = False
+
+
+NOTHING_HELD = Held()
 
 
 def find_held(db: DuckDBPyConnection, max_share: float) -> Held:

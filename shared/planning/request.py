@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.one_person import ChosenPerson
-from shared.model.run import ADD_ARCHIVED, Mode, Run
+from shared.model.run import ADD_ARCHIVED, TAG_EXISTS, Mode, Run
 from shared.model.source import Snapshot
 from shared.planning.fingerprint import source_fingerprint
-from shared.planning.tags import TAG_EXISTS
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,6 @@ from shared.model.ports import Records
 from shared.model.run import Finding, Severity
 from shared.model.tag import TagOwner, folded, owned_by_others, same_name, tags_of_audience
 
-TAG_EXISTS = "tagExists"
-
 
 @dataclass(frozen=True)
 class FoundTags:

@@ -10,9 +10,10 @@ from duckdb import DuckDBPyConnection
 
 from shared.model.chunk import ChunkKind, ChunkState
 from shared.planning import chunking
-from shared.planning.chunking import Held, write_chunks
+from shared.planning.chunking import write_chunks
 from shared.planning.compare import Rules
 from shared.planning.ledger import load_ledger
+from shared.planning.removal_guard import Held
 from tests.planning.plan_tables import (
     ListedRows,
     compare_all,

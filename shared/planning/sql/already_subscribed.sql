@@ -10,3 +10,6 @@ INSERT INTO already_subscribed SELECT unnest($addresses::VARCHAR[]);
 -- name: apply
 UPDATE changes SET kind = 'update'
 WHERE kind = 'add' AND address IN (SELECT address FROM already_subscribed);
+
+-- name: addresses
+SELECT address FROM changes WHERE kind = 'add' ORDER BY address;

@@ -4,6 +4,3 @@ SELECT
     count(*) FILTER (kind = 'add'),
     count(*) FILTER (coalesce(list_contains(tags_to_remove, $former_tag), false))
 FROM changes;
-
--- name: addresses
-SELECT address FROM changes WHERE kind = 'add' ORDER BY address;

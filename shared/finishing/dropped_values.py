@@ -1,0 +1,45 @@
+"""Count the values that do not fit their merge field, and report them by field."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.fields.evidence import EVIDENCE
+from shared.model.audience import DELETED_FIELD, MergeField
+from shared.model.run import Finding, Severity
+
+
+@dataclass
+class DroppedValues:
+    """Values that do not fit their merge field, by field, and the number of people with a value."""
+
+    merge_fields: Sequence[MergeField]
+    dropped: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
+
+    def findings(self) -> list[Finding]:
+        """A finding per field: a warning when at least half of the values do not fit."""
+        types = {each.tag.upper(): each.type for each in self.merge_fields}
+        return [
+            _deleted_field(tag, number)
+            if types.get(tag.upper()) == DELETED_FIELD
+            else Finding(
+                Severity.WARNING if 2 * number >= self.given[tag] else Severity.INFO,
+                "valuesDropped",
+                values={
+                    "field": EVIDENCE.get(tag, tag),
+                    "type": types.get(tag.upper(), "text"),
+                    "dropped": str(number),
+                    "people": str(max(number, self.given[tag])),
+                },
+            )
+            for tag, number in sorted(self.dropped.items())
+        ]
+
+
+def _deleted_field(tag: str, values: int) -> Finding:
+    return Finding(
+        Severity.WARNING, "mergeFieldDeleted", values={"field": tag, "values": str(values)}
+    )

@@ -1,0 +1,67 @@
+"""Tell a person about the rows that cannot be sent: why, where the first one is, and whether this is new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.errors import NotFound
+from shared.model.export import Export
+from shared.model.names import outcomes_table
+from shared.model.run import Finding, Reason, Severity
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.model.ports import Files
+
+
+_SQL = SqlFile.of(__file__)
+
+
+def any_unreadable(db: DuckDBPyConnection) -> bool:
+    """Whether `rejects` has rows that cannot be read."""
+    _, _, unreadable = _SQL.row(db, "rejects")
+    return bool(unreadable)
+
+
+def unreadable_rows(db: DuckDBPyConnection) -> list[Finding]:
+    """Return why rows cannot be read, and where the first one is: for each cause, one finding."""
+    return [
+        Finding(
+            Severity.INFO,
+            "rowsUnreadable",
+            values={
+                "rows": str(rows),
+                "file": file,
+                "line": str(line),
+                "cause": code,
+                "causeCode": f"outcomes.{code}.reason",
+            },
+        )
+        for code, rows, file, line in _SQL.rows(db, "unreadable")
+    ]
+
+
+def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path) -> int:
+    """Count the rows of `rejects` that the previous run rejected as well; 0 without its outcomes."""
+    if not _SQL.row(db, "rejects")[0] or not run_id:
+        return 0
+    local = scratch / "rejected-before.parquet"
+    try:
+        files.download(outcomes_table(run_id), local)
+    except NotFound:
+        return 0
+    return _SQL.number(db, "rejected_before", file=str(local))
+
+
+def no_usable_rows(db: DuckDBPyConnection, export: Export, people: int) -> Reason | None:
+    """Return a reason when the segments have rows, but no row is usable."""
+    rows, addresses, _ = _SQL.row(db, "rejects")
+    if people or not rows:
+        return None
+    if addresses:
+        values = {"attribute": export.mapping.email, "rows": str(rows)}
+        return Reason("noAddresses", values=values)
+    return Reason("noReadableRows", values={"rows": str(rows)})
