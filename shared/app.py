@@ -61,9 +61,9 @@ from shared.people.purge import Purge
 from shared.people.retention import Retention
 from shared.people.search import Search
 from shared.people.stored_contacts import StoredContacts
+from shared.planning.archiving.hygiene import Hygiene
 from shared.planning.build import PlanBuilder
 from shared.planning.dependencies import PlanDependencies
-from shared.planning.hygiene import Hygiene
 from shared.planning.plan import Planner
 from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands

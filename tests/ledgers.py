@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from shared.planning.ledger import load_ledger
+from shared.planning.reading.ledger import load_ledger
 
 __all__ = ["LEDGER_COLUMNS"]
 

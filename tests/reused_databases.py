@@ -20,7 +20,7 @@ _SHARED = Path(__file__).resolve().parent.parent / "shared"
 _MACROS = sorted(
     {
         name
-        for file in _SHARED.glob("*/sql/*.sql")
+        for file in _SHARED.rglob("sql/*.sql")
         for name in re.findall(r"CREATE OR REPLACE MACRO (\w+)", file.read_text("utf-8"))
     }
 )

@@ -52,6 +52,26 @@ LAYERS = (
     "errors",
     "messages",
 )
+
+# The same for the parts of `planning/`.
+LAYERS_OF_PLANNING = (
+    "plan",
+    "build",
+    "new_plan",
+    "undoing",
+    "archiving",
+    "writing",
+    "comparing",
+    "checking",
+    "selecting",
+    "reading",
+    "context",
+    "audience",
+    "dependencies",
+    "request",
+    "fingerprint",
+    "report",
+)
 ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
@@ -164,6 +184,27 @@ def test_imports_point_downward() -> None:
         if LAYERS.index(package) <= LAYERS.index(package_of(path))
     ]
 
+    assert wrong == []
+
+
+def test_imports_inside_planning_point_downward() -> None:
+    """A step of a plan imports only the steps before it."""
+    folder = SHARED / "planning"
+    parts = {
+        path: path.relative_to(folder).with_suffix("").parts[0]
+        for path in folder.rglob("*.py")
+        if path != folder / "__init__.py"
+    }
+    wrong = [
+        f"{found(path)} imports {name}"
+        for path, part in parts.items()
+        for name in imports(path)
+        if name.startswith("shared.planning.")
+        for imported in {name.split(".")[2]} - {part}
+        if LAYERS_OF_PLANNING.index(imported) <= LAYERS_OF_PLANNING.index(part)
+    ]
+
+    assert set(parts.values()) == set(LAYERS_OF_PLANNING)
     assert wrong == []
 
 

@@ -23,7 +23,7 @@ from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records
 from shared.model.preview import SampleKind
-from shared.planning.fields_to_send import merge_tags
+from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.plan_store import PlanStore
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.result import Person

@@ -20,8 +20,8 @@ from shared.model.run import (
     RunStatus,
     Severity,
 )
-from shared.planning.fields_to_send import merge_tags
-from shared.planning.retry import NOT_RETRIED
+from shared.planning.selecting.retry import NOT_RETRIED
+from shared.planning.writing.fields_to_send import merge_tags
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

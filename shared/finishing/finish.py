@@ -59,7 +59,7 @@ from shared.model.ports import Files, Leases, Records, Stored, create_or_replace
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
-from shared.planning.ledger import open_ledger
+from shared.planning.reading.ledger import open_ledger
 from shared.runs.abandon import Abandon
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress

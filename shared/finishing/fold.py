@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.outcome import Code, Lasting
 from shared.model.plan import Plan
-from shared.planning.fields_to_send import merge_tags
 from shared.planning.fingerprint import field_rules
+from shared.planning.writing.fields_to_send import merge_tags
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

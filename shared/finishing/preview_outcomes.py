@@ -31,7 +31,7 @@ from shared.model.preview import SAMPLES_JSON
 from shared.model.run import Finding, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
-from shared.planning.ledger import load_ledger, open_values
+from shared.planning.reading.ledger import load_ledger, open_values
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.outcome_lines import outcome_ranges
 from shared.sending.result import Result, with_values

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# A person's segments are the bits of one number of 127 bits (planning/sql/people.sql).
+# A person's segments are the bits of one number of 127 bits (planning/reading/sql/people.sql).
 MAX_SEGMENTS = 100
 MAX_EXCLUSION_SEGMENTS = 20
 

@@ -1,7 +1,7 @@
 """The ledger: what an export has sent to its audience so far, one row for each address.
 
 Each version is a Parquet file. A pointer record, replaced by a conditional write, names the current
-one. planning/sql/ledger.sql has its columns, and docs/tables.md describes them.
+one. planning/reading/sql/ledger.sql has its columns, and docs/tables.md describes them.
 """
 
 from __future__ import annotations

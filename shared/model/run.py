@@ -95,7 +95,7 @@ REMOVAL_GUARD = "removalGuard"
 # The reason of a run that waits because tags were made outside the export.
 TAG_EXISTS = "tagExists"
 
-# The reasons of a run that waits before its first write because it looks like a mistake (planning/guards.py).
+# The reasons of a run that waits before its first write because it looks like a mistake (planning/checking/guards.py).
 GUARDS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
 
 

@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from shared.model.chunk import Chunk
 from shared.model.plan import Plan, PlanFiles
 from shared.model.run import Finding
-from shared.planning.audience_client import AudienceClient
+from shared.planning.audience.client import AudienceClient
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
 

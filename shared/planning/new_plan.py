@@ -16,18 +16,18 @@ from shared.model.export import Export
 from shared.model.names import plan_folder
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import REMOVAL_GUARD, RunStatus
-from shared.planning.changes import ComparedAudience, check_and_compare
-from shared.planning.chunking import write_chunks
-from shared.planning.compare import SegmentMembers, tagset_segments
+from shared.planning.audience.merge_fields import with_fields_to_create
+from shared.planning.checking.removal_guard import NOTHING_HELD, Held, find_held
+from shared.planning.comparing.changes import ComparedAudience, check_and_compare
+from shared.planning.comparing.compare import SegmentMembers, tagset_segments
 from shared.planning.context import PlanContext, UnstoredPlan
-from shared.planning.counting import Counted, count_changes
-from shared.planning.eligibility import Eligibility, find_eligible
-from shared.planning.fields_to_send import merge_tags
-from shared.planning.forecast import forecast
-from shared.planning.inputs import Inputs, PlanSource, read_inputs
-from shared.planning.merge_fields import with_fields_to_create
-from shared.planning.removal_guard import NOTHING_HELD, Held, find_held
+from shared.planning.reading.inputs import Inputs, PlanSource, read_inputs
 from shared.planning.report import PlanningReport, ReportedSource
+from shared.planning.selecting.eligibility import Eligibility, find_eligible
+from shared.planning.writing.chunking import write_chunks
+from shared.planning.writing.counting import Counted, count_changes
+from shared.planning.writing.fields_to_send import merge_tags
+from shared.planning.writing.forecast import forecast
 
 
 def make_plan(

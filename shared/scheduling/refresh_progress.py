@@ -2,7 +2,7 @@
 
 The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
 is checked repeatedly until every listed file exists and is new. Then a run starts, which checks once more
-before it sends anything (planning/settled_source.py). If files may be rewritten in place, nothing must have
+before it sends anything (planning/reading/settled_source.py). If files may be rewritten in place, nothing must have
 changed for a while. The rules are pure: a view of the container, the stored progress, and the time.
 
     new         listed files are there and differ from those that were exported last
@@ -29,7 +29,7 @@ from pydantic import Field
 
 from shared.model.run import Reason
 from shared.model.source import Snapshot
-from shared.planning.settled_source import UNCHANGED
+from shared.planning.reading.settled_source import UNCHANGED
 
 # An export of Customer Insights into a folder of its minute is never overwritten.
 _DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")

@@ -1,7 +1,7 @@
 """Finds people who look deleted, but whose contact was archived or got another address during the run.
 
 A plan knows the contacts that were archived and the addresses that changed before it was made
-(planning/changed_addresses.py). A person may change the address later and unsubscribe, and a call with a status would
+(planning/audience/changed_addresses.py). A person may change the address later and unsubscribe, and a call with a status would
 subscribe an archived contact. So people who are missing from the audience are looked up by their contact id, and by
 their address, before they are added again (record 92).
 """

@@ -322,7 +322,7 @@ def _moment(opted_in: str | None) -> datetime | None:
 def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
     """The result of a person who must not be added because of a contact; None if they may be added.
 
-    The strictest status counts, as in planning/sql/changed_addresses.sql.
+    The strictest status counts, as in planning/audience/sql/changed_addresses.sql.
     """
     statuses = {one.status for one in contacts} - {_SUBSCRIBED, _TRANSACTIONAL, HIDDEN}
     for status in (*_STRICTEST_FIRST, *sorted(statuses)):

@@ -21,7 +21,7 @@ from shared.model.ports import Records
 from shared.people.erase import Eraser
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Search
-from shared.planning.hygiene import Hygiene
+from shared.planning.archiving.hygiene import Hygiene
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
 from shared.runs.one_person import OnePerson

@@ -10,7 +10,9 @@ from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from shared import workspace
 from shared.finishing import verify
-from shared.planning import already_subscribed, chunking, plan
+from shared.planning import plan
+from shared.planning.audience import already_subscribed
+from shared.planning.writing import chunking
 from shared.runs import commands
 from tests.e2e.app_in_process import AppInProcess, app_in_process
 from tests.e2e.running_app import ExportScenario, RunningApp, TestedApp, run_app

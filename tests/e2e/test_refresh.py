@@ -29,7 +29,8 @@ QUICK_APP = f"""
 import importlib.util
 from datetime import timedelta
 import shared.app
-from shared.planning import plan, settled_source
+from shared.planning import plan
+from shared.planning.reading import settled_source
 from shared.scheduling.refresh_progress import WaitingTimes
 
 plan.LONGEST_WAIT = timedelta(seconds={QUIET})

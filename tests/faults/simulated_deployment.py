@@ -42,7 +42,7 @@ from shared.model.export import (
 from shared.model.names import PLAN_RUNS, SEND_LANES, outcomes_table
 from shared.model.run import Run, RunStatus
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
-from shared.planning import chunking as cut
+from shared.planning.writing import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
 from shared.runtime import Runtime
 from shared.sending import chunk_payload

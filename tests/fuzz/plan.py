@@ -17,11 +17,17 @@ from pathlib import Path
 import duckdb
 
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
-from shared.planning import chunking
-from shared.planning.compare import Rules, SegmentMembers, compare, count, members_by_segment
-from shared.planning.consent import find_do_not_send
-from shared.planning.ledger import deleted_tags, forget_tags, load_ledger
-from shared.planning.people import SourceColumns, read_people
+from shared.planning.comparing.compare import (
+    Rules,
+    SegmentMembers,
+    compare,
+    count,
+    members_by_segment,
+)
+from shared.planning.reading.ledger import deleted_tags, forget_tags, load_ledger
+from shared.planning.reading.people import SourceColumns, read_people
+from shared.planning.selecting.consent import find_do_not_send
+from shared.planning.writing import chunking
 from tests.fuzz.decisions import Dice
 from tests.fuzz.plan_rules import Change, Known, People, Row, World, people_of, tags_of
 from tests.inserted_rows import insert_rows

@@ -12,7 +12,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Member
 from shared.model.export import Export, Mapping, NewContacts, NewContactStatus
 from shared.model.outcome import Code
-from shared.planning.audience import status_for_new
+from shared.planning.audience.found_audience import status_for_new
 from tests.mailchimp import scripted_server
 
 ADA = Member("ada@example.org", {"FNAME": "Ada"}, (), "subscribed")

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from duckdb import DuckDBPyConnection
 
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
-from shared.planning.compare import Rules, compare
-from shared.planning.consent import find_do_not_send
-from shared.planning.ledger import load_ledger
-from shared.planning.people import RowCounts, SourceColumns, read_people
+from shared.planning.comparing.compare import Rules, compare
+from shared.planning.reading.ledger import load_ledger
+from shared.planning.reading.people import RowCounts, SourceColumns, read_people
+from shared.planning.selecting.consent import find_do_not_send
 from tests.inserted_rows import insert_rows
 
 # A row: address, id, first name.

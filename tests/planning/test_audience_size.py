@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.run import AudienceSize, Mode, Run, RunStatus
-from shared.planning import audience_size
+from shared.planning.checking import audience_size
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 

@@ -9,11 +9,11 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from shared.model.chunk import ChunkKind, ChunkState
-from shared.planning import chunking
-from shared.planning.chunking import write_chunks
-from shared.planning.compare import Rules
-from shared.planning.ledger import load_ledger
-from shared.planning.removal_guard import Held
+from shared.planning.checking.removal_guard import Held
+from shared.planning.comparing.compare import Rules
+from shared.planning.reading.ledger import load_ledger
+from shared.planning.writing import chunking
+from shared.planning.writing.chunking import write_chunks
 from tests.planning.plan_tables import (
     ListedRows,
     compare_all,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from duckdb import DuckDBPyConnection
 
-from shared.planning.compare import Rules, count
-from shared.planning.ledger import deleted_tags, forget_tags
-from shared.planning.removal_guard import find_held
+from shared.planning.checking.removal_guard import find_held
+from shared.planning.comparing.compare import Rules, count
+from shared.planning.reading.ledger import deleted_tags, forget_tags
 from tests.planning.plan_tables import (
     compare_all,
     kinds,

@@ -8,7 +8,7 @@ import pytest
 
 from shared.model.export import GrowthGuard, NewContacts, SegmentChoice
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.planning.guards import FEW_PEOPLE
+from shared.planning.checking.guards import FEW_PEOPLE
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 

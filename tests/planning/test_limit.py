@@ -6,8 +6,8 @@ import pytest
 
 from shared import workspace
 from shared.model.run import RunStatus
-from shared.planning.limit import within_limit
-from shared.planning.people import RowCounts
+from shared.planning.reading.limit import within_limit
+from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person

@@ -9,8 +9,8 @@ from shared.fields.contact import Converter
 from shared.model.audience import Contact, MergeField
 from shared.model.export import AttributeMapping, Mapping
 from shared.model.source import Attribute
-from shared.planning.ledger import load_ledger
-from shared.planning.manual_edits import EditWindow, find_manual_edits
+from shared.planning.reading.ledger import load_ledger
+from shared.planning.undoing.manual_edits import EditWindow, find_manual_edits
 from shared.runs.lookup import moment_of, run_id_at
 from tests import reused_databases
 

@@ -13,7 +13,7 @@ from shared.capacity.parallel_calls import ParallelCalls
 from shared.model.audience import ContactStatus, NotSubscribedPointer
 from shared.model.export import NewContacts
 from shared.model.run import RunStatus
-from shared.planning.not_subscribed import NotSubscribedList
+from shared.planning.audience.not_subscribed import NotSubscribedList
 from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, StoreClient
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person

@@ -15,9 +15,9 @@ from shared.fields.address import normal_address
 from shared.model.export import MAX_SEGMENTS
 from shared.model.outcome import Code
 from shared.model.source import Snapshot, UnreadableRow
-from shared.planning.compare import Rules, SegmentMembers, members_by_segment
-from shared.planning.ledger import load_ledger
-from shared.planning.people import SourceColumns, read_people
+from shared.planning.comparing.compare import Rules, SegmentMembers, members_by_segment
+from shared.planning.reading.ledger import load_ledger
+from shared.planning.reading.people import SourceColumns, read_people
 from shared.segments.reader import load_segment
 from shared.workspace import workspace
 from tests.planning.plan_tables import (

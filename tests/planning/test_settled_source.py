@@ -15,7 +15,7 @@ from shared.errors import InputError
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, NewContacts
 from shared.model.run import Run, RunStatus, Trigger
 from shared.model.source import LoadedSegment, Partition, SegmentSnapshot, Snapshot
-from shared.planning.guards import FEW_PEOPLE
+from shared.planning.checking.guards import FEW_PEOPLE
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, RowSource, person
 

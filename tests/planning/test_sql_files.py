@@ -12,7 +12,7 @@ from shared.workspace import SqlFile
 from tests import reused_databases
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted((ROOT / "shared").glob("*/sql/*.sql"))
+FILES = sorted((ROOT / "shared").rglob("sql/*.sql"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parts[-3]}/{path.stem}")

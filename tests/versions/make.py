@@ -44,7 +44,7 @@ LEASE = 3
 ERASED = "erased.person@example.com"
 # Small chunks, so that few people make a run of many.
 PROGRAM = f"""
-from shared.planning import chunking
+from shared.planning.writing import chunking
 chunking.CHUNK_SIZE = {CHUNK}
 """
 

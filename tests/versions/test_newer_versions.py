@@ -16,7 +16,7 @@ from shared.errors import ConnectorError, InputError
 from shared.messaging.messages import lane_of, refresh_of, run_of
 from shared.model.plan import PLAN_FORM, plan_from_json, plan_to_json
 from shared.model.ports import readable
-from shared.planning.ledger import load_ledger
+from shared.planning.reading.ledger import load_ledger
 from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords

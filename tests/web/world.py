@@ -27,7 +27,7 @@ from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import PersonInExport
-from shared.planning.hygiene import AudienceHygiene, UnusedContacts
+from shared.planning.archiving.hygiene import AudienceHygiene, UnusedContacts
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.runs.start import RunOptions

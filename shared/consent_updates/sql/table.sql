@@ -28,7 +28,7 @@ DELETE FROM known WHERE address IN (SELECT address FROM erased_addresses);
 
 -- name: consent
 -- One row for each profile. A person who decided under one address decided for all of their addresses (see
--- planning/sql/consent.sql): they unsubscribed, or were asked to confirm. Without such a decision, an
+-- planning/selecting/sql/consent.sql): they unsubscribed, or were asked to confirm. Without such a decision, an
 -- address that is subscribed counts, because a bounced or archived address may have been replaced.
 CREATE OR REPLACE TABLE consent AS
 WITH addresses AS (

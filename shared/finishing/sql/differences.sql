@@ -9,7 +9,7 @@ SELECT NULL::VARCHAR AS address, NULL::VARCHAR AS fields, NULL::VARCHAR[] AS mer
 LIMIT 0;
 
 -- name: rows
--- The people to send come first, in the order of the file of lines (planning/sql/chunking.sql). The
+-- The people to send come first, in the order of the file of lines (planning/writing/sql/chunking.sql). The
 -- values that were sent last are in the order of the present mapping.
 SELECT
     CASE WHEN kind IN ('add', 'update') THEN kind ELSE 'left' END,

@@ -7,7 +7,7 @@ SELECT * FROM read_parquet(getvariable('changes_file'), file_row_number = true);
 CREATE OR REPLACE VIEW other_rows AS SELECT * FROM read_parquet(getvariable('rows_file'));
 
 -- name: results
--- The lines of the plan are numbered in the order of planning/sql/chunking.sql: people to send first,
+-- The lines of the plan are numbered in the order of planning/writing/sql/chunking.sql: people to send first,
 -- then removals. Each range has the equal outcomes of `count` consecutive lines; `outcome_id` is the `first_line`
 -- of the first range with an equal outcome.
 SET VARIABLE unsent = $unsent;

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.planning.hygiene import AudienceHygiene
+from shared.planning.archiving.hygiene import AudienceHygiene
 from shared.web.models.base import Body, Time, View
 
 

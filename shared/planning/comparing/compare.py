@@ -29,7 +29,7 @@ class Rules:
     changes, every row counts as changed. When `field_rules` (planning/fingerprint.py) change, rows that they
     concerned are sent again. `everything` sends people although nothing changed; `ask_again`
     sends rows that Mailchimp refused permanently; `remove_tags` takes tags from people who left;
-    `retry` sends only the people of the table `failed` (planning/retry.py).
+    `retry` sends only the people of the table `failed` (planning/selecting/retry.py).
     """
 
     tag_ids: Sequence[int]

@@ -15,7 +15,7 @@ from shared.model.chunk import FORMER_TAG
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Records
-from shared.planning.ledger import load_ledger
+from shared.planning.reading.ledger import load_ledger
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

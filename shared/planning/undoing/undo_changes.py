@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.model.chunk import ARCHIVE_TAG
 from shared.model.exclusions import ExclusionList
 from shared.model.run import Counts, Finding, Severity
-from shared.planning.ledger import load_ledger
+from shared.planning.reading.ledger import load_ledger
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

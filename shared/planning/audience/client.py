@@ -20,20 +20,20 @@ from shared.model.names import audience_key
 from shared.model.ports import readable
 from shared.model.run import Finding
 from shared.model.tag import same_name
-from shared.planning.already_subscribed import (
+from shared.planning.audience.already_subscribed import (
     find_all_subscribed,
     find_already_subscribed,
     saves_calls,
     start_already_subscribed,
 )
-from shared.planning.audience import FoundAudience
-from shared.planning.audience_overlap import has_foreign_members, shared_with_audience
-from shared.planning.changed_addresses import find_changed_addresses
+from shared.planning.audience.audience_overlap import has_foreign_members, shared_with_audience
+from shared.planning.audience.changed_addresses import find_changed_addresses
+from shared.planning.audience.found_audience import FoundAudience
+from shared.planning.audience.merge_fields import create_fields, field_findings
+from shared.planning.audience.not_subscribed import NotSubscribedList
+from shared.planning.audience.tags import FoundTags, prepare_tags
 from shared.planning.dependencies import PlanDependencies
-from shared.planning.merge_fields import create_fields, field_findings
-from shared.planning.not_subscribed import NotSubscribedList
 from shared.planning.request import PlanRequest
-from shared.planning.tags import FoundTags, prepare_tags
 
 
 class AudienceClient:

@@ -15,7 +15,7 @@ from shared.fields.address import BLANKS
 from shared.fields.consent import consent_words
 from shared.model.export import MAX_SEGMENTS, ConsentMeaning
 from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
-from shared.planning.source_values import SourceValues
+from shared.planning.reading.source_values import SourceValues
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from shared.errors import Unavailable
 from shared.model.audience import Audience, MergeField
 from shared.model.export import Export, NewContactStatus
 from shared.model.run import Finding
-from shared.planning.tags import FoundTags
+from shared.planning.audience.tags import FoundTags
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from shared.fields.contact import Converter
 from shared.fields.evidence import without_evidence
 from shared.model.audience import Contact, changes_since
-from shared.planning.fields_to_send import define_fields_to_send
+from shared.planning.writing.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

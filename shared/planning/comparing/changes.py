@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from shared.memory import waiting_for_network
 from shared.model.export import Leavers
 from shared.model.run import AudienceSize, Finding, Severity
-from shared.planning.audience import FoundAudience
-from shared.planning.audience_size import predict_size, within_budget
-from shared.planning.automations import automation_findings
-from shared.planning.compare import Rules, compare
-from shared.planning.context import PlanContext
-from shared.planning.eligibility import Eligibility
-from shared.planning.fingerprint import field_rules, mapping_fingerprint
-from shared.planning.former_addresses import plan_former_addresses
-from shared.planning.guards import apply_guards, guard_tags
-from shared.planning.inputs import Inputs
-from shared.planning.one_person import keep_only_person
-from shared.planning.retry import not_retried
-from shared.planning.withdrawals import (
+from shared.planning.audience.found_audience import FoundAudience
+from shared.planning.checking.audience_size import predict_size, within_budget
+from shared.planning.checking.automations import automation_findings
+from shared.planning.checking.guards import apply_guards, guard_tags
+from shared.planning.comparing.compare import Rules, compare
+from shared.planning.comparing.former_addresses import plan_former_addresses
+from shared.planning.comparing.withdrawals import (
     any_withdrawals,
     keep_only_withdrawals,
     plan_unsubscribes,
     send_no_one,
 )
+from shared.planning.context import PlanContext
+from shared.planning.fingerprint import field_rules, mapping_fingerprint
+from shared.planning.reading.inputs import Inputs
+from shared.planning.selecting.eligibility import Eligibility
+from shared.planning.selecting.one_person import keep_only_person
+from shared.planning.selecting.retry import not_retried
 from shared.runs.planning_ended import PlanningEnded
 
 

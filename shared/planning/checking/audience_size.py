@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 from shared.model.audience import BILLED
 from shared.model.chunk import FORMER_TAG
 from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus, Severity
-from shared.planning.already_subscribed import calls_to_find_all, new_people
-from shared.planning.people import RowCounts
+from shared.planning.audience.already_subscribed import calls_to_find_all, new_people
+from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from shared.planning.audience_client import AudienceClient
+    from shared.planning.audience.client import AudienceClient
 
 
 # More calls would keep a preview waiting for minutes.

@@ -16,13 +16,13 @@ from shared.memory import waiting_for_network
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import SegmentSource
 from shared.model.source import Attribute, Snapshot, find_name
-from shared.planning.audience import FoundAudience
+from shared.planning.audience.found_audience import FoundAudience
+from shared.planning.audience.merge_fields import with_fields_to_create
 from shared.planning.context import PlanContext
-from shared.planning.exclusions import Exclusions
-from shared.planning.limit import within_limit
-from shared.planning.merge_fields import with_fields_to_create
-from shared.planning.people import RowCounts, SourceColumns, read_people
-from shared.planning.source_values import SourceValues
+from shared.planning.reading.exclusions import Exclusions
+from shared.planning.reading.limit import within_limit
+from shared.planning.reading.people import RowCounts, SourceColumns, read_people
+from shared.planning.reading.source_values import SourceValues
 from shared.workspace import check_disk
 
 

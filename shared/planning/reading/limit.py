@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
-from shared.planning.people import RowCounts
+from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
 
 

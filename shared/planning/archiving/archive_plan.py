@@ -11,10 +11,10 @@ from shared.model.names import plan_folder
 from shared.model.plan import Plan
 from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
-from shared.planning.chunking import write_chunks
+from shared.planning.archiving.unused import AudienceLedgers, find_unused, plan_unused
+from shared.planning.audience.merge_fields import with_fields_to_create
 from shared.planning.context import PlanContext, UnstoredPlan
-from shared.planning.merge_fields import with_fields_to_create
-from shared.planning.unused import AudienceLedgers, find_unused, plan_unused
+from shared.planning.writing.chunking import write_chunks
 from shared.runs.planning_ended import PlanningEnded
 
 

@@ -21,12 +21,10 @@ from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
-from shared.planning.chunking import write_chunks
 from shared.planning.context import PlanContext, UnstoredPlan
-from shared.planning.fields_to_send import merge_tags
-from shared.planning.manual_edits import EditWindow, find_manual_edits
 from shared.planning.request import PlanRequest
-from shared.planning.undo_changes import (
+from shared.planning.undoing.manual_edits import EditWindow, find_manual_edits
+from shared.planning.undoing.undo_changes import (
     UndoFiles,
     UndoRules,
     compare_for_undo,
@@ -36,6 +34,8 @@ from shared.planning.undo_changes import (
     undo_counts,
     undo_tagsets,
 )
+from shared.planning.writing.chunking import write_chunks
+from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.lookup import moment_of
 
 if TYPE_CHECKING:

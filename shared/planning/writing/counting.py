@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from shared.fields.definition_findings import definition_findings
 from shared.model.ports import readable
 from shared.model.run import Counts, Finding, Severity
-from shared.planning.changed_addresses import changed_address_findings
-from shared.planning.changes import ComparedAudience
-from shared.planning.compare import SegmentMembers, count, members_by_segment
+from shared.planning.audience.changed_addresses import changed_address_findings
+from shared.planning.checking.removal_guard import Held
+from shared.planning.comparing.changes import ComparedAudience
+from shared.planning.comparing.compare import SegmentMembers, count, members_by_segment
+from shared.planning.comparing.former_addresses import former_findings
+from shared.planning.comparing.withdrawals import withdrawal_findings
 from shared.planning.context import PlanContext
-from shared.planning.eligibility import Eligibility
-from shared.planning.findings import people_findings
-from shared.planning.former_addresses import former_findings
-from shared.planning.inputs import Inputs
-from shared.planning.one_person import rows_of_person
-from shared.planning.rejected_rows import rejected_before
-from shared.planning.removal_guard import Held
-from shared.planning.withdrawals import withdrawal_findings
+from shared.planning.reading.inputs import Inputs
+from shared.planning.reading.rejected_rows import rejected_before
+from shared.planning.selecting.eligibility import Eligibility
+from shared.planning.selecting.one_person import rows_of_person
+from shared.planning.writing.findings import people_findings
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import audience_key
 from shared.model.ports import Files, Records
 from shared.model.run import Mode, Run
-from shared.planning.not_subscribed import load_not_subscribed
-from shared.planning.unused import AudienceLedgers, find_unused
+from shared.planning.archiving.unused import AudienceLedgers, find_unused
+from shared.planning.audience.not_subscribed import load_not_subscribed
 from shared.runs.start import RunOptions, Starter
 from shared.workspace import small_workspace
 

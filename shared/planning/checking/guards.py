@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.export import Export
 from shared.model.run import TAG_EXISTS, Counts, Finding, Reason, RunStatus, Severity
-from shared.planning.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
+from shared.planning.audience.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
 from shared.planning.request import PlanRequest
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from shared.model.audience import Tag
-    from shared.planning.people import RowCounts
+    from shared.planning.reading.people import RowCounts
 
 
 _LEAST_USABLE = 0.5

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.model.exclusions import ExclusionList
 from shared.model.run import Finding, Severity
 from shared.model.source import SegmentSnapshot, Snapshot
-from shared.planning.people import SourceColumns, read_people
+from shared.planning.reading.people import SourceColumns, read_people
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

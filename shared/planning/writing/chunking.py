@@ -23,8 +23,8 @@ from shared.model.chunk import (
     ChunkState,
 )
 from shared.model.plan import PlanFiles
-from shared.planning.fields_to_send import define_fields_to_send
-from shared.planning.removal_guard import NOTHING_HELD, Held
+from shared.planning.checking.removal_guard import NOTHING_HELD, Held
+from shared.planning.writing.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ from shared.memory import waiting_for_network
 from shared.model.export import OnAddressChange
 from shared.model.run import Finding, Reason, Severity
 from shared.people.suppression import suppress_erased
-from shared.planning.audience import FoundAudience, status_for_new
-from shared.planning.changed_addresses import STORED_CONTACTS
-from shared.planning.consent import find_do_not_send
+from shared.planning.audience.changed_addresses import STORED_CONTACTS
+from shared.planning.audience.found_audience import FoundAudience, status_for_new
 from shared.planning.context import PlanContext
-from shared.planning.inputs import Inputs
-from shared.planning.ledger import VALUES, deleted_tags, forget_tags, load_ledger
-from shared.planning.one_person import find_person
-from shared.planning.rejected_rows import no_usable_rows, unreadable_rows
+from shared.planning.reading.inputs import Inputs
+from shared.planning.reading.ledger import VALUES, deleted_tags, forget_tags, load_ledger
+from shared.planning.reading.rejected_rows import no_usable_rows, unreadable_rows
 from shared.planning.request import PlanRequest
-from shared.planning.retry import load_failed
-from shared.planning.subscribed_again import forget_refusals
+from shared.planning.selecting.consent import find_do_not_send
+from shared.planning.selecting.one_person import find_person
+from shared.planning.selecting.retry import load_failed
+from shared.planning.selecting.subscribed_again import forget_refusals
 
 
 @dataclass(frozen=True)

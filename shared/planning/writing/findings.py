@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from shared.model.export import Export
 from shared.model.run import Finding, Severity
-from shared.planning.compare import SegmentMembers
-from shared.planning.rejected_rows import any_unreadable
+from shared.planning.comparing.compare import SegmentMembers
+from shared.planning.reading.rejected_rows import any_unreadable
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

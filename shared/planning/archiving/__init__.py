@@ -1,0 +1,1 @@
+"""Find contacts that no export targets any more, and make the plan that archives them."""

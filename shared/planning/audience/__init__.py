@@ -1,0 +1,1 @@
+"""The audience in Mailchimp: read it before a run, and create the merge fields and tags that it lacks."""

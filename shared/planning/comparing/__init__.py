@@ -1,0 +1,1 @@
+"""Compare people with the ledger: people become changes."""

@@ -1,0 +1,1 @@
+"""Make the plan of an undo: back to the ledger from before a run."""

@@ -1,0 +1,1 @@
+"""Write a plan: changes become chunks, with their counts and findings."""
