@@ -17,6 +17,8 @@ from shared.web.problems import PROBLEM_JSON
 
 PATH = "/api/openapi.json"
 
+ETAG_HEADER = {"description": "For If-Match", "schema": {"type": "string"}}
+
 _SCHEMA = "#/components/schemas/{model}"
 _PROBLEMS = {
     "400": "The request has faults, listed by field",
@@ -115,7 +117,6 @@ def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
     responses.pop("422", None)
     success = responses[str(route.status_code or 200)]
     success["description"] = operation["summary"]
-    etag = {"description": "For If-Match", "schema": {"type": "string"}}
     location = {
         "description": "The path of the new resource",
         "schema": {"type": "string", "format": "uri-reference"},
@@ -123,7 +124,7 @@ def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
     one = any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ()))
     headers = {}
     if route.status_code == 201 or ((one or route.method == "GET") and _has_etag(route)):
-        headers["ETag"] = etag
+        headers["ETag"] = ETAG_HEADER
     if route.status_code == 201 or (route.status_code == 202 and "{" in route.path_format):
         headers["Location"] = location
     if headers:

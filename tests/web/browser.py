@@ -98,16 +98,18 @@ class Browser:
 
     def upload(self, action: str, content: bytes) -> Browser:
         """Send the form that leads to `action` with a file."""
-        token = next(
-            dict(known)["csrf"]
-            for given, known in self._read.forms
-            if given.get("action") == action
-        )
-        body = (
-            b'--x\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n'
-            + token.encode()
-            + b'\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n'
-            b"Content-Type: text/csv\r\n\r\n" + content + b"\r\n--x--\r\n"
+        fields = next(known for given, known in self._read.forms if given.get("action") == action)
+        parts = [
+            f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in fields
+            if name != "file"
+        ]
+        body = b"".join(
+            (
+                *parts,
+                b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n',
+                b"Content-Type: text/csv\r\n\r\n" + content + b"\r\n--x--\r\n",
+            )
         )
         headers = {
             "Content-Type": "multipart/form-data; boundary=x",

@@ -160,6 +160,7 @@ def test_a_list_is_replaced_and_deleted_under_the_condition_of_if_match() -> Non
     none = call(world, "GET", path).headers["ETag"]
     one = changed("PUT", none, LIST).headers["ETag"]
     assert call(world, "GET", path).headers["ETag"] == one != none
+    assert call(world, "GET", f"{path}.csv").headers["ETag"] == one
     stale = changed("PUT", none, b"eve@contoso.example")
     assert (stale.status, stale.json()["code"]) == (412, "exclusionsChanged")
     assert changed("DELETE", none).status == 412
@@ -205,6 +206,19 @@ def test_a_file_is_uploaded_on_the_page() -> None:
     ada.upload(f"{path}/file", LIST)
     assert "Saved." in ada.text
     assert get(world, f"/api{path}")["addresses"] == 1
+
+    # Someone else replaces the list while the page is open.
+    other = Browser(world).open(path)
+    ada.open(path)
+    other.send(fields={"entries": "eve@contoso.example"})
+    ada.upload(f"{path}/file", LIST)
+    assert ada.answer.status == 412
+    assert "Someone else has changed the list of excluded people." in ada.text
+    assert "eve@contoso.example" in ada.html
+    assert "Compare both versions" not in ada.text
+    ada.upload(f"{path}/file", LIST)
+    assert "Saved." in ada.text
+    assert "eve@contoso.example" not in ada.open(path).html
 
     # Without the token of the page, and as another type.
     headers = {"Content-Type": "multipart/form-data; boundary=x", "Cookie": "csrf=x"}

@@ -15,6 +15,7 @@ from shared.web.authentication import Role
 from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
 from shared.web.dependencies import CurrentContext, Id, IfMatch
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
+from shared.web.openapi import ETAG_HEADER
 from shared.web.problems import refuse_other_types
 
 router = APIRouter(route_class=AccessRoute, tags=["exports"])
@@ -52,14 +53,22 @@ def read(export_id: Id, context: CurrentContext, response: Response) -> Exclusio
     return _shown(exclusions.read(context, export_id), response)
 
 
-@router.get(f"{_ONE}.csv", summary="Download the exclusion list", response_class=CsvResponse)
+@router.get(
+    f"{_ONE}.csv",
+    summary="Download the exclusion list",
+    response_class=CsvResponse,
+    responses={200: {"headers": {"ETag": ETAG_HEADER}}},
+)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def download(export_id: Id, context: CurrentContext) -> Response:
     """Returns one address or CustomerId per line. Cells that look like formulas are neutralized."""
     listed = exclusions.read(context, export_id)
     people = (*listed.addresses, *listed.customers)
     data = csv_file(["excluded"], ([neutral(person)] for person in people))
-    return csv_response(data, f"exclusions-{export_id}.csv")
+    response = csv_response(data, f"exclusions-{export_id}.csv")
+    if etag := exclusions.etag(listed):
+        response.headers["ETag"] = etag
+    return response
 
 
 @router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)

@@ -30,12 +30,14 @@ def _shown(
     else:
         listed = read
     saved = "\n".join((*listed.addresses, *listed.customers))
+    # A form with a file has no entries: the page shows the list as it is now.
+    sent = form.get("entries") if form and form.has("entries") else None
     return page.render(
         "exclusions.html",
         refusal=refusal,
         export=page.services.definitions.read(export_id).value,
-        entries=form.get("entries") if form else saved,
-        saved=saved if refusal.is_outdated else None,
+        entries=saved if sent is None else sent,
+        saved=saved if refusal.is_outdated and sent is not None else None,
         # After a refusal for another reason, the list may have changed since the form was opened.
         etag=form.get("etag") if form and not refusal.is_outdated else exclusions.etag(listed),
     )
@@ -59,17 +61,17 @@ def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
 @router.post(f"{_PAGE}/file")
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
-def upload(export_id: Id, page: CurrentPage, data: Upload) -> Response:
+def upload(export_id: Id, page: CurrentPage, sent: Upload) -> Response:
     """Replace the list by a CSV file."""
-    return _save(page, export_id, data)
+    return _save(page, export_id, sent.data, sent.form)
 
 
-def _save(page: Page, export_id: str, data: bytes, form: Form | None = None) -> Response:
+def _save(page: Page, export_id: str, data: bytes, form: Form) -> Response:
     def saved() -> bool:
         if data.strip():
-            exclusions.put(page.context, export_id, data, form.etag if form else None)
+            exclusions.put(page.context, export_id, data, form.etag)
         else:
-            exclusions.delete(page.context, export_id, form.etag if form else None)
+            exclusions.delete(page.context, export_id, form.etag)
         return True
 
     result = attempt(page, saved)

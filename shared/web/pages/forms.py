@@ -109,8 +109,16 @@ def _in_memory(
     return io.BytesIO()
 
 
-async def _upload(request: Request, context: CurrentContext) -> bytes:
-    """The file of a form. 415 for another type, 400 without a file, 403 without the token of the page."""
+@dataclass(frozen=True)
+class FileForm:
+    """The fields of a form with a file, and the content of the file."""
+
+    form: Form
+    data: bytes
+
+
+async def _upload(request: Request, context: CurrentContext) -> FileForm:
+    """A form with a file. 415 for another type, 400 without a file, 403 without the token of the page."""
     refuse_other_types(request, _UPLOAD)
     _, options = parse_options_header(request.headers["content-type"])
     body = await request.body()
@@ -123,10 +131,11 @@ async def _upload(request: Request, context: CurrentContext) -> bytes:
     file = files.get("file")
     if file is None:
         raise HttpProblem(400, "malformed")
-    return bytes(file.read())
+    form = Form(tuple(fields.items(multi=True)))
+    return FileForm(form, bytes(file.read()))
 
 
-Upload = Annotated[bytes, Depends(_upload)]
+Upload = Annotated[FileForm, Depends(_upload)]
 
 
 @dataclass(frozen=True)
