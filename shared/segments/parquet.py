@@ -156,6 +156,15 @@ def _text(cell: str, kind: str) -> str:
     if kind == "TIMESTAMP WITH TIME ZONE":
         # Without a zone, DuckDB uses that of the machine, and the day depends on it.
         return f"(({cell} AT TIME ZONE 'UTC')::VARCHAR || '+00')"
+    if kind in {"DOUBLE", "FLOAT"}:
+        # Writers such as pandas store whole numbers with gaps, such as phone numbers and ids, as floating-point
+        # numbers, and some store a gap as NaN. DuckDB would write 821012345678.0 and nan. `isnan` is false where
+        # the statistics of the file, which may ignore NaN, exclude it.
+        return (
+            f"CASE WHEN {cell}::VARCHAR = 'nan' THEN NULL "
+            f"WHEN {cell} = trunc({cell}) AND abs({cell}) < 1e15 THEN {cell}::BIGINT::VARCHAR "
+            f"ELSE {cell}::VARCHAR END"
+        )
     return f"{cell}::VARCHAR"
 
 

@@ -519,6 +519,26 @@ def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
     assert got == [(i, None if i == 2 else f"x{i}", str(i)) for i in range(1, 5000)]
 
 
+def test_whole_numbers_that_parquet_has_as_floating_point_numbers_have_no_decimals(
+    tmp_path: Path,
+) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT phone::DOUBLE AS phone, points::FLOAT AS points FROM (VALUES (821012345678, 1.5), (-7, 20), "
+        "(NULL, 'nan'), (2e15, 'inf'), ('-0.0', 1e-7)) t(phone, points)",
+    )
+    assert load_bytes(data, ["phone", "points"], tmp_path) == (
+        [
+            (1, "821012345678", "1.5"),
+            (2, "-7", "20"),
+            (3, None, None),
+            (4, "2000000000000000.0", "inf"),
+            (5, "0", "1e-07"),
+        ],
+        [],
+    )
+
+
 def test_parquet_columns_are_matched_case_insensitively_unless_ambiguous(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS email, 1 AS \"CustomerId\"")
     got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)
