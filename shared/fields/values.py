@@ -9,6 +9,7 @@ because the API may refuse it together with the person.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from urllib.parse import quote
@@ -24,6 +25,9 @@ LONGEST_TEXT = 255
 _TRUE = frozenset({"true", "1", "yes", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "f"})
 
+# What a writer adds to whole numbers that it stores as floating-point numbers: 821012345678.0.
+_POINT_ZERO = re.compile(r"(\+?\d{3,})\.0", re.ASCII)
+
 # With more digits, a number may exceed what JSON readers keep exactly.
 _EXACT_DIGITS = 15
 
@@ -32,6 +36,19 @@ _HOST = re.compile(r"(https?://)([^\s/?#:@]+)", re.IGNORECASE)
 _NOT_ASCII = re.compile(r"[^\x00-\x7F]+")
 _NOT_DIGITS = re.compile(r"\D", re.ASCII)
 _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII | re.IGNORECASE)
+
+
+# Types of fields whose values consist of digits and punctuation.
+_OF_DIGITS = frozenset({"number", "date", "birthday", "phone", "zip"})
+# Punctuation as East Asian and word processors write it: in full width, and hyphens, dashes and blanks of other kinds.
+_PUNCTUATION = {
+    **{ord(each) + 0xFEE0: each for each in "+-,./:()#*"},
+    **dict.fromkeys(range(0x2010, 0x2016), "-"),
+    0x2212: "-",
+    0x00A0: " ",
+    0x202F: " ",
+    0x3000: " ",
+}
 
 
 class Unusable(Exception):
@@ -54,6 +71,15 @@ def conversion(
     kind = field.type.lower()
     if kind == DELETED_FIELD:
         return _refuse_deleted_field
+    convert = _conversion(kind, field, data_type, date_order, decimal_mark)
+    if kind not in _OF_DIGITS:
+        return convert
+    return lambda text: convert(text if text.isascii() else _with_ascii_digits(text))
+
+
+def _conversion(
+    kind: str, field: MergeField, data_type: str, date_order: str, decimal_mark: str
+) -> Callable[[str], object]:
     if kind in ("radio", "dropdown"):
         return _choice(field.options, boolean=data_type == "boolean")
     if kind == "number":
@@ -72,6 +98,12 @@ def conversion(
 
 def _refuse_deleted_field(_text: str) -> str:
     raise Unusable("fieldDeleted")
+
+
+def _with_ascii_digits(text: str) -> str:
+    """The text with the digits and the punctuation of ASCII. Other characters stay, such as 월 and ²."""
+    digits = (str(unicodedata.decimal(each, each)) for each in text.translate(_PUNCTUATION))
+    return "".join(digits)
 
 
 def _text(text: str) -> str:
@@ -125,6 +157,7 @@ def _birthday(text: str, order: str, day_first: bool) -> str:
 
 
 def _phone(text: str) -> str:
+    text = _without_point_zero(text)
     digits = len(_NOT_DIGITS.sub("", text))
     if not 3 <= digits <= 40 or not _PHONE.fullmatch(text):
         raise Unusable("notAPhoneNumber")
@@ -140,7 +173,7 @@ def _us_phone(text: str) -> str:
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(text, "US")
+        number = phonenumbers.parse(_without_point_zero(text), "US")
     except phonenumbers.NumberParseException:
         number = None
     if (
@@ -155,9 +188,15 @@ def _us_phone(text: str) -> str:
 
 
 def _zip(text: str) -> str:
+    text = _without_point_zero(text)
     if not re.fullmatch(r"[0-9]{5}(?:-?[0-9]{4})?", text):
         raise Unusable("notAZipCode")
     return text[:5]
+
+
+def _without_point_zero(text: str) -> str:
+    found = _POINT_ZERO.fullmatch(text)
+    return found[1] if found else text
 
 
 def _url(text: str) -> str:
