@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.fields.evidence import EVIDENCE
+from shared.fields.evidence import EVIDENCE, is_evidence
 from shared.model.audience import DELETED_FIELD, MergeField
 from shared.model.run import Finding, Severity
 
@@ -30,7 +30,7 @@ class DroppedValues:
                 "valuesDropped",
                 values={
                     "field": EVIDENCE.get(tag, tag),
-                    "type": types.get(tag.upper(), "text"),
+                    "type": "evidence" if is_evidence(tag) else types.get(tag.upper(), "text"),
                     "dropped": str(number),
                     "people": str(max(number, self.given[tag])),
                 },
