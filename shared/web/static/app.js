@@ -1,4 +1,4 @@
-// Keeps the time zone of the browser, shows the sum of the chosen segments, and sends a form once for a double click.
+// Keeps the time zone of the browser, and shows the sum of the chosen segments.
 // Everything works without this file.
 "use strict";
 
@@ -30,13 +30,5 @@
     const over = total > Number(sum.dataset.limit);
     sum.classList.toggle("warn", over);
     document.getElementById("over").hidden = !over;
-  });
-
-  // The second click of a double click would add a second copy. A later click may try again what got no answer.
-  let sentAt = -Infinity;
-  document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented || event.target.getAttribute("method") !== "post") return;
-    if (event.timeStamp - sentAt < 1000) event.preventDefault();
-    else sentAt = event.timeStamp;
   });
 })();

@@ -5,19 +5,10 @@
   const form = document.getElementById("export-form");
   if (!form) return;
   const announce = document.getElementById("announce");
-  const ended = document.getElementById("session-ended");
+  const { ended, silent, isEnded, show, wait } = window.app;
   let edits = 0;
   let requests = 0;
   let queue = Promise.resolve();
-  let isChecked = false; // whether a submit may pass
-
-  const sessionEnded = () => {
-    ended.hidden = false;
-    ended.focus();
-  };
-
-  // Azure sends people whose session has ended to a sign-in page.
-  const isEnded = (answer) => answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
 
   const search = () => {
     const box = document.getElementById("find-segment");
@@ -50,22 +41,17 @@
     announce.textContent = form.dataset.updated;
   };
 
-  const submit = (button) => {
-    isChecked = true;
-    form.requestSubmit(button);
-    isChecked = false;
-  };
-
   const send = async (action, moveFocus) => {
     const seen = edits;
     const body = new URLSearchParams(new FormData(form));
     body.set("do", action);
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-    if (isEnded(answer)) return sessionEnded();
+    if (isEnded(answer)) return show(ended);
     if (!answer.ok) throw new Error(String(answer.status));
     const html = await answer.text();
     // What was typed meanwhile is newer than the answer. The server keeps nothing, so the action can be repeated.
     if (seen !== edits) return send(action, moveFocus);
+    show(null);
     return replaceParts(html, moveFocus);
   };
 
@@ -76,12 +62,14 @@
       // A later action reads everything that this one would.
       if (action === "look" && request !== requests) return;
       form.setAttribute("aria-busy", "true");
+      const stop = wait();
       try {
         await send(action, moveFocus);
       } catch {
-        // Without scripts the button loads the page again, which also works now.
-        if (moveFocus) submit(form.querySelector(`button[value="${action}"]`));
+        // What was typed stays. The focus moves only after a button, not away from a field.
+        show(silent, moveFocus);
       } finally {
+        stop();
         form.removeAttribute("aria-busy");
       }
     });
@@ -93,18 +81,13 @@
     document.getElementById("segments").dispatchEvent(new Event("change", { bubbles: true }));
   };
 
-  form.addEventListener("submit", async (event) => {
-    if (isChecked) return;
-    event.preventDefault();
+  // send.js sends what is to be saved.
+  form.addEventListener("submit", (event) => {
     const button = event.submitter;
-    if (button?.value === "selectAll" || button?.value === "selectNone") select(button.value === "selectAll");
-    else if (button?.hasAttribute("data-partial")) await update(button.value, true);
-    else {
-      // A save in an ended session would lose what was typed.
-      const answer = await fetch("/session", { redirect: "manual" }).catch(() => null);
-      if (answer && isEnded(answer)) sessionEnded();
-      else submit(button);
-    }
+    if (!button?.hasAttribute("data-partial")) return;
+    event.preventDefault();
+    if (button.value === "selectAll" || button.value === "selectNone") select(button.value === "selectAll");
+    else update(button.value, true);
   });
 
   form.addEventListener("input", (event) => {
@@ -116,15 +99,6 @@
   });
   form.addEventListener("change", (event) => {
     if (event.target.matches("[data-look], #matching select, #matching input, .schedule *")) update("look", false);
-  });
-
-  // Look again when the person comes back to the page.
-  document.addEventListener("visibilitychange", async () => {
-    if (document.hidden) return;
-    const answer = await fetch("/session", { redirect: "manual" }).catch(() => null);
-    if (!answer) return;
-    if (isEnded(answer)) sessionEnded();
-    else ended.hidden = true;
   });
 
   search();

@@ -4,7 +4,7 @@
 (() => {
   const section = document.getElementById("progress");
   if (!section || !section.dataset.run) return;
-  const [ended, silent, announce] = ["session-ended", "no-answer", "announce"].map((id) => document.getElementById(id));
+  const [ended, silent, announce] = ["progress-ended", "progress-silent", "announce"].map((id) => document.getElementById(id));
   let failures = 0;
 
   const show = (html) => {
@@ -19,8 +19,7 @@
     if (document.hidden) return true;
     try {
       const answer = await fetch(`/runs/${section.dataset.run}/progress`, { redirect: "manual" });
-      // Azure sends people whose session has ended to a sign-in page.
-      if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) {
+      if (window.app.isEnded(answer)) {
         ended.hidden = false;
         silent.hidden = true;
         return false;

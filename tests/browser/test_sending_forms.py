@@ -1,0 +1,93 @@
+"""Forms in a browser when the session has ended, the app is slow, or it does not answer: nothing is lost or sent twice."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Open, Place
+from tests.browser.test_admin_pages import WORDS, is_sent, violations
+from tests.browser.test_export_form import fill
+from tests.web.client import new_export
+
+pytestmark = pytest.mark.browser
+
+LISTED = "mina.park@example.com\nj.doe@example.org"
+
+
+def ended(route: Route) -> None:
+    """As Azure answers when the session has ended."""
+    route.fulfill(status=302, headers={"Location": "https://login.example.com/"})
+
+
+def exclusion_list(place: Place, open_page: Open) -> Page:
+    """The page of a list that was typed and not saved."""
+    page = open_page()
+    page.goto(f"/exports/{new_export(place.world)}/exclusions")
+    page.locator("#entries").fill(LISTED)
+    return page
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+@pytest.mark.parametrize(
+    ("answer", "note"),
+    [
+        (ended, "#session-ended"),
+        (lambda route: route.abort(), "#no-answer"),
+        (lambda route: route.fulfill(status=503), "#no-answer"),
+    ],
+    ids=["ended", "offline", "unavailable"],
+)
+def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
+    place: Place, open_page: Open, answer: object, note: str
+) -> None:
+    page = exclusion_list(place, open_page)
+    page.route("**/session", answer)  # type: ignore[arg-type]
+    save(page)
+    expect(page.locator(note)).to_be_focused()
+    expect(page.locator("#entries")).to_have_value(LISTED)
+    assert violations(page) == []
+    page.unroute("**/session")
+    save(page)
+    page.wait_for_url("**?done=saved")
+
+
+def test_a_slow_app_says_that_it_works_and_gets_a_form_once(place: Place, open_page: Open) -> None:
+    export = new_export(place.world)
+    page = open_page("ko")
+    page.goto(f"/exports/{export}")
+    sent: list[str] = []
+    held: list[Route] = []
+    # Without an answer, the page stays.
+    page.route(
+        "**", lambda route: sent.append(route.request.url) if is_sent(route) else route.continue_()
+    )
+    page.route("**/session", lambda route: held.append(route))
+    button = page.locator("form[action$='/duplicate'] button")
+    button.click()
+    expect(page.locator("#waiting")).to_have_text("처리하고 있습니다. 잠시 기다려 주세요.")
+    assert violations(page) == []
+    # Clicks by Playwright would wait for the answer.
+    button.evaluate("button => { setInterval(() => button.click(), 20); }")
+    with page.expect_request("**/duplicate"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert len(sent) == len(held) == 1
+
+
+def test_a_failed_part_of_the_export_form_loses_nothing(place: Place, open_page: Open) -> None:
+    connection = fill(place.world, segments=3)
+    page = open_page()
+    page.goto(f"/setup/export?connection={connection}")
+    page.get_by_label(WORDS["en"]["name"]).fill("Weekly news")
+    page.route("**/setup/export", lambda route: route.fulfill(status=503, body="unavailable"))
+    page.locator("#addAttribute").click()
+    expect(page.locator("#no-answer")).to_be_focused()
+    expect(page.get_by_label(WORDS["en"]["name"])).to_have_value("Weekly news")
+    page.unroute("**/setup/export")
+    page.locator("#addAttribute").click()
+    expect(page.locator("#attribute-0")).to_be_focused()
+    expect(page.locator("#no-answer")).to_be_hidden()
