@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import NotFound
-from shared.finishing.differences import Difference
 from shared.model.audience import CallCounts
-from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
     AudienceSize,
     Counts,
@@ -28,37 +26,9 @@ from shared.model.run import (
 from shared.runs.outcomes import OutcomeRow
 from shared.web.authentication import Role
 from tests.web.browser import Browser
-from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.world import NOW, World
-
-FINISHED = Counts(
-    source_rows=120,
-    distinct=100,
-    new=60,
-    changed=20,
-    unchanged=10,
-    created=55,
-    updated=20,
-    kept=5,
-    rejected=12,
-    not_sent=0,
-    left=3,
-    removed=3,
-    shared_address=4,
-)
-
-
-def ended(world: World, status: RunStatus, mode: Mode = Mode.EXPORT, **changes: Any) -> str:
-    """A run of a new export in this state; its path."""
-    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, mode, "Ada")
-    world.runs.move(run.id, status=status, started_at=NOW, finished_at=NOW, **changes)
-    return f"/runs/{run.id}"
-
-
-def actions(page: Browser) -> set[str]:
-    """The paths of the buttons and links for actions on a run."""
-    head = page.html.partition('<div class="actions">')[2].partition("</div>")[0]
-    return {path.rpartition("/")[2] for path in re.findall(r'(?:action|href)="([^"]+)"', head)}
+from tests.web.client import call, get, new_export
+from tests.web.run_states import FINISHED, ended, finished
+from tests.web.world import World
 
 
 def test_the_numbers_of_a_run_add_up_and_zeros_are_hidden() -> None:
@@ -200,54 +170,6 @@ def test_the_sentence_of_a_run_uses_the_right_plural(counts: Counts, sentence: s
     assert sentence in Browser(world).open(ended(world, RunStatus.SUCCESSFUL, counts=counts)).text
 
 
-def test_a_run_that_failed_before_sending_offers_only_what_can_work() -> None:
-    world = World()
-    path = ended(world, RunStatus.FAILED, reason=Reason("segmentMissing", {"segments": "VIP"}))
-    page = Browser(world).open(path)
-    assert "failed before anything was sent" in page.text
-    assert "Correct the cause" in page.text
-    assert actions(page) == {"run", "edit"}
-    assert "Statuses changed" not in page.text
-    viewer = Browser(world.seen_by(Role.VIEWER)).open(path)
-    assert "Run again" not in viewer.text
-
-
-@pytest.mark.parametrize(
-    ("connected", "role", "offered"),
-    [
-        (False, Role.ADMINISTRATOR, True),
-        (False, Role.CONTRIBUTOR, False),
-        (True, Role.ADMINISTRATOR, False),
-    ],
-)
-def test_a_failed_run_leads_administrators_to_a_connection_that_is_not_connected(
-    connected: bool, role: Role, offered: bool
-) -> None:
-    world = World()
-    connection = new_connection(world, sharedWith=["Contributor"])
-    run = world.runs.start(new_export(world, connection), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
-    world.runs.move(run.id, status=RunStatus.FAILED, reason=Reason("notConnected"))
-    if not connected:
-        send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
-    page = Browser(world.seen_by(role)).open(f"/runs/{run.id}")
-    assert (connection in actions(page)) is offered
-
-
-def test_people_who_may_not_act_are_not_asked_to_act() -> None:
-    world = World()
-    path = ended(world, RunStatus.AWAITING_CONFIRMATION, reason=Reason("growthGuard"))
-    # The connection is not shared with contributors.
-    for role in (Role.VIEWER, Role.CONTRIBUTOR):
-        page = Browser(world.seen_by(role)).open(path)
-        assert "Someone who may use the connection can confirm the run" in page.text
-        assert "Check the numbers" not in page.text
-        assert "confirm" not in actions(page)
-    world = World()
-    path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW)
-    for role, told in ((Role.VIEWER, False), (Role.ADMINISTRATOR, True)):
-        assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is told
-
-
 def test_an_undo_does_not_change_the_number_of_members_of_a_segment() -> None:
     world = World()
     export = new_export(world)
@@ -269,85 +191,6 @@ def test_a_run_that_failed_while_sending_shows_how_many_changes_were_sent() -> N
     )
     assert "failed after 40 of 100 changes were sent" in Browser(world).open(path).text
     assert "변경 내용 100개 중 40개를 보낸 후" in Browser(world, "ko").open(path).text
-
-
-def test_a_failed_preview_does_not_show_what_a_run_would_do() -> None:
-    world = World()
-    path = ended(world, RunStatus.FAILED, Mode.PREVIEW, counts=Counts(distinct=7, new=7))
-    page = Browser(world).open(path)
-    assert "The preview failed. Nothing was sent." in page.text
-    assert "would" not in page.text
-    assert actions(page) == {"run", "edit"}
-    assert 'name="mode" value="preview"' in page.html
-
-
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_a_preview_shows_people_before_and_after(language: str) -> None:
-    world = World()
-    world.outcomes.kept = [OutcomeRow("C1", "a@@x", ("VIP",), "rejected", "addressMalformed", "")]
-    world.outcomes.people = [
-        SamplePerson(
-            SampleKind.CHANGED,
-            "ada@contoso.example",
-            "subscribed",
-            "subscribed",
-            (SampleField("FNAME", "<b>Ada", "Adah"),),
-            ("VIP",),
-            ("News", "VIP"),
-        )
-    ]
-    path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW, counts=Counts(distinct=1, changed=1))
-
-    page = Browser(world, language).open(path)
-    answer = get(world, f"/api{path}/preview")
-    world.differences.changes = [
-        Difference(SampleKind.NEW, "C1", "x@y.example", ("VIP",), "", (), ("VIP",), (("", "=1"),))
-    ]
-    csv = call(world, "GET", f"/api{path}/differences.csv")
-
-    for shown in ("ada@contoso.example", "&lt;b&gt;Ada", "Adah", "News, VIP"):
-        assert shown in page.html
-    assert "preview." not in page.text
-    assert csv.body.decode("utf-8-sig").splitlines() == [
-        "change,customerId,email,segments,contact,tags.sentLast,tags.afterRun,"
-        "FNAME.sentLast,FNAME.afterRun",
-        "new,C1,x@y.example,VIP,,,VIP,,'=1",
-    ]
-    assert f'href="/api{path}/differences.csv"' in page.html
-    assert [one["code"] for one in answer["totals"]] == ["addressMalformed"]
-    assert answer["people"][0]["fields"] == [{"tag": "FNAME", "now": "<b>Ada", "after": "Adah"}]
-    viewer = world.seen_by(Role.VIEWER)
-    assert "ada@contoso.example" not in Browser(viewer).open(path).html
-    get(viewer, f"/api{path}/preview", 403)
-
-
-def test_a_preview_shows_what_a_run_would_do() -> None:
-    world = World()
-    counts = Counts(distinct=8, new=7, changed=1, left=2)
-    page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW, counts=counts))
-    assert "A run would add 7 people, update 1 person, and remove a tag from 2 people." in page.text
-    assert actions(page) == {"run"}
-
-
-@pytest.mark.parametrize(
-    ("code", "offered"),
-    [("addressMalformed", False), ("complianceState", False), ("refused", True)],
-)
-def test_a_retry_is_offered_only_when_it_can_change_something(code: str, offered: bool) -> None:
-    world = World()
-    world.outcomes.kept = [OutcomeRow("C1", "x", ("VIP",), "rejected", code, "")]
-    counts = Counts(source_rows=2, distinct=2, created=1, rejected=1)
-    page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
-    assert ("retry" in actions(page)) is offered
-    assert ("“Retry what failed” sends again" in page.text) is offered
-
-
-def test_a_retry_is_offered_when_people_were_not_sent() -> None:
-    world = World()
-    counts = Counts(source_rows=2, distinct=2, created=1, not_sent=1)
-    page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
-    assert "retry" in actions(page)
-    assert "“Retry what failed” sends again" in page.text
 
 
 def test_rejected_rows_are_searched_and_read_page_by_page() -> None:
@@ -453,16 +296,6 @@ def test_a_run_canceled_after_it_had_sent_everything_does_not_speak_of_a_part(
     assert again not in shown
 
 
-def test_a_canceled_undo_is_continued_by_another_undo() -> None:
-    world = World()
-    counts = Counts(distinct=7, updated=3, not_sent=4)
-    reason = Reason("canceledPartly")
-    path = ended(world, RunStatus.CANCELED, reason=reason, counts=counts, undo_of="run-9")
-    shown = Browser(world).open(path).text
-    assert "To restore the rest, undo the earlier run again." in shown
-    assert "The next run sends the rest" not in shown
-
-
 @pytest.mark.parametrize(
     ("language", "role", "plan"),
     [
@@ -541,19 +374,6 @@ def test_the_progress_of_each_step_is_shown() -> None:
     assert call(world, "GET", path).status == 204
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/runs/{run}/retry", "/runs/{run}/confirm", "/runs/{run}/cancel", "/exports/{export}/run"],
-)
-def test_a_refused_action_can_be_reloaded_and_read_in_the_other_language(path: str) -> None:
-    world = World()
-    run_path = ended(world, RunStatus.SUCCESSFUL, counts=Counts(distinct=1, created=1))
-    [export] = world.exports.kept
-    page = Browser(world).open(path.format(run=run_path.rpartition("/")[2], export=export))
-    assert page.answer.status == 200
-    assert page.path in (run_path, f"/exports/{export}")
-
-
 @pytest.mark.parametrize(("exact", "after"), [(True, "After1,203"), (False, "Afterat most 1,203")])
 def test_a_run_shows_the_contacts_that_are_billed_afterwards(exact: bool, after: str) -> None:
     world = World()
@@ -587,3 +407,38 @@ def test_a_completed_run_shows_the_billed_contacts_that_mailchimp_counted() -> N
     assert "at most" not in page.text
     assert "Added2" in page.text
     assert "After1,202" in page.text.replace("After ", "After")
+
+
+def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None:
+    world = World()
+    export = new_export(world)
+    finished(world, export, 1)
+    world.outcomes.kept = [
+        OutcomeRow("C1", "", ("VIP",), "rejected", "addressMissing", ""),
+        OutcomeRow("C2", "<b>x@y</b>", ("VIP",), "rejected", "addressMalformed", ""),
+        OutcomeRow("C3", "x@@y", ("VIP",), "rejected", "addressMalformed", ""),
+        OutcomeRow(
+            "C4",
+            "z@y.example",
+            ("VIP",),
+            "rejected",
+            "refused",
+            "",
+            answer="ERROR_GENERIC: <No> […]",
+        ),
+    ]
+    ada = Browser(world).open("/runs/run-1")
+    # The head of a column and the label of its only cell, in one of three groups.
+    assert ada.html.count("Mailchimp’s answer") == 2
+    assert "ERROR_GENERIC: &lt;No&gt; […]" in ada.html
+    assert "1 person who is not subscribed was left unchanged. Statuses changed: 0." in ada.text
+    assert "Unsubscribed in Mailchimp because they withdrew consent: 2." in ada.text
+    assert "Unsubscribed72312" in ada.text
+    assert ada.html.index("address is not valid") < ada.html.index("has no email address")
+    assert "&lt;b&gt;x@y" in ada.html
+    assert "The tag VIP was deleted in Mailchimp during the run." in ada.text
+    korean = Browser(world, "ko").open("/runs/run-1")
+    assert "실행 중에 Mailchimp에서 태그" in korean.text
+    viewer = Browser(world.seen_by(Role.VIEWER)).open("/runs/run-1")
+    assert "C2" not in viewer.text
+    assert "outcomes.csv" not in viewer.html

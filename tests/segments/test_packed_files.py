@@ -1,0 +1,50 @@
+"""Packed files are unpacked, and files of another format are refused."""
+
+import bz2
+import gzip
+from pathlib import Path
+
+import pytest
+
+from shared.errors import InputError
+from tests.segments.small_csv_files import reads
+
+
+def test_gzip_files_with_several_members_are_read(tmp_path: Path) -> None:
+    data = gzip.compress(b"1,a\n2,") + gzip.compress(b"b\n") + b"\0\0\0"
+    assert reads(tmp_path, data) == ([(1, "1", "a"), (2, "2", "b")], [])
+
+
+@pytest.mark.parametrize("cut", [3, 12, 20])
+def test_a_truncated_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(InputError, match="gzip"):
+        reads(tmp_path, gzip.compress(b"1,a\n2,b\n" * 10)[:cut])
+
+
+@pytest.mark.parametrize(
+    ("start", "form"),
+    [
+        (b"PK\x03\x04", "ZIP"),
+        (b"\xfd7zXZ\x00", "xz"),
+        (bz2.compress(b"1,a\n"), "bzip2"),
+        (b"Obj\x01", "Avro"),
+        (gzip.compress(b"1,a\n"), "gzip in gzip"),
+        (b"PAR1", "Parquet in gzip"),
+    ],
+    ids=["zip", "xz", "bzip2", "avro", "gzip", "parquet"],
+)
+def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
+    tmp_path: Path, start: bytes, form: str
+) -> None:
+    for data in (gzip.compress(start), *([start] if "gzip" not in form else [])):
+        with pytest.raises(InputError) as caught:
+            reads(tmp_path, data + b"\n" * 20)
+        assert caught.value.code == "fileFormatUnsupported"
+        assert caught.value.values["format"] == form
+
+
+def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
+    packed = gzip.compress(b"\0" * 100_000_000)
+    with pytest.raises(InputError, match="far more"):
+        reads(tmp_path, packed)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,91 @@
+"""Rows of Parquet files are read by name, as text."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shared.errors import InputError
+from shared.segments.reader import load_segment
+from shared.workspace import workspace
+from tests.segments.segment_files import (
+    load_bytes,
+    parquet_bytes,
+    segment_of,
+)
+
+
+def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT i AS \"A\", CASE i WHEN 2 THEN '' ELSE 'x' || i END AS b FROM range(1, 5000) t(i)",
+    )
+    got, unreadable = load_bytes(data, ["b", "A"], tmp_path)
+    assert unreadable == []
+    assert got == [(i, None if i == 2 else f"x{i}", str(i)) for i in range(1, 5000)]
+
+
+def test_whole_numbers_that_parquet_has_as_floating_point_numbers_have_no_decimals(
+    tmp_path: Path,
+) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT phone::DOUBLE AS phone, points::FLOAT AS points FROM (VALUES (821012345678, 1.5), (-7, 20), "
+        "(NULL, 'nan'), (2e15, 'inf'), ('-0.0', 1e-7)) t(phone, points)",
+    )
+    assert load_bytes(data, ["phone", "points"], tmp_path) == (
+        [
+            (1, "821012345678", "1.5"),
+            (2, "-7", "20"),
+            (3, None, None),
+            (4, "2000000000000000.0", "inf"),
+            (5, "0", "1e-07"),
+        ],
+        [],
+    )
+
+
+def test_parquet_columns_are_matched_case_insensitively_unless_ambiguous(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS email, 1 AS \"CustomerId\"")
+    got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)
+    assert got == [(1, "a@example.com", "1")]
+    data = _two_cases(
+        parquet_bytes(tmp_path, "SELECT 'x' AS \"CustomerID\", 'y' AS \"Customerfd\"")
+    )
+    got, _ = load_bytes(data, ["CustomerId", "CustomerID"], tmp_path)
+    assert got == [(1, "y", "x")]
+
+
+def _two_cases(data: bytes) -> bytes:
+    """DuckDB cannot write two names that differ only in case, so one is changed afterwards."""
+    assert b"Customerfd" in data
+    return data.replace(b"Customerfd", b"CustomerId")
+
+
+def test_parquet_text_without_its_annotation_is_text(tmp_path: Path) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        "SELECT * FROM (VALUES (1, encode('홍길동')), (2, '\\xFF'::BLOB), (3, NULL)) t(\"A\", \"B\")",
+    )
+    assert load_bytes(data, ["A", "B"], tmp_path) == (
+        [(1, "1", "홍길동"), (3, "3", None)],
+        [(2, "rowBadEncoding")],
+    )
+
+
+def test_a_broken_parquet_file_is_refused_and_named(tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, 'SELECT 1 AS "A"')
+    with pytest.raises(InputError, match=r"a\.csv"):
+        load_bytes(data[:-20], ["A"], tmp_path)
+
+
+def test_the_day_of_a_parquet_time_does_not_depend_on_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = parquet_bytes(tmp_path, "SELECT 'a' AS n, TIMESTAMPTZ '2026-06-05 23:30:00+00' AS born")
+    segment, container = segment_of(["born"], ("a.csv", data))
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    with workspace() as (connection, scratch), closing(connection.cursor()) as cursor:
+        cursor.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
+        load_segment(container, cursor, segment, ["born"], "t", scratch)  # type: ignore[arg-type]
+        assert cursor.execute("SELECT c0 FROM t").fetchall() == [("2026-06-05 23:30:00+00",)]

@@ -1,0 +1,60 @@
+"""The pages of a connection and of the refresh schedule."""
+
+from shared.web.authentication import Role
+from tests.web.browser import Browser
+from tests.web.client import call, get, new_connection, new_export, send
+from tests.web.world import World
+
+
+def test_a_connection_is_shared_signed_in_again_and_removed() -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+    ada = Browser(world).open(f"/connections/{connection}")
+    ada.send("", {"displayName": "Renamed", "shared": "on"})
+    assert get(world, f"/api/connections/{connection}")["sharedWith"] == ["Contributor"]
+    ada.send(f"/connections/{connection}/authenticate")
+    assert 'href="https://login.example.com/authorize?state=' in ada.html
+    assert "signin" in ada.cookies
+    ada.open(f"/connections/{connection}/remove")
+    assert "Weekly news" in ada.text
+    ada.send()
+    assert ada.answer.status == 409
+    ada.send(fields={"detach": "on"})
+    assert not world.connections.kept
+    assert get(world, f"/api/exports/{export}")["connectionId"] is None
+
+
+def test_the_refresh_can_be_scheduled() -> None:
+    world = World()
+    ada = Browser(world).open("/schedule")
+    ada.send(
+        fields={
+            "scheduleOn": "on",
+            "repeat": "weekly",
+            "day": ["monday", "friday"],
+            "time-0": "06:00",
+            "timeZone": "Asia/Seoul",
+        }
+    )
+    assert "Saved." in ada.text
+    assert get(world, "/api/schedule")["days"] == ["monday", "friday"]
+    ada.send(fields={"time-0": "", "timeZone": "Mars/Olympus"})
+    assert ada.answer.status == 400
+    assert {"fault-times", "fault-timeZone"} & set(ada.ids)
+    viewer = Browser(world.seen_by(Role.VIEWER)).open("/schedule")
+    assert "<fieldset disabled>" in viewer.html
+
+
+def test_times_are_in_the_zone_of_the_browser_until_the_refresh_schedule_is_set() -> None:
+    world = World()
+
+    def shown(zone: str) -> bytes:
+        return call(world, "GET", "/runs", headers={"Cookie": f"zone={zone}"}).body
+
+    assert b"time zone Asia/Seoul" in shown("Asia/Seoul")
+    for unknown in ("Nowhere/Land", "../../etc/passwd", ""):
+        assert b"time zone UTC" in shown(unknown)
+    body = {"enabled": True, "repeat": "daily", "times": ["06:00"], "timeZone": "Europe/Paris"}
+    send(world, "PUT", "/api/schedule", body)
+    assert b"time zone Europe/Paris" in shown("Asia/Seoul")

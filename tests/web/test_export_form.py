@@ -1,0 +1,126 @@
+"""The form of an export shows faults at their fields, and keeps what was typed."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.web.browser import Browser
+from tests.web.client import get, new_connection, new_export
+from tests.web.world import World
+
+
+def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
+    world = World()
+    connection = new_connection(world)
+    ada = Browser(world).open(f"/setup/export?connection={connection}")
+    ada.send(fields={"do": "addAttribute", "displayName": "Mine"})
+    ada.send(fields={"do": "addAttribute"})
+    assert 'value="Mine"' in ada.html
+    ada.send(
+        fields={
+            "attribute-0": "Email",
+            "field-0": "EMAIL",
+            "attribute-1": "Email",
+            "field-1": "city",
+            "create-1": "on",
+            "maxShare": "200",
+            "do": "save",
+        }
+    )
+    assert ada.answer.status == 400
+    assert {
+        "fault-audienceId",
+        "fault-segments",
+        "fault-mapping.attributes[0].mergeField",
+        "fault-removalGuard.maxShare",
+    } <= set(ada.ids)
+    assert 'value="CITY"' in ada.html
+    assert "Mailchimp audience: Choose an audience." in ada.text
+    assert "Email: EMAIL is only for the email address." in ada.text
+    assert "Segments: Choose at least one segment." in ada.text
+    ada.send(fields={"do": "removeAttribute-0"})
+    assert 'name="attributes" value="1"' in ada.html
+    assert not world.exports.kept
+
+
+def test_the_edit_form_shows_and_keeps_the_current_values() -> None:
+    world = World()
+    export = new_export(
+        world,
+        mapping={
+            "email": "Email",
+            "attributes": [
+                {"attribute": "Email", "mergeField": "MAIL2", "create": {"name": "Email"}}
+            ],
+        },
+        segments=[{"name": "Segment_Vip", "tag": "VIP"}, {"name": "Gone"}],
+        schedule={
+            "enabled": True,
+            "repeat": "weekly",
+            "days": ["monday"],
+            "times": ["06:00", "18:30"],
+            "timeZone": "Asia/Seoul",
+        },
+        newContacts={"status": "pending"},
+        leavers="keepTag",
+        removalGuard={"maxShare": 0.125},
+    )
+    before = get(world, f"/api/exports/{export}")
+    ada = Browser(world).open(f"/exports/{export}/edit")
+    assert "no longer exists" in ada.text
+    ada.send(fields={"do": "save", "segment": ["Segment_Vip", "Gone"], "day": ["monday"]})
+    assert "Saved." in ada.text
+    after = get(world, f"/api/exports/{export}")
+    assert after == before
+
+
+def test_the_form_says_why_it_offers_no_audiences() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    reason = "The connection is not connected to Mailchimp."
+    assert reason in Browser(world).open(f"/setup/export?connection={connection}").text
+    assert (
+        reason not in Browser(world).open(f"/setup/export?connection={new_connection(world)}").text
+    )
+
+
+VALUES = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(["", "²", "9" * 5000, "nan", "-1e999", "100000000", "save", "saveAndRun"]),
+)
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(["/setup/export", "/schedule", "/setup/connection"]),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "displayName",
+                "connectionId",
+                "audienceId",
+                "email",
+                "attributes",
+                "attribute-0",
+                "field-0",
+                "create-0",
+                "type-0",
+                "segment",
+                "newStatus",
+                "leavers",
+                "maxShare",
+                "repeat",
+                "day",
+                "time-0",
+                "timeZone",
+                "agreed",
+                "do",
+            ]
+        ),
+        VALUES,
+    ),
+)
+def test_no_malformed_form_breaks_a_page(path: str, fields: dict[str, str]) -> None:
+    world = World()
+    new_connection(world)
+    ada = Browser(world).open(path).send(fields=fields)
+    assert ada.answer.status in (200, 400), ada.text

@@ -1,0 +1,112 @@
+"""The pages of exports: the list, the definition, the history, and what can be done with an export."""
+
+import re
+
+from shared.model.run import (
+    Mode,
+    Reason,
+    RunStatus,
+    Trigger,
+)
+from tests.web.browser import Browser
+from tests.web.client import new_connection, new_export
+from tests.web.run_states import finished
+from tests.web.world import World
+
+
+def test_a_list_is_searched_and_sorted() -> None:
+    world = World()
+    connection = new_connection(world, "Contoso")
+    for name in ("Beta", "alpha"):
+        new_export(world, connection, displayName=name, audienceId=name)
+    html = Browser(world).open("/").html
+    assert html.index(">alpha<") < html.index(">Beta<")
+    html = Browser(world).open("/?sort=name&order=desc").html
+    assert html.index(">Beta<") < html.index(">alpha<")
+    found = Browser(world).open("/?q=ALPH")
+    assert "Beta" not in found.text
+    assert "Nothing found" in Browser(world).open("/?q=zzz").text
+    assert "Beta" in Browser(world).open("/?q=contoso").text
+
+
+def test_the_history_has_charts_and_a_table_with_the_same_numbers() -> None:
+    world = World()
+    export = new_export(world)
+    finished(world, export, 1)
+    assert "<svg" not in Browser(world).open(f"/exports/{export}").html
+    finished(world, export, 2)
+    failed = world.runs.start(export, Trigger.SCHEDULE, Mode.EXPORT, "")
+    world.runs.move(failed.id, status=RunStatus.FAILED, reason=Reason("noNewData"))
+    ada = Browser(world).open(f"/exports/{export}")
+    people, rejected = re.findall(r"<svg.*?</svg>", ada.html, re.DOTALL)
+    for chart in (people, rejected):
+        assert re.findall(r'href="(/runs/run-\d)"', chart) == [
+            "/runs/run-1",
+            "/runs/run-2",
+            "/runs/run-3",
+        ]
+        assert "Successful" not in chart
+        assert "Completed with warnings, 20 people, 2 rejected rows" in chart
+        assert chart.count('class="mark"') == 1
+        assert "Nov 23" in chart
+    assert re.findall(r'text-anchor="end">([^<]+)<', people) == ["0", "10", "20"]
+    assert re.findall(r'text-anchor="end">([^<]+)<', rejected) == ["0", "1", "2"]
+    assert "20명, 거부된 행 2개" in Browser(world, "ko").open(f"/exports/{export}").html
+
+
+def test_an_export_shows_its_mapping_guard_consent_audience_and_tags() -> None:
+    world = World()
+    export = new_export(
+        world,
+        mapping={
+            "email": "EMail",
+            "firstName": "First",
+            "attributes": [
+                {"attribute": "Town", "mergeField": "CITY", "create": {"name": "City"}},
+            ],
+        },
+        newContacts={"status": "pending", "consentAttribute": "OptIn"},
+        removalGuard={"maxShare": 0.125},
+    )
+    finished(world, export, 1)
+    world.runs.move("run-1", audience_name="Newsletter")
+    page = Browser(world).open(f"/exports/{export}")
+    for shown in (
+        "First name FNAME",
+        "Town CITY",
+        "created as City (Text) if missing",
+        "OptIn (a yes means: The person may be mailed)",
+        "Newsletter a1b2c3d4e5",
+        "12.5%",
+        "Segment_Vip VIP 10",
+    ):
+        assert shown.replace(" ", "") in page.text.replace(" ", ""), shown
+
+
+def test_an_export_that_never_ran_names_its_audience_and_offers_a_preview_first() -> None:
+    world = World()
+    page = Browser(world).open(f"/exports/{new_export(world)}")
+    assert "Newsletter a1b2c3d4e5" in page.text
+    assert "Segment_Vip VIP 1,200".replace(" ", "") in page.text.replace(" ", "")
+    assert '<button class="primary">Preview</button>' in page.html
+    assert '<button class="primary">Run</button>' not in page.html
+
+
+def test_an_export_can_be_copied_detached_and_removed() -> None:
+    world = World()
+    export = new_export(world)
+    ada = Browser(world).open(f"/exports/{export}").send(f"/exports/{export}/duplicate")
+    assert "This is the copy" in ada.text
+    assert len(world.exports.kept) == 2
+    ada.open(f"/exports/{export}/detach")
+    assert "does not run until you choose another connection" in ada.text
+    ada.send(f"/exports/{export}/detach")
+    assert "No connection" in ada.text
+    ada.send(f"/exports/{export}/run", {"mode": "export"})
+    assert ada.answer.status == 409
+    assert "The export has no connection" in ada.text
+    ada.open(f"/exports/{export}/remove")
+    assert "stay as they are" in ada.text
+    ada.send()
+    assert "Removed." in ada.text
+    assert export not in world.exports.kept

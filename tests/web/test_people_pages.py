@@ -1,0 +1,74 @@
+"""The page on which a person is found and erased."""
+
+from shared.people.search import PersonInExport
+from tests.web.browser import Browser
+from tests.web.world import NOW, World
+
+
+def test_a_person_is_found_and_removed() -> None:
+    world = World()
+    world.people.known["ada@contoso.example"] = [
+        PersonInExport(
+            "e1",
+            "Weekly",
+            ("VIP",),
+            "unsubscribed",
+            "kept",
+            "unsubscribed",
+            NOW,
+            "ada@contoso.example",
+            "C-100",
+            ("VIP tag",),
+            (("CITY", "Seoul"),),
+            NOW,
+        ),
+        PersonInExport("e2", "Win back", (), "unsubscribed", "", "notRun", None),
+    ]
+    admin = Browser(world).open("/people").send(fields={"person": "C-100"})
+    assert "1 export has this person" in admin.text
+    assert "1 other export" in admin.text
+    for shown in ("Weekly", "VIP tag", "CITY", "Seoul", "C-100", "Nov 23, 2026 09:00"):
+        assert shown in admin.text
+    assert "이 사람이 있는 내보내기 1개" in (
+        Browser(world, "ko").open("/people").send(fields={"person": "C-100"}).text
+    )
+    assert "The export has not run yet" in admin.text
+    admin.open("/people").send(fields={"person": "ada@contoso.example"})
+    assert "Weekly" in admin.text
+    assert "has unsubscribed from the audience" in admin.text
+    admin.send("/people/erase")
+    assert admin.answer.status == 400
+    assert "Select the check box" in admin.text
+    assert world.people.known
+    admin.send("/people/erase", {"sure": "on", "deleteInMailchimp": "on"})
+    assert "Receipt receipt-1" in admin.text
+    assert "Receipt–receipt-1" in Browser(world).open("/audit").text
+    assert "확인 번호–receipt-1" in Browser(world, "ko").open("/audit").text
+    assert not world.people.known
+    assert "contoso" not in admin.path
+    assert "contoso" not in str(admin.cookies)
+    assert Browser(world).open("/people").send(fields={"person": "x@"}).answer.status == 400
+
+
+def test_a_person_whom_no_export_has_is_not_counted() -> None:
+    world = World()
+    world.people.known["ada@contoso.example"] = [
+        PersonInExport("e1", "Weekly", (), "absent", "", "notInSegment", None)
+    ]
+    for language, words in (
+        ("en", "No export has this person"),
+        ("ko", "이 사람이 있는 내보내기가 없습니다"),
+    ):
+        page = Browser(world, language).open("/people")
+        assert words in page.send(fields={"person": "ada@contoso.example"}).text
+
+
+def test_an_unknown_customer_is_not_shown_as_a_failure_of_mailchimp() -> None:
+    world = World()
+    world.people.known["a@b.example"] = [
+        PersonInExport("e1", "Weekly", (), "unknown", "", "notInSegment", None, customer_id="C-9")
+    ]
+    page = Browser(world).open("/people").send(fields={"person": "C-9"})
+    assert "No export has this person" in page.text
+    assert "Could not be read" not in page.text
+    assert "Could not be read" in page.send("/people", {"person": "a@b.example"}).text

@@ -1,0 +1,147 @@
+"""The page of a run offers the actions that can work, to people who may take them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from shared.model.run import (
+    Counts,
+    Mode,
+    Reason,
+    RunStatus,
+    Trigger,
+)
+from shared.runs.outcomes import OutcomeRow
+from shared.web.authentication import Role
+from tests.web.browser import Browser
+from tests.web.client import new_connection, new_export, send
+from tests.web.run_states import ended, finished
+from tests.web.world import World
+
+
+def actions(page: Browser) -> set[str]:
+    """The paths of the buttons and links for actions on a run."""
+    head = page.html.partition('<div class="actions">')[2].partition("</div>")[0]
+    return {path.rpartition("/")[2] for path in re.findall(r'(?:action|href)="([^"]+)"', head)}
+
+
+def test_a_run_that_failed_before_sending_offers_only_what_can_work() -> None:
+    world = World()
+    path = ended(world, RunStatus.FAILED, reason=Reason("segmentMissing", {"segments": "VIP"}))
+    page = Browser(world).open(path)
+    assert "failed before anything was sent" in page.text
+    assert "Correct the cause" in page.text
+    assert actions(page) == {"run", "edit"}
+    assert "Statuses changed" not in page.text
+    viewer = Browser(world.seen_by(Role.VIEWER)).open(path)
+    assert "Run again" not in viewer.text
+
+
+@pytest.mark.parametrize(
+    ("connected", "role", "offered"),
+    [
+        (False, Role.ADMINISTRATOR, True),
+        (False, Role.CONTRIBUTOR, False),
+        (True, Role.ADMINISTRATOR, False),
+    ],
+)
+def test_a_failed_run_leads_administrators_to_a_connection_that_is_not_connected(
+    connected: bool, role: Role, offered: bool
+) -> None:
+    world = World()
+    connection = new_connection(world, sharedWith=["Contributor"])
+    run = world.runs.start(new_export(world, connection), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(run.id, status=RunStatus.FAILED, reason=Reason("notConnected"))
+    if not connected:
+        send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
+    page = Browser(world.seen_by(role)).open(f"/runs/{run.id}")
+    assert (connection in actions(page)) is offered
+
+
+def test_people_who_may_not_act_are_not_asked_to_act() -> None:
+    world = World()
+    path = ended(world, RunStatus.AWAITING_CONFIRMATION, reason=Reason("growthGuard"))
+    # The connection is not shared with contributors.
+    for role in (Role.VIEWER, Role.CONTRIBUTOR):
+        page = Browser(world.seen_by(role)).open(path)
+        assert "Someone who may use the connection can confirm the run" in page.text
+        assert "Check the numbers" not in page.text
+        assert "confirm" not in actions(page)
+    world = World()
+    path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW)
+    for role, told in ((Role.VIEWER, False), (Role.ADMINISTRATOR, True)):
+        assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is told
+
+
+@pytest.mark.parametrize(
+    ("code", "offered"),
+    [("addressMalformed", False), ("complianceState", False), ("refused", True)],
+)
+def test_a_retry_is_offered_only_when_it_can_change_something(code: str, offered: bool) -> None:
+    world = World()
+    world.outcomes.kept = [OutcomeRow("C1", "x", ("VIP",), "rejected", code, "")]
+    counts = Counts(source_rows=2, distinct=2, created=1, rejected=1)
+    page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
+    assert ("retry" in actions(page)) is offered
+    assert ("“Retry what failed” sends again" in page.text) is offered
+
+
+def test_a_retry_is_offered_when_people_were_not_sent() -> None:
+    world = World()
+    counts = Counts(source_rows=2, distinct=2, created=1, not_sent=1)
+    page = Browser(world).open(ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts))
+    assert "retry" in actions(page)
+    assert "“Retry what failed” sends again" in page.text
+
+
+def test_a_canceled_undo_is_continued_by_another_undo() -> None:
+    world = World()
+    counts = Counts(distinct=7, updated=3, not_sent=4)
+    reason = Reason("canceledPartly")
+    path = ended(world, RunStatus.CANCELED, reason=reason, counts=counts, undo_of="run-9")
+    shown = Browser(world).open(path).text
+    assert "To restore the rest, undo the earlier run again." in shown
+    assert "The next run sends the rest" not in shown
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/runs/{run}/retry", "/runs/{run}/confirm", "/runs/{run}/cancel", "/exports/{export}/run"],
+)
+def test_a_refused_action_can_be_reloaded_and_read_in_the_other_language(path: str) -> None:
+    world = World()
+    run_path = ended(world, RunStatus.SUCCESSFUL, counts=Counts(distinct=1, created=1))
+    [export] = world.exports.kept
+    page = Browser(world).open(path.format(run=run_path.rpartition("/")[2], export=export))
+    assert page.answer.status == 200
+    assert page.path in (run_path, f"/exports/{export}")
+
+
+def test_a_run_awaiting_confirmation_can_be_confirmed() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    reason = Reason("removalGuard", values={"people": "9"})
+    world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION, reason=reason)
+    ada = Browser(world).open(f"/runs/{run.id}")
+    assert "9 people would lose a tag, be unsubscribed or be archived" in ada.text
+    ada.send(f"/runs/{run.id}/confirm")
+    assert world.runs.kept[run.id].status is RunStatus.SENDING
+    ada.send(f"/runs/{run.id}/cancel")
+    assert "is being canceled" in ada.text
+
+
+def test_an_undo_explains_its_effects_before_it_starts() -> None:
+    world = World()
+    export = new_export(world)
+    finished(world, export, 1)
+    ada = Browser(world).open("/runs/run-1/undo")
+    assert "No one is subscribed or unsubscribed" in ada.text
+    for shown in ("7 people added", "Tags: VIP", "archive the 7 people that the run added"):
+        assert shown in ada.text
+    ada.send(fields={"archive": "on"})
+    taken_back = world.runs.kept["run-2"]
+    assert (taken_back.undo_of, taken_back.archive_created) == ("run-1", True)
+    assert 'href="/runs/run-1"' in ada.html
+    assert 'href="/runs/run-2/undo"' not in ada.html
