@@ -250,8 +250,8 @@ class SimulatedDeployment:
             return stored.value if stored else None
 
         class ObservedGateway(MailchimpGateway):
-            def open_with(self, *args: Any) -> Any:
-                session = super().open_with(*args)
+            def open(self, *args: Any) -> Any:
+                session = super().open(*args)
                 http = session._transport._http
                 request = http.request
 
