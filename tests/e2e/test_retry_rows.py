@@ -79,6 +79,26 @@ def test_a_retry_leaves_changed_rows_to_the_next_run(scenario: ExportScenario) -
     assert after["counts"]["removed"] == 1
 
 
+def test_a_profile_that_shared_the_address_of_a_failed_person_is_a_new_person_under_its_own(
+    scenario: ExportScenario,
+) -> None:
+    bad, own = f"bad{scenario.number}@example.com", f"own{scenario.number}@example.com"
+    scenario.running_app.sandbox.set(refused_addresses=[bad])
+    scenario.refresh_table(table(scenario, ("1", bad, "A"), ("2", bad, "B")))
+    define(scenario)
+    run = scenario.run()
+    assert (run["counts"]["rejected"], run["counts"]["sharedAddress"]) == (1, 1)
+    scenario.running_app.sandbox.set(refused_addresses=[])
+    scenario.refresh_table(table(scenario, ("1", bad, "A"), ("2", own, "B")))
+
+    retried = retry(scenario, run)
+
+    assert set(scenario.audience.members()) == {bad}
+    rows = {row["email"]: (row["outcome"], row["code"]) for row in scenario.outcomes(retried)}
+    assert rows == {bad: ("created", ""), own: ("notSent", "notRetried")}
+    assert scenario.run()["counts"]["created"] == 1
+
+
 def test_permanently_refused_rows_are_retried_once_and_reported_again(
     scenario: ExportScenario,
 ) -> None:
