@@ -73,7 +73,6 @@ class Plan:
     counts: Counts
     people_to_send: int = 0
     removals: int = 0
-    removals_held: bool = False
     chunks: int = 0
     ledger: str | None = None
     ledger_run: str = ""

@@ -86,7 +86,6 @@ def _plan(
         tags=_planned_tags(export, audience.tags.tags, counted.members),
         tagsets=_tagsets(context.db, export, audience.tags.tags),
         counts=counted.counts,
-        removals_held=counted.held != NOTHING_HELD,
         ledger=inputs.ledger.blob if inputs.ledger else None,
         ledger_run=pointer.run_id if pointer else "",
         reason=ended.reason if ended else eligible.nothing_to_send,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache, cached_property
 from typing import Any
 
 from shared.app import App, build
+from shared.model.plan import plan_from_json, plan_to_json
 from shared.settings import load
 from shared.storage.records import TableRecords
 
@@ -18,6 +20,10 @@ _SETTINGS = {
     "ENTRA_CLIENT_ID": "00000000-0000-0000-0000-000000000002",
     "ENTRA_CLIENT_SECRET": "none",
 }
+
+
+# Fields of plans that no version of the app has ever read. They were written by version 1.0.0.
+_NEVER_READ = {"removals_held"}
 
 
 @cache
@@ -52,3 +58,9 @@ def lost(before: Any, after: Any, where: str = "") -> list[str]:
         pairs = enumerate(zip(before, after, strict=True))
         return [one for at, (b, a) in pairs for one in lost(b, a, f"{where}[{at}]")]
     return [] if before == after else [where]
+
+
+def lost_of_plan(before: dict[str, Any], data: bytes) -> list[str]:
+    """Return the paths of values of a stored plan that are missing or different when `data` is read as a plan."""
+    read = json.loads(plan_to_json(plan_from_json(data)))
+    return lost({n: value for n, value in before.items() if n not in _NEVER_READ}, read)

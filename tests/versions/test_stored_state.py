@@ -9,7 +9,6 @@ from pydantic import TypeAdapter
 
 from devhost.processes import Azurite
 from shared.messaging.messages import lane_of, refresh_of, run_of, stamps_of
-from shared.model.plan import plan_from_json, plan_to_json
 from shared.runs.outcomes import OutcomeReader
 from shared.sending.outcome_lines import read_outcome_lines
 from shared.sending.result import Result
@@ -22,7 +21,7 @@ from tests.versions.checks import (
     everything_else_continues,
     half_sent_run_completes,
 )
-from tests.versions.record_kinds import kinds, lost
+from tests.versions.record_kinds import kinds, lost, lost_of_plan
 from tests.versions.stored_state import VERSIONS, StoredState, entity_of
 
 # Kinds that the next released version will store.
@@ -75,7 +74,7 @@ def test_every_stored_plan_is_read_with_its_values(stored_state: StoredState) ->
     assert len(plans) > 5
     for name in plans:
         data = stored_state.blob("state", name)
-        missing = lost(json.loads(data), json.loads(plan_to_json(plan_from_json(data))))
+        missing = lost_of_plan(json.loads(data), data)
         assert not missing, advice(stored_state, f"plan.json{missing}")
 
 

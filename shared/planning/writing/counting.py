@@ -26,12 +26,11 @@ from shared.planning.writing.findings import people_findings
 class Counted:
     """What was counted.
 
-    `members` is by the number of the segment, `held` what waits for a confirmation. `rejected_before` counts the rejected
-    rows that the run before rejected as well.
+    `members` is by the number of the segment. `rejected_before` counts the rejected rows that the run before rejected
+    as well.
     """
 
     members: Mapping[int, SegmentMembers]
-    held: Held
     counts: Counts
     rejected_before: int = 0
 
@@ -49,7 +48,7 @@ def count_changes(
     if compared.ended is None:
         context.findings += former_findings(db, held=held.archiving)
     if person is not None:
-        return Counted(members, held, count(db, rows_of_person(db, person)).of_run)
+        return Counted(members, count(db, rows_of_person(db, person)).of_run)
     _add_findings(context, inputs, eligible, members, held)
     planned = count(db, inputs.rows.source_rows)
     before = planned.refused_before + _rejected_before(context, inputs)
@@ -59,7 +58,7 @@ def count_changes(
     counts = planned.of_run
     if compared.ended is not None:
         counts = replace(counts, new=compared.ended.counts.new)
-    return Counted(members, held, counts, before)
+    return Counted(members, counts, before)
 
 
 def _add_findings(
