@@ -30,10 +30,10 @@ from shared.consent_updates.updates import ConsentUpdates, SweepRequest
 from shared.consent_updates.webhooks import ConsentWebhooks, webhook_columns
 from shared.errors import ConfigError, Conflict, ConnectorError, InputError, NotFound
 from shared.exports.definitions import Definitions
-from shared.finishing.check import MailchimpCheck
-from shared.finishing.differences import Differences
 from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.finish import Finisher
+from shared.finishing.mailchimp_check import MailchimpCheck
+from shared.finishing.preview_differences import Differences
 from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.mailchimp.connect import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
@@ -85,14 +85,14 @@ from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import Due, Tick, Timetable
+from shared.segments.blob_events import read_events
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import LandingContainer
-from shared.segments.described import DescribedCatalogue
-from shared.segments.events import read_events
-from shared.segments.remembered import Remembered
-from shared.segments.rest import CustomerInsightsApi
-from shared.segments.row_counts import RowCounts
-from shared.segments.source import BlobSegments
+from shared.segments.customer_insights_api import CustomerInsightsApi
+from shared.segments.described_catalogue import DescribedCatalogue
+from shared.segments.remembered_responses import Remembered
+from shared.segments.stored_row_counts import RowCounts
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.lane import Lanes
 from shared.sending.run_checks import RunChecks

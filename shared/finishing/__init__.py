@@ -1,1 +1,6 @@
-"""Outcomes become the next ledger; tags are verified; the run gets its final status."""
+"""Outcomes become the next ledger; tags are compared with Mailchimp; the run gets its final status.
+
+finish.py has the steps: gather.py loads the outcomes, fold.py makes the next ledger, mailchimp_check.py compares the
+tags (tag_check.py) and counts contacts (status_proof.py), and final_status.py decides how the run ends. A preview has
+outcomes without calls: preview_outcomes.py, preview_samples.py and preview_differences.py.
+"""

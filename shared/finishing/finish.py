@@ -25,7 +25,6 @@ from shared.errors import (
     NotFound,
     Unavailable,
 )
-from shared.finishing.check import Checked, MailchimpCheck
 from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.final_status import (
     consent_proof,
@@ -48,6 +47,7 @@ from shared.finishing.fold import (
     write_outcomes,
 )
 from shared.finishing.gather import gather_outcomes
+from shared.finishing.mailchimp_check import Checked, MailchimpCheck
 from shared.finishing.next_ledger import NextLedger
 from shared.memory import return_freed_memory, waiting_for_network
 from shared.model.chunk import Chunk, ChunkState

@@ -17,11 +17,11 @@ from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import NotFound
-from shared.finishing.differences import store_values_before
 from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, make_outcomes_writable, write_outcomes
 from shared.finishing.gather import load_outcomes
-from shared.finishing.samples import Samples
+from shared.finishing.preview_differences import store_values_before
+from shared.finishing.preview_samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.fields.evidence import EVIDENCE, plain_tags
-from shared.finishing.samples import shown_values, value_text
+from shared.finishing.preview_samples import shown_values, value_text
 from shared.mailchimp.session import MailchimpSession
 from shared.memory import waiting_for_network
 from shared.model.chunk import Chunk

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.fields.merge_fields import proper_tag
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.parts import list_in, object_in, text_in, total_in, whole_number_in
+from shared.mailchimp.response_values import list_in, object_in, text_in, total_in, whole_number_in
 from shared.model.audience import Account, Audience, Automation, MergeField, Tag
 
 T = TypeVar("T")

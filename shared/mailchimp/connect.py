@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
-from shared.mailchimp.address import checked_data_centre
+from shared.mailchimp.api_url import checked_data_centre
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Account
 from shared.model.connection import CheckedGrant, GrantKind

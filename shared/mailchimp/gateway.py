@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from requests.auth import AuthBase
 
 from shared.errors import Disconnected
-from shared.mailchimp.address import API_URL, api_base
+from shared.mailchimp.api_url import API_URL, api_base
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import RetryPolicy, Transport, credential
 from shared.model.connection import Connection, ConnectionStatus, Grant, GrantKind

@@ -20,16 +20,16 @@ import orjson
 from shared.errors import Unavailable
 from shared.fields.address import mail_form
 from shared.fields.evidence import EVIDENCE, without_evidence
-from shared.mailchimp.answers import refusal
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.parts import (
+from shared.mailchimp.error_responses import refusal
+from shared.mailchimp.refusal_text import refusal_text
+from shared.mailchimp.response_values import (
     objects_in,
     opted_in_at,
     status_in,
     total_in,
     whole_number_in,
 )
-from shared.mailchimp.refusal_text import refusal_text
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
 from shared.model.outcome import Code
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from shared.errors import Unavailable
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.parts import (
+from shared.mailchimp.response_values import (
     address_in,
     id_in,
     list_in,

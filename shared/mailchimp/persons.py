@@ -17,7 +17,7 @@ from shared.errors import NotFound, Unavailable
 from shared.fields.address import international_form
 from shared.fields.evidence import EVIDENCE
 from shared.mailchimp.calls import Calls, audience_path
-from shared.mailchimp.parts import (
+from shared.mailchimp.response_values import (
     address_in,
     id_in,
     object_in,

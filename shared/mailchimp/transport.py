@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken, HttpSession, pieces
-from shared.mailchimp.answers import Classification, Kind, classify, problem_in
+from shared.mailchimp.error_responses import Classification, Kind, classify, problem_in
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from shared.errors import NotFound
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.parts import list_in, text_in
+from shared.mailchimp.response_values import list_in, text_in
 from shared.model.audience import Webhook
 
 _EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail")

@@ -1,1 +1,1 @@
-"""When exports start automatically: schedules, time zones, due times, refresh events."""
+"""When exports start automatically: at scheduled times (schedule.py, timetable.py), and with refreshes (refresh.py)."""

@@ -18,6 +18,7 @@ from itertools import count, dropwhile, islice
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.container import LandingContainer
+from shared.segments.exact_csv import first_rows, rows_of
 from shared.segments.layout import (
     USUAL_DELIMITERS,
     has_no_names,
@@ -26,7 +27,6 @@ from shared.segments.layout import (
     looks_like_numbers,
 )
 from shared.segments.parquet import parquet_columns
-from shared.segments.rows import first_rows, rows_of
 from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.text_file import Beginning
 from shared.segments.unpack import Parquet, text_pieces

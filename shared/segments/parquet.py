@@ -19,9 +19,9 @@ import duckdb
 from shared.errors import InputError
 from shared.model.outcome import Code
 from shared.model.source import find_name
-from shared.segments.fast import cell_of, literal, quoted
+from shared.segments.exact_csv import MAX_ROW
+from shared.segments.fast_csv import cell_of, literal, quoted
 from shared.segments.layout import position_of
-from shared.segments.rows import MAX_ROW
 from shared.segments.unpack import Parquet, allowed_size
 from shared.workspace import execute
 

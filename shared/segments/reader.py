@@ -1,7 +1,7 @@
 """Appends the rows of a pinned segment to a DuckDB table, exactly and as text.
 
 Every file is downloaded in its pinned version, unpacked to UTF-8, its columns laid out, then read: by DuckDB if
-that is provably exact (fast.py), else row by row (rows.py), as are small files, whose rows insert.py appends. Whether a
+that is provably exact (fast_csv.py), else row by row (exact_csv.py), as are small files, whose rows insert.py appends. Whether a
 row can be read does not depend on the requested columns.
 """
 
@@ -28,7 +28,7 @@ from shared.model.source import (
     find_name,
 )
 from shared.segments.container import LandingContainer
-from shared.segments.fast import literal, load_plain, quoted
+from shared.segments.fast_csv import literal, load_plain, quoted
 from shared.segments.insert import SmallFiles, WantedRow, insert_rows
 from shared.segments.parquet import load_parquet
 from shared.segments.text_file import TextFile

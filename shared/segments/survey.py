@@ -16,8 +16,6 @@ from functools import cached_property
 
 from shared.errors import ConfigError, ConnectorError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition, composed, plain_name
-from shared.segments.cache import WeightedCache
-from shared.segments.cdm import MAX_BYTES, Entity, Model, read_model, too_large
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.folders import (
     PlainSegment,
@@ -30,6 +28,8 @@ from shared.segments.folders import (
 )
 from shared.segments.locations import blob_names, shown
 from shared.segments.manifest import MANIFEST, read_manifest
+from shared.segments.model_json import MAX_BYTES, Entity, Model, read_model, too_large
+from shared.segments.weighted_cache import WeightedCache
 
 _MODEL = "model.json"
 # The limit for all remembered models, in bytes.

@@ -1,4 +1,4 @@
-"""A CSV file as fast.py and rows.py need it: unpacked, with its delimiter, its header and its columns."""
+"""A CSV file as fast_csv.py and exact_csv.py need it: unpacked, with its delimiter, its header and its columns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import islice
 
 from shared.model.outcome import Code
 from shared.model.source import Attribute, CsvFormat, Partition
+from shared.segments.exact_csv import Row, read_rows
 from shared.segments.layout import (
     MOST_BEFORE_HEADER,
     Layout,
@@ -17,7 +18,6 @@ from shared.segments.layout import (
     position_of,
     with_delimiter,
 )
-from shared.segments.rows import Row, read_rows
 from shared.segments.unpack import Text
 
 

@@ -41,7 +41,7 @@ _BLANKS_AT_END = re.compile(rb'" +\Z')
 _BOM_BEGINS = codecs.BOM_UTF8[:1]
 _BOMS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
 
-# A byte that text does not contain; the fast reader needs one for itself (see fast.py).
+# A byte that text does not contain; the fast reader needs one for itself (see fast_csv.py).
 MARK = b"\x1f"
 
 # A mark of UTF-32 begins with the mark of UTF-16.

@@ -1,1 +1,5 @@
-"""Workers claim chunks, write them to Mailchimp and record the outcomes."""
+"""Lanes claim chunks, write them to Mailchimp and record the outcomes.
+
+lane.py handles the message of a lane, and worker.py sends its chunks: chunk_queue.py claims one, chunk_payload.py reads
+it, write.py and contact_changes.py make the calls, and isolate.py finds the rows that make a call fail.
+"""

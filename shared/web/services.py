@@ -14,7 +14,7 @@ from shared.connections.connections import Connections
 from shared.connections.sign_in import SignIns
 from shared.consent_updates.updates import ConsentUpdates
 from shared.exports.definitions import Definitions
-from shared.finishing.differences import Differences
+from shared.finishing.preview_differences import Differences
 from shared.mailchimp.connect import MailchimpApiKeys
 from shared.model.export import Schedule
 from shared.model.ports import Records
@@ -29,8 +29,8 @@ from shared.runs.outcomes import OutcomeReader
 from shared.runs.start import Starter
 from shared.runs.undo import Undo
 from shared.segments.catalogue import Catalogue
-from shared.segments.described import DescribedCatalogue
-from shared.segments.rest import CustomerInsightsApi
+from shared.segments.customer_insights_api import CustomerInsightsApi
+from shared.segments.described_catalogue import DescribedCatalogue
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
 

@@ -9,7 +9,7 @@ import pytest
 from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from shared import workspace
-from shared.finishing import verify
+from shared.finishing import tag_check
 from shared.planning import plan
 from shared.planning.audience import already_subscribed
 from shared.planning.writing import chunking
@@ -57,7 +57,7 @@ def running_app(
 def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The app in this process has the chunks of the app as a process, and one thread for a database."""
     monkeypatch.setattr(workspace, "_THREADS", 1)
-    for module in (chunking, already_subscribed, verify, commands):
+    for module in (chunking, already_subscribed, tag_check, commands):
         monkeypatch.setattr(module, "CHUNK_SIZE", CHUNK_SIZE)
     monkeypatch.setattr(plan, "LONGEST_WAIT", timedelta(seconds=20))
 

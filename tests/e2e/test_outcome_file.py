@@ -78,8 +78,8 @@ def test_microsofts_own_schema_accepts_the_model(scenario: ExportScenario) -> No
 
 def test_the_segment_reader_can_read_the_outcome_file(scenario: ExportScenario) -> None:
 
+    from shared.segments.blob_segments import BlobSegments
     from shared.segments.container import LandingContainer
-    from shared.segments.source import BlobSegments
     from shared.storage.clients import container_client
 
     scenario.refresh(scenario.sample(12))

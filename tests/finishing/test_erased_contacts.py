@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from sandbox.samples import Sample, Segment
-from shared.finishing.check import MailchimpCheck
 from shared.finishing.erased_contacts import ErasedContacts
+from shared.finishing.mailchimp_check import MailchimpCheck
 from shared.model.run import Run
 from shared.people.erasures import Erasures
 from tests.e2e.running_app import actual_audience

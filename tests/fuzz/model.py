@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import orjson
 
 from shared.errors import ConnectorError
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.source import BlobSegments
 from shared.segments.survey import Surveyor
 
 TOKENS = (

@@ -14,7 +14,7 @@ import pytest
 
 from shared.mailchimp import members
 from shared.messaging import messages
-from shared.segments import rows, survey
+from shared.segments import exact_csv, survey
 from shared.web.application import audit
 from tests.fuzz import plan
 from tests.fuzz.mutate import mutated
@@ -74,7 +74,7 @@ def _kept_forgotten(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
-    "a row is lost": ("reader", rows, "_split", lambda real: lambda *_: iter(())),
+    "a row is lost": ("reader", exact_csv, "_split", lambda real: lambda *_: iter(())),
     "a location is not checked": (
         "model",
         survey,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mailchimp.answers import Kind, Problem, classify, problem_in, refusal
+from shared.mailchimp.error_responses import Kind, Problem, classify, problem_in, refusal
 from shared.model.outcome import Code
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
-from shared.mailchimp.parts import objects_in, status_in, text_in, whole_number_in
+from shared.mailchimp.response_values import objects_in, status_in, text_in, whole_number_in
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Member
 from shared.model.export import Export, Mapping, NewContacts, NewContactStatus

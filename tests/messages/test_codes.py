@@ -18,7 +18,7 @@ from pydantic_core.core_schema import ErrorType
 
 import shared
 from shared import errors
-from shared.mailchimp.answers import CODES as ANSWERS
+from shared.mailchimp.error_responses import CODES as ANSWERS
 from shared.messages.catalogue import codes, placeholders
 from shared.model.outcome import Code
 

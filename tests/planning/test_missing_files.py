@@ -12,8 +12,8 @@ import pytest
 from sandbox.samples import Sample, Segment
 from shared.errors import Changed
 from shared.model.run import Mode, Run, RunStatus
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.source import BlobSegments
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.segments.segment_files import csv_bytes, entity, model_json
 from tests.segments.test_every_row import Container

@@ -20,8 +20,8 @@ from sandbox.samples import Flaws, Sample, Segment, write
 from shared.model.export import NewContacts
 from shared.model.names import outcomes_table
 from shared.model.run import Mode, Run
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import LandingContainer
-from shared.segments.source import BlobSegments
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment
 from tests.planning.test_audience_size import SEEDS

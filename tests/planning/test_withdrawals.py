@@ -387,7 +387,7 @@ def test_a_person_who_unsubscribed_with_an_international_domain_is_not_added(
     audience.state.find("p0@bücher.de").changed -= 86_400
     if stored_by_earlier_version:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("shared.mailchimp.parts.mail_form", lambda address: address)
+            patch.setattr("shared.mailchimp.response_values.mail_form", lambda address: address)
             rows.run(person(1))
 
     run = rows.run(person(0, EMail="P0@BÜCHER.de"), person(1))

@@ -8,8 +8,8 @@ from typing import Any
 from azure.storage.blob import ContainerClient
 
 from shared.model.source import LoadedSegment, SegmentSnapshot
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import LandingContainer
-from shared.segments.source import BlobSegments
 from shared.segments.survey import Survey, Surveyor
 from tests import reused_databases
 from tests.segments.segment_files import model_json

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from shared.errors import InputError, NotFound
 from shared.model.source import Attribute, CsvFormat, Partition
-from shared.segments.cache import WeightedCache
 from shared.segments.catalogue import Catalogue
-from shared.segments.cdm import read_model
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.counting import count_rows
+from shared.segments.count_rows import count_rows
+from shared.segments.model_json import read_model
 from shared.segments.suggestions import looks_like_addresses, suggest
+from shared.segments.weighted_cache import WeightedCache
 from tests import reused_databases
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import (

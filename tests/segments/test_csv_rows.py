@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.model.source import CsvFormat
 from shared.segments import reader as reader_module
-from shared.segments.rows import read_rows
+from shared.segments.exact_csv import read_rows
 from shared.segments.unpack import Text, unpack, utf16_without_mark
 from shared.settings import NULL_MARKERS
 from tests.segments.segment_files import (

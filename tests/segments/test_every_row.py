@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.source import BlobSegments
 from tests.segments.segment_files import database
 
 URL = "https://landing.blob.core.windows.net/segments"

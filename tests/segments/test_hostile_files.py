@@ -13,9 +13,9 @@ import pytest
 from shared.errors import InputError
 from shared.memory import INITIAL_MEMORY
 from shared.model.source import CsvFormat
-from shared.segments.cdm import read_model
-from shared.segments.counting import count_rows
+from shared.segments.count_rows import count_rows
 from shared.segments.header import described_by_header
+from shared.segments.model_json import read_model
 from shared.segments.reader import load_segment
 from shared.workspace import workspace
 from tests import reused_databases

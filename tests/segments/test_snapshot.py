@@ -11,8 +11,8 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
+from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import LandingContainer
-from shared.segments.source import BlobSegments
 from tests import reused_databases
 from tests.free_ports import free_port
 from tests.segments.landing import ROOT, Landing

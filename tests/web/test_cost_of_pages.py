@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import BlobEntry
-from shared.segments.row_counts import RowCounts
+from shared.segments.stored_row_counts import RowCounts
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, etag_of, model_json
 from tests.web.browser import Browser

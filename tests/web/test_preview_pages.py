@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.finishing.differences import Difference
+from shared.finishing.preview_differences import Difference
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import (
     Counts,

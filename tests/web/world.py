@@ -15,7 +15,7 @@ from shared.connections.sign_in import SignIns
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
 from shared.exports.definitions import Definitions
-from shared.finishing.differences import Difference
+from shared.finishing.preview_differences import Difference
 from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import CheckedGrant, Connection, ExportUser
 from shared.model.consent import ConsentState

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
-from shared.finishing.differences import Difference
+from shared.finishing.preview_differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import orjson
 
-from shared.segments.cdm import read_time
+from shared.segments.model_json import read_time
 from shared.segments.survey import is_model
 
 _CREATED = "Microsoft.Storage.BlobCreated"

@@ -1,7 +1,7 @@
 """Counts the rows of a file without storing them.
 
 If no line break is inside quotes, every line that is not empty is a row, so lines are counted while the bytes are
-read. Otherwise the rows are parsed (rows.py). Unreadable rows count too, because the run reports them.
+read. Otherwise the rows are parsed (exact_csv.py). Unreadable rows count too, because the run reports them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import partial
 
 from shared.model.source import Attribute, Partition
 from shared.segments.container import LandingContainer
+from shared.segments.exact_csv import MAX_ROW, read_rows, rows_of
 from shared.segments.parquet import claimed_rows
-from shared.segments.rows import MAX_ROW, read_rows, rows_of
 from shared.segments.text_file import Beginning, TextFile
 from shared.segments.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder

@@ -25,12 +25,12 @@ from shared.model.source import (
     composed,
     find_name,
 )
-from shared.segments.cache import WeightedCache
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
 from shared.segments.manifest import MANIFEST
 from shared.segments.reader import load_segment
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
+from shared.segments.weighted_cache import WeightedCache
 from shared.settings import NULL_MARKERS
 
 _MOST_NAMED = 5

@@ -13,8 +13,8 @@ from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavaila
 from shared.model.run import Reason
 from shared.model.source import Attribute
 from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
-from shared.segments.described import DescribedCatalogue
-from shared.segments.rest import ApiSegment, CustomerInsightsApi, RefreshJob
+from shared.segments.customer_insights_api import ApiSegment, CustomerInsightsApi, RefreshJob
+from shared.segments.described_catalogue import DescribedCatalogue
 from shared.version import USER_AGENT
 
 INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"

@@ -17,9 +17,9 @@ from duckdb import DuckDBPyConnection
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, Disconnected, NotFound, Refused
 from shared.finishing.mailchimp_counts import MailchimpCounts, count_in_mailchimp
-from shared.finishing.proof import prove
 from shared.finishing.read_back import read_back
-from shared.finishing.verify import TagCheck, tags_to_check
+from shared.finishing.status_proof import prove
+from shared.finishing.tag_check import TagCheck, tags_to_check
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk

@@ -5,7 +5,7 @@ blanks beside quotes. So it may read only text that is `plain` (see unpack.py), 
 row of another width an error, and the sums must be right: the bytes and lines of the file are those of
 the cells, the delimiters and the line ends. The last row is checked. DuckDB refuses bytes that are not UTF-8
 in the columns that a query uses, and the sums use all columns. In every other case the result is discarded and
-the exact reader (rows.py) reads the file (decision record 77).
+the exact reader (exact_csv.py) reads the file (decision record 77).
 https://duckdb.org/docs/current/data/csv/overview
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from shared.segments.rows import LONGEST_CELL, MAX_ROW, reader
+from shared.segments.exact_csv import LONGEST_CELL, MAX_ROW, reader
 from shared.segments.text_file import TextFile
 from shared.segments.unpack import MARK
 

@@ -21,7 +21,7 @@ from shared.segments.catalogue import (
     SegmentList,
     SegmentSample,
 )
-from shared.segments.rest import ApiSegment
+from shared.segments.customer_insights_api import ApiSegment
 from shared.segments.suggestions import suggest
 
 _LOG = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Row counts in one blob."""
 
-from shared.segments.row_counts import RowCounts
+from shared.segments.stored_row_counts import RowCounts
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 
 
