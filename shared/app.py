@@ -84,7 +84,7 @@ from shared.runtime import Runtime
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.schedule import REFRESH_SCHEDULE
-from shared.scheduling.timetable import Due, Tick, Timetable
+from shared.scheduling.timetable import ScheduleState, Tick, Timetable
 from shared.segments.blob_events import read_events
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.catalogue import Catalogue
@@ -704,7 +704,7 @@ class App:
         """Starts exports at their scheduled times."""
         return Timetable(
             exports=self.exports,
-            dues=self.table("dues", Due),
+            dues=self.table("dues", ScheduleState),
             ticks=self.table("ticks", Tick),
             runs=self.runs,
             newest=self.newest_runs,

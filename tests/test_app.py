@@ -12,7 +12,7 @@ from shared.errors import Unavailable
 from shared.model.export import Schedule
 from shared.runs.leftovers import Leftovers
 from shared.runs.transitions import Transitions
-from shared.scheduling.timetable import Due
+from shared.scheduling.timetable import ScheduleState
 from shared.settings import load
 from tests.web.world import MemoryRecords
 
@@ -54,9 +54,9 @@ class NoFiles:
 
 
 def test_removing_an_export_deletes_its_schedule() -> None:
-    dues: MemoryRecords[Due] = MemoryRecords()
+    dues: MemoryRecords[ScheduleState] = MemoryRecords()
     for key in ("gone", "here"):
-        dues.keep(key, Due(Schedule(), NOW, NOW))
+        dues.keep(key, ScheduleState(Schedule(), NOW, NOW))
     leftovers = Leftovers(
         exports=MemoryRecords(),
         runs=MemoryRecords(),

@@ -27,15 +27,15 @@ from shared.runs.lookup import NewestRun, newest_run, run_id_at
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh_progress import (
+    CheckResult,
     Decision,
-    Kind,
+    FilesState,
     RefreshProgress,
     Step,
-    View,
     WaitingTimes,
+    check_result,
     decide,
     digest,
-    view_of,
     wait,
 )
 from shared.segments.blob_events import BlobCreated
@@ -118,8 +118,10 @@ class Refreshes:
             stored = self._complete_start(stored)
             if stored is None:
                 return
-        view = self._view(export.value, stored.value)
-        self._act(export.value, stored, view, decide(stored.value, view, self.now(), self.times))
+        result = self._check_files(export.value, stored.value)
+        self._act(
+            export.value, stored, result, decide(stored.value, result, self.now(), self.times)
+        )
 
     def resend_lost(self) -> int:
         """Send lost reminders again; returns their number."""
@@ -173,22 +175,26 @@ class Refreshes:
 
     # --- checking ---------------------------------------------------------------------------
 
-    def _view(self, export: Export, progress: RefreshProgress) -> View:
+    def _check_files(self, export: Export, progress: RefreshProgress) -> CheckResult:
         try:
             models = {blob: self.model_etag(blob) or "" for blob in progress.announced_models}
             snapshot = self.source.snapshot(export.segments_read)
             excluded = self.excluded(export.id)
         except Unavailable as error:
             incomplete = error.code == "refreshIncomplete"
-            return View(Kind.INCOMPLETE if incomplete else Kind.UNKNOWN, cause=Reason.of(error))
+            return CheckResult(
+                FilesState.INCOMPLETE if incomplete else FilesState.UNKNOWN, cause=Reason.of(error)
+            )
         except Changed:
-            return View(Kind.UNKNOWN, cause=Reason("segmentsBeingWritten"))
+            return CheckResult(FilesState.UNKNOWN, cause=Reason("segmentsBeingWritten"))
         except (ConfigError, InputError) as error:
             incomplete = error.code == "filesMissing"
-            return View(Kind.INCOMPLETE if incomplete else Kind.FAULT, cause=Reason.of(error))
-        view = view_of(progress, snapshot, models)
+            return CheckResult(
+                FilesState.INCOMPLETE if incomplete else FilesState.FAULT, cause=Reason.of(error)
+            )
+        result = check_result(progress, snapshot, models)
         fingerprint = source_fingerprint(export, snapshot, excluded)
-        return replace(view, is_exported=self._is_exported(export, fingerprint, progress))
+        return replace(result, is_exported=self._is_exported(export, fingerprint, progress))
 
     def _is_exported(self, export: Export, fingerprint: str, progress: RefreshProgress) -> bool:
         """Whether a run that had not ended at the announced write has read exactly this state.
@@ -219,14 +225,18 @@ class Refreshes:
     # --- deciding --------------------------------------------------------------------------
 
     def _act(
-        self, export: Export, stored: Stored[RefreshProgress], view: View, decision: Decision
+        self,
+        export: Export,
+        stored: Stored[RefreshProgress],
+        result: CheckResult,
+        decision: Decision,
     ) -> None:
         if decision.step is Step.START and self._must_wait_for_run(export.id):
             waited = (self.now() - (decision.progress.opened_at or self.now())).total_seconds()
             delay = min(max(self.times.unchanged, waited / 10), self.times.longest_interval)
             decision = wait(decision.progress, self.now(), delay, self.times)
         if decision.step is Step.REPORT:
-            self._record_incomplete(export, decision.progress, view)
+            self._record_incomplete(export, decision.progress, result)
             progress = replace(decision.progress, incomplete_since=self.now())
             decision = replace(decision, step=Step.WAIT, progress=progress)
         if decision.step is Step.WAIT:
@@ -234,17 +244,17 @@ class Refreshes:
             self._remind(export.id, decision.progress.check_number, decision.delay)
             self._write(stored, decision.progress)
         elif decision.step is Step.START:
-            self._start(stored, decision.progress, view)
+            self._start(stored, decision.progress, result)
         else:
             if decision.step is Step.GIVE_UP:
-                self._record_incomplete(export, decision.progress, view)
-            self._write(stored, _closed(decision.progress, view))
+                self._record_incomplete(export, decision.progress, result)
+            self._write(stored, _closed(decision.progress, result))
 
     def _start(
-        self, stored: Stored[RefreshProgress], progress: RefreshProgress, view: View
+        self, stored: Stored[RefreshProgress], progress: RefreshProgress, result: CheckResult
     ) -> None:
         """Start a run exactly once: the intent is stored first."""
-        begun = replace(_closed(progress, view), open=True, starting_at=self.now())
+        begun = replace(_closed(progress, result), open=True, starting_at=self.now())
         written = self._write(stored, begun)
         if written is not None:
             self._complete_start(written)
@@ -287,11 +297,13 @@ class Refreshes:
             return False
         return run.status is not RunStatus.QUEUED or not run.covers_export
 
-    def _record_incomplete(self, export: Export, progress: RefreshProgress, view: View) -> None:
+    def _record_incomplete(
+        self, export: Export, progress: RefreshProgress, result: CheckResult
+    ) -> None:
         now = self.now()
         begun = progress.incomplete_since or progress.opened_at or now
         minutes = round(self.times.limit / 60)
-        cause = view.cause
+        cause = result.cause
         waited_for = (Finding(Severity.WARNING, cause.code, cause.values),) if cause else ()
         run = Run(
             id=run_id_at(begun, digest(export.id, *progress.announced_models)),
@@ -339,15 +351,15 @@ def _is_older(announced: BlobCreated, export: Export) -> bool:
     return written is not None and made is not None and written + timedelta(seconds=1) < made
 
 
-def _closed(progress: RefreshProgress, view: View) -> RefreshProgress:
+def _closed(progress: RefreshProgress, result: CheckResult) -> RefreshProgress:
     """Close the refresh: the announced writes are handled."""
-    complete = view.kind in (Kind.NEW, Kind.MIXED, Kind.SAME)
+    complete = result.state in (FilesState.NEW, FilesState.MIXED, FilesState.SAME)
     return replace(
         progress,
         open=False,
         incomplete_since=None,
-        handled_models={**progress.handled_models, **view.models},
+        handled_models={**progress.handled_models, **result.models},
         announced_models=(),
-        exported=view.fingerprint if complete else progress.exported,
-        exported_files=view.files if complete else progress.exported_files,
+        exported=result.fingerprint if complete else progress.exported,
+        exported_files=result.files if complete else progress.exported_files,
     )

@@ -3,7 +3,7 @@
 The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
 is checked repeatedly until every listed file exists and is new. Then a run starts, which checks once more
 before it sends anything (planning/reading/settled_source.py). If files may be rewritten in place, nothing must have
-changed for a while. The rules are pure: a view of the container, the stored progress, and the time.
+changed for a while. The rules are pure: they depend on what a check found, the stored progress, and the time. The states of files:
 
     new         listed files are there and differ from those that were exported last
     mixed       some differ, some may still be rewritten in place (their folder has no date)
@@ -35,8 +35,8 @@ from shared.planning.reading.settled_source import UNCHANGED
 _DATED = re.compile(r"(?:^|/)\d{4}/\d{2}/\d{2}/\d{4}/[^/]+")
 
 
-class Kind(StrEnum):
-    """The result of a check (see the module)."""
+class FilesState(StrEnum):
+    """The state of the files that an export reads (see the module)."""
 
     NEW = "new"
     MIXED = "mixed"
@@ -107,14 +107,14 @@ class RefreshProgress:
 
 
 @dataclass(frozen=True)
-class View:
+class CheckResult:
     """What a check has found. `files` are short digests of the listed files.
 
     `models` are the current ETags of the announced `model.json`. `is_exported`: a run has read exactly these
     files. `cause` is why there is no complete snapshot.
     """
 
-    kind: Kind
+    state: FilesState
     fingerprint: str = ""
     files: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
@@ -133,7 +133,9 @@ class Decision:
     delay: float = 0
 
 
-def view_of(progress: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]) -> View:
+def check_result(
+    progress: RefreshProgress, snapshot: Snapshot, models: Mapping[str, str]
+) -> CheckResult:
     """Compare a complete snapshot with what was exported last."""
     etags = snapshot.etags
     files = tuple(sorted(_file_digest(blob, etag) for blob, etag in etags.items()))
@@ -142,24 +144,26 @@ def view_of(progress: RefreshProgress, snapshot: Snapshot, models: Mapping[str, 
     known = set(progress.exported_files)
     in_place = [(blob, etag) for blob, etag in etags.items() if not _DATED.search(blob)]
     if fingerprint == progress.exported:
-        kind = Kind.SAME
+        state = FilesState.SAME
     elif any(_file_digest(blob, etag) in known for blob, etag in in_place):
-        kind = Kind.MIXED
+        state = FilesState.MIXED
     else:
-        kind = Kind.NEW
+        state = FilesState.NEW
     model_rewritten = any(
         progress.handled_models.get(model) != etag
         and any(blob.startswith(model[: model.rfind("/") + 1]) for blob in etags)
         for model, etag in models.items()
     )
-    return View(kind, fingerprint, files, models, model_rewritten, bool(in_place))
+    return CheckResult(state, fingerprint, files, models, model_rewritten, bool(in_place))
 
 
-def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingTimes) -> Decision:
-    """Decide what to do about a view."""
+def decide(
+    progress: RefreshProgress, result: CheckResult, now: datetime, times: WaitingTimes
+) -> Decision:
+    """Decide what to do after a check."""
     progress = _without_future(progress, now)
-    if view.fingerprint != progress.found or progress.found_since is None:
-        progress = replace(progress, found=view.fingerprint, found_since=now)
+    if result.fingerprint != progress.found or progress.found_since is None:
+        progress = replace(progress, found=result.fingerprint, found_since=now)
     unchanged = (now - (progress.found_since or now)).total_seconds()
     age = (now - (progress.opened_at or now)).total_seconds()
     # Announcements that follow one another closely must not delay a report forever. Each is reported once.
@@ -168,16 +172,16 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     ).total_seconds()
     is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
     needed = {
-        Kind.NEW: times.unchanged if view.rewritable or view.is_exported else 0,
-        Kind.MIXED: times.unchanged_in_place,
-        Kind.SAME: times.unchanged_in_place
-        if view.model_rewritten and view.rewritable
+        FilesState.NEW: times.unchanged if result.rewritable or result.is_exported else 0,
+        FilesState.MIXED: times.unchanged_in_place,
+        FilesState.SAME: times.unchanged_in_place
+        if result.model_rewritten and result.rewritable
         else times.unchanged,
-    }.get(view.kind)
+    }.get(result.state)
     if needed is None:
         waiting = wait(progress, now, _check_interval(age, times), times)
         is_late = waiting_seconds >= times.limit
-        if view.kind is Kind.FAULT and age >= times.fault_limit:
+        if result.state is FilesState.FAULT and age >= times.fault_limit:
             return Decision(Step.START, progress)
         if age >= times.limit:
             return Decision(Step.GIVE_UP if is_late else Step.CLOSE, progress)
@@ -187,12 +191,12 @@ def decide(progress: RefreshProgress, view: View, now: datetime, times: WaitingT
     if unchanged < needed:
         return wait(progress, now, min(needed - unchanged, _check_interval(age, times)), times)
     # Further files may still be rewritten in place, and no event announces them.
-    may_change = view.kind is not Kind.NEW and view.rewritable
+    may_change = result.state is not FilesState.NEW and result.rewritable
     recheck_until = now + timedelta(seconds=times.limit) if may_change else None
-    if view.is_exported or (view.kind is Kind.SAME and not view.model_rewritten):
+    if result.is_exported or (result.state is FilesState.SAME and not result.model_rewritten):
         if is_rechecked:
             return wait(progress, now, times.longest_interval, times)
-        if view.kind is Kind.MIXED and progress.recheck_until is None:
+        if result.state is FilesState.MIXED and progress.recheck_until is None:
             rechecked = replace(progress, recheck_until=recheck_until)
             return wait(rechecked, now, times.longest_interval, times)
         return Decision(Step.CLOSE, replace(progress, recheck_until=None))

@@ -36,7 +36,7 @@ _AHEAD = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Due:
+class ScheduleState:
     """The state of an export's schedule. Times are in UTC.
 
     `since` is the scheduled moment that was started last, or when the schedule was set
@@ -74,7 +74,7 @@ class Timetable:
     """Starts what is due. `refresh_schedule` returns the refresh schedule, None when it was never set."""
 
     exports: Records[Export]
-    dues: Records[Due]
+    dues: Records[ScheduleState]
     ticks: Records[Tick]
     runs: Records[Run]
     newest: Records[NewestRun]
@@ -108,7 +108,7 @@ class Timetable:
 
     def _record(
         self, export: Export, schedule: Schedule, ticked_at: datetime | None
-    ) -> Stored[Due] | None:
+    ) -> Stored[ScheduleState] | None:
         """The record of the current schedule; None when nothing can be due."""
         stored = self._current(export.id)
         if stored is not None and stored.value.schedule == schedule:
@@ -119,10 +119,12 @@ class Timetable:
         # from the last tick, which still knew the old one.
         times = [t for t in (export.updated_at, export.created_at, ticked_at) if t is not None]
         since = min(max(times, default=self.now()), self.now())
-        written = create_or_replace(self.dues, export.id, Due(schedule, since, since), stored)
+        written = create_or_replace(
+            self.dues, export.id, ScheduleState(schedule, since, since), stored
+        )
         return written if schedule.enabled else None
 
-    def _current(self, export_id: str) -> Stored[Due] | None:
+    def _current(self, export_id: str) -> Stored[ScheduleState] | None:
         """The record as it is, without times that only a wrong clock can have written."""
         stored = self.dues.read(export_id)
         if stored is None:
@@ -156,7 +158,9 @@ class Timetable:
         _, started = self._start(export, stored)
         return started
 
-    def _start(self, export: Export, stored: Stored[Due]) -> tuple[Stored[Due], int]:
+    def _start(
+        self, export: Export, stored: Stored[ScheduleState]
+    ) -> tuple[Stored[ScheduleState], int]:
         stored = self._recover_claim(stored)
         state, now = stored.value, self.now()
         moment = due(state.schedule, state.since, now)
@@ -172,7 +176,7 @@ class Timetable:
         run = newest_run(self.newest, self.runs, export_id)
         return run is not None and run.is_active and not run.covers_export
 
-    def _recover_claim(self, stored: Stored[Due]) -> Stored[Due]:
+    def _recover_claim(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:
         """Finish, or free, the claim of a tick that died."""
         state = stored.value
         if state.claimed_at is None or self.now() - state.claimed_at < _CLAIMED:
@@ -185,12 +189,12 @@ class Timetable:
         free = replace(state, claimed=None, claimed_at=None)
         return self.dues.replace(stored.key, free, stored.etag)
 
-    def _done(self, stored: Stored[Due]) -> Stored[Due]:
+    def _done(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:
         state = stored.value
         done = replace(state, since=state.claimed or state.since, claimed=None, claimed_at=None)
         return self.dues.replace(stored.key, done, stored.etag)
 
-    def _log_overdue(self, export: Export, stored: Stored[Due]) -> None:
+    def _log_overdue(self, export: Export, stored: Stored[ScheduleState]) -> None:
         """Log once per period that two periods have passed without a successful run."""
         state, now = stored.value, self.now()
         last = due(state.schedule, _BEGINNING, now)

@@ -15,7 +15,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping, OnWith
 from shared.model.names import person_blob
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.scheduling.timetable import Due
+from shared.scheduling.timetable import ScheduleState
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
@@ -191,7 +191,7 @@ def test_a_scheduled_run_starts_after_the_run_of_one_person(rows: RowDeployment)
     )
     rows.change(schedule=daily)
     since = clock.now() - timedelta(days=1)
-    app.timetable.dues.create(EXPORT, Due(daily, since, since))
+    app.timetable.dues.create(EXPORT, ScheduleState(daily, since, since))
     one = start(rows, 1)
 
     assert app.timetable.start_due() == 0

@@ -22,7 +22,7 @@ from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.lookup import NewestRun
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
-from shared.scheduling.timetable import Due, Tick, Timetable
+from shared.scheduling.timetable import ScheduleState, Tick, Timetable
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.records import TableRecords
@@ -40,7 +40,7 @@ class TickSimulation:
         self.now = START
         self.refresh: Schedule | None = None
         self.exports: MemoryRecords[Export] = MemoryRecords()
-        self.dues: MemoryRecords[Due] = MemoryRecords()
+        self.dues: MemoryRecords[ScheduleState] = MemoryRecords()
         self.ticks: MemoryRecords[Tick] = MemoryRecords()
         self.runs: MemoryRecords[Run] = MemoryRecords()
         self.newest: MemoryRecords[NewestRun] = MemoryRecords()
@@ -364,7 +364,7 @@ def test_real_tables_are_read_back_unchanged(simulation: TickSimulation, storage
     part = uuid.uuid4().hex[:12]
     simulation.timetable = replace(
         simulation.timetable,
-        dues=TableRecords(clients, f"dues{part}", Due),
+        dues=TableRecords(clients, f"dues{part}", ScheduleState),
         ticks=TableRecords(clients, f"ticks{part}", Tick),
     )
     simulation.export(
