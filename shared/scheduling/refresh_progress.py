@@ -3,7 +3,9 @@
 The file that Customer Insights writes last is not known, and no event announces the data files. So a refresh
 is checked repeatedly until every listed file exists and is new. Then a run starts, which checks once more
 before it sends anything (planning/reading/settled_source.py). If files may be rewritten in place, nothing must have
-changed for a while. The rules are pure: they depend on what a check found, the stored progress, and the time. The states of files:
+changed for a while. The rules are pure: they depend on what a check found, the stored progress, and the time.
+
+The files of an export have one of these states:
 
     new         listed files are there and differ from those that were exported last
     mixed       some differ, some may still be rewritten in place (their folder has no date)
