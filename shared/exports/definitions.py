@@ -17,7 +17,7 @@ from shared.fields.definition_findings import definition_findings
 from shared.model.export import Export, SegmentChoice
 from shared.model.ports import Records, Stored, readable
 from shared.model.run import Finding, Severity
-from shared.model.source import composed, plain_name
+from shared.model.source import composed
 from shared.model.tag import folded
 
 _TRIES = 5
@@ -237,13 +237,13 @@ def _tags(export: Export) -> set[str]:
 def _with_stored_tags(draft: Export, before: Export) -> Export:
     """Keep the spelling of each tag whose Unicode form alone would change.
 
-    For Mailchimp the other form is another tag: the run would create a second one that looks the same.
+    Versions up to 1.0 took the other form for another tag, and would create a second one that looks the same.
     """
     stored_tags = {composed(segment.name): segment.tag_name for segment in before.segments}
 
     def with_stored_tag(segment: SegmentChoice) -> SegmentChoice:
         tag, stored = segment.tag_name, stored_tags.get(composed(segment.name), "")
-        differs_in_form = plain_name(tag) == plain_name(stored) and folded(tag) != folded(stored)
+        differs_in_form = tag != stored and composed(tag) == composed(stored)
         return replace(segment, tag=stored) if differs_in_form else segment
 
     return replace(draft, segments=tuple(map(with_stored_tag, draft.segments)))

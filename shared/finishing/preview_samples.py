@@ -17,6 +17,7 @@ from shared.model.audience import MemberState
 from shared.model.chunk import CONTACT_TAGS, ChunkKind
 from shared.model.plan import Plan
 from shared.model.preview import SampleField, SampleKind, SamplePerson
+from shared.model.tag import folded
 from shared.sending.chunk_payload import ChunkPayload
 from shared.sending.result import Person
 
@@ -94,10 +95,10 @@ class Samples:
     ) -> SamplePerson:
         before = shown_values(self.plan, state)
         tags = state.tags if state else ()
-        lost = {name.casefold() for name in self.removed.get(person.address, ())}
-        have = {name.casefold() for name in tags}
-        after = [name for name in tags if name.casefold() not in lost]
-        after += [name for name in person.tags if name.casefold() not in have]
+        lost = set(map(folded, self.removed.get(person.address, ())))
+        have = set(map(folded, tags))
+        after = [name for name in tags if folded(name) not in lost]
+        after += [name for name in person.tags if folded(name) not in have]
         shown = sorted({*before, *person.fields})
         return SamplePerson(
             kind=kind,
@@ -125,8 +126,8 @@ class Samples:
             return state.status
         if change is ChunkKind.UNSUBSCRIBE:
             return "unsubscribed"
-        own = {tag.tag.casefold() for tag in self.plan.tags}
-        by_others = {name.casefold() for name in state.tags} - own
+        own = {folded(tag.tag) for tag in self.plan.tags}
+        by_others = set(map(folded, state.tags)) - own
         return state.status if by_others else "archived"
 
 

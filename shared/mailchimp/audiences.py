@@ -17,6 +17,7 @@ from shared.fields.merge_fields import proper_tag
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.response_values import list_in, object_in, text_in, total_in, whole_number_in
 from shared.model.audience import Account, Audience, Automation, MergeField, Tag
+from shared.model.source import plain_name
 
 T = TypeVar("T")
 
@@ -251,4 +252,4 @@ def _tag(item: Mapping[str, Any]) -> Tag:
 
 
 def _equal(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
+    return plain_name(one) == plain_name(other)

@@ -1,6 +1,8 @@
 """Tags of an audience: which export owns which tag, and how names compare.
 
-Names compare without case, as Mailchimp compares them.
+Names compare without case, as Mailchimp compares them, and without Unicode form: a letter with an accent, or a Korean
+syllable, may be one character or several. Mailchimp does not document whether the forms are different names for it.
+So an existing tag is used in whatever form it has, and none is created beside it that looks the same.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.model.ports import Records
+from shared.model.source import plain_name
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class TagOwner:
 
 def folded(name: str) -> str:
     """A tag's name as it is compared."""
-    return name.strip().casefold()
+    return plain_name(name)
 
 
 def same_name(one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
 from shared.model.outcome import Code, Outcome
+from shared.model.tag import folded
 from shared.sending.absent_people import HIDDEN, ContactsOf
 from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Interrupted, Isolation
@@ -124,13 +125,13 @@ class ContactChanges:
 
     def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
         """Archive contacts with a former address that are subscribed and have only tags in `own_tags`."""
-        own = {tag.casefold() for tag in own_tags}
+        own = set(map(folded, own_tags))
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted
             now = self.session.member(self.audience_id, address)
             status, tags = (now.status, now.tags) if now else (None, ())
-            if status == _SUBSCRIBED and {tag.casefold() for tag in tags} - own:
+            if status == _SUBSCRIBED and set(map(folded, tags)) - own:
                 self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
             else:
                 self.results[address] = self._archive(address, status)

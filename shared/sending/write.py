@@ -25,6 +25,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CLOCK_TOLERANCE, ContactStatus, Member, MemberState
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
+from shared.model.tag import folded
 from shared.sending.absent_people import HIDDEN, ContactsOf
 from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Isolation
@@ -339,8 +340,8 @@ def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
 
 def _is_applied(person: Person, now: MemberState) -> bool:
     """Whether a contact has all the values and tags that were sent."""
-    tags = {tag.casefold() for tag in now.tags}
-    return all(tag.casefold() in tags for tag in person.tags) and all(
+    tags = set(map(folded, now.tags))
+    return all(folded(tag) in tags for tag in person.tags) and all(
         _text(now.fields.get(name)) == _text(value)
         for name, value in without_evidence(person.fields).items()
     )

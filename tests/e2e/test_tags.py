@@ -1,5 +1,6 @@
 """Tags are added, removed, repaired after manual changes; tags of others are never changed."""
 
+import unicodedata
 from collections.abc import Callable
 
 import pytest
@@ -119,6 +120,26 @@ def test_a_manually_created_tag_is_taken_over_only_after_confirmation(
         for a, h in expected_audience(sample).items()
     }
     assert codes(scenario.run()) == []
+
+
+@pytest.mark.parametrize("name", ["카페", "Café"])
+def test_a_tag_in_decomposed_letters_is_taken_over_and_no_second_one_is_created(
+    scenario: ExportScenario, name: str
+) -> None:
+    sample = scenario.sample(20)
+    decomposed = unicodedata.normalize("NFD", name)
+    scenario.audience.add("friend@example.com", tags=[decomposed])
+    scenario.refresh(sample)
+    scenario.define([{"name": sample.segments[0].name, "tag": name}])
+
+    run = scenario.run()
+    assert (run["status"], run["reason"]["code"]) == ("awaitingConfirmation", "tagExists")
+    scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/confirm"))
+
+    assert scenario.audience.tags() == {decomposed: 20}
+    with scenario.calls() as calls:
+        again = scenario.run()
+    assert (writes(calls), codes(again), again["status"]) == ({}, [], "successful")
 
 
 def test_a_tag_of_another_export_is_refused(new_scenario: Callable[..., ExportScenario]) -> None:

@@ -31,7 +31,7 @@ from shared.planning.audience.changed_addresses import find_changed_addresses
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import create_fields, field_findings
 from shared.planning.audience.not_subscribed import NotSubscribedList
-from shared.planning.audience.tags import FoundTags, prepare_tags
+from shared.planning.audience.tags import FoundTags, TagPreparation
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
 
@@ -174,7 +174,7 @@ class AudienceClient:
         create: bool = False,
         taken_over: Collection[str] = (),
     ) -> FoundTags:
-        return prepare_tags(
+        preparation = TagPreparation(
             session,
             self._dependencies.owners,
             self._request.export,
@@ -183,6 +183,7 @@ class AudienceClient:
             take_over=lambda name: self._request.takes_over_tags or name in taken_over,
             still_uses=self._still_uses,
         )
+        return preparation.prepare()
 
     def _still_uses(self, export_id: str, tag_name: str) -> bool:
         """Whether an export still sends a tag to this audience."""

@@ -4,12 +4,13 @@ Only tags that the export owns are changed. A tag that someone else made and tha
 is never taken over silently: the run stops before its first write and asks. A tag that was renamed
 in Mailchimp gets its name back, a deleted tag is created again, and a finding reports both.
 
-Names are compared case-insensitively, as in Mailchimp.
+Names are compared as in shared/model/tag.py.
 """
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +18,7 @@ from shared.errors import Changed, ConfigError, Conflict
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Tag
 from shared.model.export import Export, SegmentChoice
-from shared.model.ports import Records
+from shared.model.ports import Records, Stored
 from shared.model.run import Finding, Severity
 from shared.model.tag import TagOwner, folded, owned_by_others, same_name, tags_of_audience
 
@@ -41,47 +42,18 @@ class FoundTags:
     former_ids: Mapping[str, int] = field(default_factory=dict)
 
 
-def prepare_tags(
-    session: MailchimpSession,
-    owners: Records[TagOwner],
-    export: Export,
-    account_id: str,
-    *,
-    create: bool,
-    take_over: Callable[[str], bool],
-    still_uses: Callable[[str, str], bool],
-) -> FoundTags:
-    """Find or create the tag of every segment.
+@dataclass
+class TagPreparation:
+    """Finds or creates the tag of every segment of an export.
 
     With `create` false nothing is written. `take_over` returns whether the tag of others with a name may be taken over.
     `still_uses(export_id, tag_name)` returns whether another export still uses a tag it owns.
-    ConfigError names a tag that belongs to another export, or whose name a saved segment has.
     """
-    in_mailchimp = session.tags(export.audience_id)
-    preparation = _TagPreparation(
-        session, owners, export, account_id, in_mailchimp, create, take_over, still_uses
-    )
-    tags = tuple(preparation.find(choice) for choice in export.segments)
-    if create and not preparation.foreign:
-        tags = tuple(preparation.own(c, t) for c, t in zip(export.segments, tags, strict=True))
-    return FoundTags(
-        tags,
-        tuple(preparation.findings),
-        tuple(preparation.foreign),
-        preparation.changes,
-        frozenset(tag.id for tag in in_mailchimp)
-        - owned_by_others(owners, export.id, account_id, export.audience_id),
-        preparation.former_ids,
-    )
 
-
-@dataclass
-class _TagPreparation:
     session: MailchimpSession
     owners: Records[TagOwner]
     export: Export
     account_id: str
-    in_mailchimp: Sequence[Tag]
     create: bool
     take_over: Callable[[str], bool]
     still_uses: Callable[[str, str], bool]
@@ -93,19 +65,39 @@ class _TagPreparation:
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
+        self._in_mailchimp: Sequence[Tag] = ()
 
-    def find(self, choice: SegmentChoice) -> Tag:
+    def prepare(self) -> FoundTags:
+        """Find the tags, and create those that are missing.
+
+        ConfigError names a tag that belongs to another export, or whose name a saved segment has.
+        """
+        export, self._in_mailchimp = self.export, self.session.tags(self.export.audience_id)
+        tags = tuple(map(self._find, export.segments))
+        if self.create and not self.foreign:
+            tags = tuple(map(self._own, export.segments, tags))
+        of_others = owned_by_others(self.owners, export.id, self.account_id, export.audience_id)
+        return FoundTags(
+            tags,
+            tuple(self.findings),
+            tuple(self.foreign),
+            self.changes,
+            frozenset(tag.id for tag in self._in_mailchimp) - of_others,
+            self.former_ids,
+        )
+
+    def _find(self, choice: SegmentChoice) -> Tag:
         """Return the tag as it is or as it will be created. Records it when someone else made it."""
         name = choice.tag_name
-        by_name = next((t for t in self.in_mailchimp if same_name(t.name, name)), None)
-        owner = self.owners.read(self._key(name))
+        by_name = _named(self._in_mailchimp, name)
+        owner = self._owner(name)
         if owner is not None and owner.value.export_id != self.export.id:
             if self.still_uses(owner.value.export_id, name):
                 raise ConfigError("tagOwnedByOtherExport", tag=name)
             owner = None
         ours = None
         if owner is not None:
-            ours = next((t for t in self.in_mailchimp if t.id == owner.value.tag_id), None)
+            ours = next((t for t in self._in_mailchimp if t.id == owner.value.tag_id), None)
             if ours is not None and same_name(ours.name, name):
                 return ours
             self.changes = True
@@ -129,16 +121,16 @@ class _TagPreparation:
             self._warn("tagTakenOver", name)
         return by_name
 
-    def own(self, choice: SegmentChoice, tag: Tag) -> Tag:
+    def _own(self, choice: SegmentChoice, tag: Tag) -> Tag:
         """Create the tag when it does not exist, and record that the export owns it."""
-        key = self._key(choice.tag_name)
-        stored = self.owners.read(key)
+        stored = self._owner(choice.tag_name)
+        key = stored.key if stored is not None else self._keys(choice.tag_name)[0]
         if (
             stored is not None
             and stored.value.export_id != self.export.id
             and self.still_uses(stored.value.export_id, choice.tag_name)
         ):
-            raise _taken(choice)  # taken since `find`
+            raise _taken(choice)  # taken since `_find`
         if tag.id < 0:
             try:
                 tag = self.session.create_tag(self.export.audience_id, choice.tag_name)
@@ -146,7 +138,7 @@ class _TagPreparation:
                 # Our own earlier attempt created it and its response was lost, or someone else
                 # created it just now. It is empty, or the next attempt reports it.
                 now = self.session.tags(self.export.audience_id)
-                there = next((t for t in now if same_name(t.name, choice.tag_name)), None)
+                there = _named(now, choice.tag_name)
                 if there is None or there.member_count > 0:
                     raise
                 tag = there
@@ -186,9 +178,25 @@ class _TagPreparation:
     def _warn(self, code: str, name: str) -> None:
         self.findings.append(Finding(Severity.WARNING, code, values={"tag": name}))
 
-    def _key(self, name: str) -> str:
-        digest = hashlib.sha256(folded(name).encode()).hexdigest()[:32]
-        return f"{tags_of_audience(self.account_id, self.export.audience_id)}/{digest}"
+    def _owner(self, name: str) -> Stored[TagOwner] | None:
+        """Return the record of the owner of a tag."""
+        return next(filter(None, map(self.owners.read, self._keys(name))), None)
+
+    def _keys(self, name: str) -> list[str]:
+        """Return the keys of the records of a tag, of the name as it is written first.
+
+        Earlier versions took the Unicode forms of a name for different tags, with a record each.
+        """
+        forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+        digests = (hashlib.sha256(f.strip().casefold().encode()).hexdigest()[:32] for f in forms)
+        tags = tags_of_audience(self.account_id, self.export.audience_id)
+        return list(dict.fromkeys(f"{tags}/{digest}" for digest in digests))
+
+
+def _named(tags: Sequence[Tag], name: str) -> Tag | None:
+    """Return the tag with this name, the one that is written in the same way if there are several."""
+    same = [tag for tag in tags if same_name(tag.name, name)]
+    return next((tag for tag in same if tag.name == name), next(iter(same), None))
 
 
 def _taken(choice: SegmentChoice) -> ConfigError:
