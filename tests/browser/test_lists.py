@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from shared.model.run import Mode, Trigger
+from shared.model.run import Mode, RunStatus, Trigger
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export
@@ -45,6 +45,23 @@ def test_each_export_has_one_line_with_its_reason_and_a_menu(
     expect(menu.get_by_role("link", name="Edit")).to_be_hidden()
     expect(menu.locator("summary")).to_be_focused()
     assert complaints == []
+
+
+def test_each_button_of_a_list_names_its_export(place: Place, open_page: Open) -> None:
+    found = fill(place.world)
+    page = open_page("en", 390)
+    page.goto("/")
+    buttons = page.locator("main .actions").get_by_role("button").or_(page.get_by_role("link"))
+    names = [one for one in buttons.all() if (one.text_content() or "") in ("Run", "Preview", "View")]
+    assert len(names) == len(NAMES)
+    expect(page.get_by_role("button", name="Run: Weekly newsletter")).to_be_visible()
+    # A run that is active or waits is looked at, not started again.
+    page.get_by_role("link", name="View: Win back: no purchase in 12 months").click()
+    page.wait_for_url(f"**/runs/{found[RunStatus.SENDING]}")
+    connection = next(iter(place.world.connections.kept))
+    page.goto(f"/connections/{connection}/audiences/a1b2c3d4e5")
+    expect(page.get_by_role("button", name="Archive: Weekly newsletter")).to_be_visible()
+    expect(page.get_by_label("Archive 120 contacts: Weekly newsletter")).to_be_visible()
 
 
 def test_a_long_name_without_spaces_does_not_make_pages_wider_than_the_window(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -53,6 +55,27 @@ def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
     page.unroute("**/session")
     save(page)
     page.wait_for_url("**?done=saved")
+
+
+def test_the_focus_goes_to_the_reason_for_which_a_form_was_refused(
+    place: Place, open_page: Open
+) -> None:
+    page = exclusion_list(place, open_page)
+    page.locator("#entries").fill("mina.park@@example.com")
+    save(page)
+    expect(page.locator("#errors")).to_be_focused()
+    expect(page).to_have_title(re.compile("^Error: "))
+    expect(page.locator("#entries")).to_have_accessible_description(re.compile("Line: 1"))
+    page.goto("/schedule")
+    page.get_by_label("Schedule run").check()
+    page.get_by_label("Recurrence").select_option("weekly")
+    page.locator("#time-0").fill("")
+    save(page)
+    expect(page.locator("#errors")).to_be_focused()
+    days = page.get_by_role("group", name="Days (weekly)")
+    expect(days).to_have_accessible_description("Choose at least one day.")
+    expect(page.locator("#time-0")).to_have_accessible_description("Enter at least one time.")
+    assert violations(page) == []
 
 
 def test_a_slow_app_says_that_it_works_and_gets_a_form_once(place: Place, open_page: Open) -> None:

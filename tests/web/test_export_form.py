@@ -42,6 +42,44 @@ def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
     assert not world.exports.kept
 
 
+def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
+    world = World()
+    connection = new_connection(world)
+    ada = Browser(world).open(f"/setup/export?connection={connection}")
+    ada.send(fields={"do": "addAttribute"})
+    ada.send(
+        fields={
+            "growthShare": "-1",
+            "growthContacts": "many",
+            "contactBudget": "-1",
+            "maxShare": "200",
+            "repeat": "weekly",
+            "timeZone": "Nowhere",
+            "scheduleOn": "on",
+            "do": "save",
+        }
+    )
+    box = ada.html.partition('id="errors"')[2].partition("</ul>")[0]
+    links = re.findall(r'<a href="#([^"]+)">([^:<]+): ', box)
+    assert [field for field, _ in links] == [
+        "displayName",
+        "audienceId",
+        "attribute-0",
+        "field-0",
+        "segments",
+        "maxShare",
+        "growthShare",
+        "growthContacts",
+        "contactBudget",
+        "day-monday",
+        "time-0",
+        "timeZone",
+    ]
+    assert {field for field, _ in links} <= set(ada.ids)
+    assert "Attribute 1" in [label for _, label in links]
+    assert not [label for _, label in links if "." in label]
+
+
 def test_the_edit_form_shows_and_keeps_the_current_values() -> None:
     world = World()
     export = new_export(

@@ -34,18 +34,22 @@ def test_exports_are_filtered_by_the_status_of_their_newest_run() -> None:
     assert len(names_in(Browser(world).open("/?status=%3Cscript%3E"))) == len(NAMES)
 
 
-def test_the_list_offers_a_preview_before_the_first_run() -> None:
+def test_the_list_offers_a_preview_before_the_first_run_and_the_run_while_it_is_active() -> None:
     world = World()
     export = new_export(world)
 
     def first_button() -> str:
         page = Browser(world).open("/")
         actions = page.html.partition('class="row-actions"')[2]
-        return re.findall(r"<button[^>]*>([^<]+)<", actions)[0]
+        return re.findall(r"<(?:button|a)[^>]*>([^<]+)<", actions)[0]
 
     assert first_button() == "Preview"
-    world.runs.start(export, Trigger.ON_DEMAND, Mode.PREVIEW, "Ada")
+    run = world.runs.start(export, Trigger.ON_DEMAND, Mode.PREVIEW, "Ada")
+    assert first_button() == "View"
+    world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
     assert first_button() == "Run"
+    world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION)
+    assert first_button() == "View"
 
 
 def test_the_list_of_exports_shows_that_the_newest_run_was_a_preview() -> None:

@@ -48,7 +48,8 @@ class RefreshScheduleBody(PartialBody):
     enabled: bool
     repeat: Literal["daily", "weekly"]
     days: Items[Day] = Field(default=(), max_length=7)
-    times: Items[_Clock] = Field(min_length=1, max_length=4)
+    # The check of the schedule says in its own words that a time is missing.
+    times: Items[_Clock] = Field(max_length=4, json_schema_extra={"minItems": 1})
     time_zone: Annotated[Label, Field(examples=["Asia/Seoul"])]
 
     def value(self) -> Schedule:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.web.application.audit import flat
 from shared.web.texts import has, reason_text, text
 
-# The label of a field, and the texts of its values if it has a choice of them.
+# In the order of the pages: the label of a field, and the texts of its values if it has a choice of them.
 _LABELS = {
     "displayName": ("form.displayName", ""),
     "sharedWith": ("connections.shared", "role"),
@@ -83,6 +83,12 @@ def field_label(field: str, language: str) -> str:
     label, _ = _LABELS.get(field, ("", ""))
     key = f"pages.{label}" if label else f"pages.field.{field}"
     return text(language, key) if has(key) else field
+
+
+def field_position(path: str) -> int:
+    """Where a field is on its page, for sorting; the fields of a row are where the first row is."""
+    places = (place for place, field in enumerate(_LABELS) if path.startswith(field))
+    return max(places, default=0)
 
 
 def value_words(field: str, value: object, language: str, names: Mapping[str, str]) -> str:

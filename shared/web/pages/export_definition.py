@@ -19,6 +19,13 @@ NEW_FIELD = "+"
 
 _ATTRIBUTE = re.compile(r"mapping\.attributes\[(\d+)\](?:\.(.+))?")
 _ATTRIBUTE_FIELDS = {"attribute": "attribute", "create.name": "newField", "create.type": "type"}
+# The ids of fields that are not the last part of their path.
+_IDS = {
+    "mapping.attributes": "addAttribute",
+    "growthGuard.maxShare": "growthShare",
+    "growthGuard.maxContacts": "growthContacts",
+    "newContacts.status": "newStatus",
+}
 _SEGMENT = re.compile(r"segments\[(\d+)\](?:\..+)?")
 
 # How many rows of attributes a form may have: one more than a definition.
@@ -114,7 +121,13 @@ def field_id(path: str, definition: Definition, known: Sequence[str]) -> str:
         field = re.sub(r"\[\d+\]", "", path.removeprefix("schedule."))
         ids = {"times": "time-0", "days": "day-monday", "timeZone": "timeZone"}
         return ids.get(field, "repeat")
-    return path.rpartition(".")[2]
+    return _IDS.get(path, path.rpartition(".")[2])
+
+
+def attribute_number(path: str) -> int | None:
+    """The row of a further attribute that has the field of a path, counted from 1; None for other fields."""
+    row = _ATTRIBUTE.fullmatch(path)
+    return int(row[1]) + 1 if row else None
 
 
 def row_name(path: str, definition: Definition) -> str:

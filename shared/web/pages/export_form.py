@@ -24,11 +24,12 @@ from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.pages.conflicts import conflicting_fields, field_label
+from shared.web.pages.conflicts import conflicting_fields, field_label, field_position
 from shared.web.pages.export_choices import offered_connections, read_choices
 from shared.web.pages.export_definition import (
     NEW_FIELD,
     Definition,
+    attribute_number,
     definition_from,
     field_id,
     row_name,
@@ -37,6 +38,7 @@ from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_of
+from shared.web.texts import text
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
@@ -99,7 +101,7 @@ def _form(
     known = [info.name for info in choices.segments]
     summary = [
         (field_id(path, definition, known), _fault_label(path, definition, page.language), words)
-        for path, words in refusal.faults.items()
+        for path, words in sorted(refusal.faults.items(), key=lambda one: field_position(one[0]))
     ]
     return page.render(
         "export_form.html",
@@ -134,9 +136,13 @@ def _form(
 
 def _fault_label(path: str, definition: Definition, language: str) -> str:
     """The label of a field, or the attribute or segment of its row; "" for a fault of several fields."""
-    name = row_name(path, definition)
-    label = name or field_label(re.sub(r"\[\d+\]", "", path), language)
-    return "" if label == path else label
+    if name := row_name(path, definition):
+        return name
+    if number := attribute_number(path):
+        return text(language, "pages.form.attribute", {"number": str(number)})
+    field = re.sub(r"\[\d+\]", "", path)
+    label = field_label(field, language)
+    return "" if label == field else label
 
 
 @router.get("/setup/export")
