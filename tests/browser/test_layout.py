@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from playwright.sync_api import expect
 
@@ -10,6 +12,7 @@ from shared.segments.catalogue import SegmentInfo
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import describe_attributes, used_app
 from tests.web.client import new_connection, new_export
+from tests.web.realistic_data import NAMES, fill
 from tests.web.world import NOW
 
 pytestmark = pytest.mark.browser
@@ -60,6 +63,39 @@ def test_a_long_name_of_a_segment_does_not_hide_the_columns_beside_it(
         page.goto(path)
         expect(page.locator("main")).to_contain_text(LONG)
         assert page.evaluate(HIDDEN_COLUMNS) == [], path
+
+
+def test_a_phone_shows_every_column_of_a_run(place: Place, open_page: Open) -> None:
+    found = fill(place.world)
+    page = open_page("ko", 390)
+    for run in (found["preview"], found["onePerson"], found[RunStatus.SUCCESSFUL]):
+        page.goto(f"/runs/{run}")
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert page.evaluate(HIDDEN_COLUMNS) == [], run
+    page.goto(f"/runs/{found['preview']}")
+    expect(page.locator("td[data-label='행']").first).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_phone_shows_the_words_of_a_drawing_large_and_apart(
+    place: Place, open_page: Open, language: str
+) -> None:
+    found = fill(place.world)
+    page = open_page(language, 390)
+    page.goto(f"/exports/{found[NAMES[0]]}")
+    drawn = page.locator(".chart-card svg")
+    expect(drawn).to_have_count(2)
+    for drawing in drawn.all():
+        sides = drawing.bounding_box()
+        words = [one.bounding_box() for one in drawing.locator("text:visible").all()]
+        assert sides
+        boxes = sorted((box for box in words if box), key=lambda box: (round(box["y"]), box["x"]))
+        for left, right in pairwise(boxes):
+            assert left["y"] != right["y"] or left["x"] + left["width"] < right["x"]
+        for box in boxes:
+            assert box["height"] >= 12
+            assert sides["x"] <= box["x"]
+            assert box["x"] + box["width"] <= sides["x"] + sides["width"]
 
 
 def test_the_text_of_a_list_is_not_cut_off(place: Place, open_page: Open) -> None:

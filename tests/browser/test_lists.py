@@ -52,7 +52,9 @@ def test_each_button_of_a_list_names_its_export(place: Place, open_page: Open) -
     page = open_page("en", 390)
     page.goto("/")
     buttons = page.locator("main .actions").get_by_role("button").or_(page.get_by_role("link"))
-    names = [one for one in buttons.all() if (one.text_content() or "") in ("Run", "Preview", "View")]
+    names = [
+        one for one in buttons.all() if (one.text_content() or "") in ("Run", "Preview", "View")
+    ]
     assert len(names) == len(NAMES)
     expect(page.get_by_role("button", name="Run: Weekly newsletter")).to_be_visible()
     # A run that is active or waits is looked at, not started again.

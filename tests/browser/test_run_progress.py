@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -50,6 +51,7 @@ def test_a_page_opened_before_sending_shows_each_step_until_the_end(
         progress=Progress(500, 1200, 1, 3, 42, 90, 490, 41.6),
     )
     expect(page.locator("#announce")).to_have_text("Processing: sending")
+    expect(page).to_have_title(re.compile("^Processing: sending – Run: "))
     for shown in ("2 minutes", "42", "3 times", "490"):
         expect(page.locator("#progress")).to_contain_text(shown)
     runs.move(run, progress=Progress(1000, 1200, 2, 3, 83, 20, 985, 40.0))
@@ -64,6 +66,8 @@ def test_a_page_opened_before_sending_shows_each_step_until_the_end(
         counts=Counts(source_rows=1200, distinct=1200, created=1200),
     )
     expect(page.locator("#progress")).to_contain_text("1,200 people added")
+    expect(page.locator("#progress")).to_be_focused()
+    expect(page).to_have_title(re.compile("^Successful – Run: "))
     assert complaints == []
 
 

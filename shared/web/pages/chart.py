@@ -36,6 +36,8 @@ class Chart:
     bars: tuple[Bar, ...]
     lines: tuple[tuple[int, float], ...]
     step: float
+    # From one bar with a date to the next.
+    every: int
 
     # The same for every drawing.
     width, height = _WIDTH, _HEIGHT
@@ -73,7 +75,7 @@ def _chart(name: str, runs: Sequence[Run], value: Callable[[Run], int]) -> Chart
         for place, run in enumerate(runs)
     )
     lines = ((line, _FLOOR - line * unit) for line in (0, largest // 2, largest))
-    return Chart(name, tuple(bars), tuple(lines), step)
+    return Chart(name, tuple(bars), tuple(lines), step, every)
 
 
 def _round_up(value: int) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_skeleton, format_timedelta
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from fastapi import Depends
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -91,6 +91,10 @@ class Formats:
         if moment is None:
             return "–"
         return format_skeleton("MMMd", moment, self.zone, locale=self.language)
+
+    def short_number(self, value: float) -> str:
+        """A number for little room: 600K."""
+        return format_compact_decimal(value, locale=self.language, fraction_digits=1)
 
     def number(self, value: float | None) -> str:
         """A number."""
@@ -279,6 +283,7 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         "reason_text": lambda code: reason_text(code, language),
         "action_text": lambda code: action_text(code, language),
         "number": formats.number,
+        "short_number": formats.short_number,
         "day": formats.day,
         "percent": lambda share: format_percent(share, "#,##0.#%", locale=language),
     }

@@ -27,6 +27,9 @@
     const chosen = segments.querySelectorAll("input[name=segment]:checked");
     const total = [...chosen].reduce((all, box) => all + Number(box.dataset.members || 0), 0);
     set("total", number.format(total));
+    set("chosen", number.format(chosen.length));
+    const count = document.getElementById("count");
+    count.classList.toggle("warn", chosen.length > Number(count.dataset.limit));
     const over = total > Number(sum.dataset.limit);
     sum.classList.toggle("warn", over);
     document.getElementById("over").hidden = !over;

@@ -15,9 +15,13 @@
     if (!box) return;
     box.closest(".needs-script").hidden = false;
     const wanted = box.value.trim().toLocaleLowerCase();
+    let found = 0;
     for (const row of document.querySelectorAll("#segments tbody tr")) {
       row.hidden = wanted !== "" && !row.textContent.toLocaleLowerCase().includes(wanted);
+      if (!row.hidden) found += 1;
     }
+    const note = document.getElementById("found");
+    note.textContent = wanted === "" ? "" : `${note.dataset.text} ${found}`;
   };
 
   const replaceParts = (html, moveFocus) => {

@@ -3,14 +3,21 @@
 
 (() => {
   const section = document.getElementById("progress");
-  if (!section || !section.dataset.run) return;
+  // After the reload at the end of the run, screen readers read the outcome.
+  if (location.hash === "#progress") section.focus();
+  if (!section.dataset.run) return;
   const [ended, silent, announce] = ["progress-ended", "progress-silent", "announce"].map((id) => document.getElementById(id));
+  let said = section.firstElementChild.dataset.say; // the status in the title of the page
   let failures = 0;
 
   const show = (html) => {
     section.innerHTML = html;
     const shown = section.firstElementChild;
-    if (shown.dataset.status !== section.dataset.status) announce.textContent = shown.dataset.say;
+    if (shown.dataset.status !== section.dataset.status) {
+      announce.textContent = shown.dataset.say;
+      document.title = document.title.replace(said, shown.dataset.say);
+      said = shown.dataset.say;
+    }
     section.dataset.status = shown.dataset.status;
   };
 
@@ -25,6 +32,7 @@
         return false;
       }
       if (answer.status === 204) {
+        history.replaceState(null, "", "#progress");
         location.reload();
         return false;
       }
