@@ -1,5 +1,7 @@
 """The form of an export shows faults at their fields, and keeps what was typed."""
 
+import re
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
