@@ -233,6 +233,32 @@ def _row(key: str) -> str:
     return key.rpartition("/")[2]
 
 
+class VisibleRecords(MemoryRecords[T]):
+    """Records of one process, which a test can see (`kept`) and change (`keep`).
+
+    `before_write` is called with the key before a record is created or replaced.
+    """
+
+    def __init__(self, columns: Callable[[T], Mapping[str, str]] = lambda _: {}) -> None:
+        super().__init__(StoreClient(MemoryStore()), "records", columns)
+        self.before_write: Callable[[str], None] = lambda _: None
+
+    @property
+    def kept(self) -> dict[str, Stored[T]]:
+        return {key: Stored(key, value, etag) for key, (value, etag) in self._table.items()}
+
+    def keep(self, key: str, value: T) -> Stored[T]:
+        return self._put(key, value)
+
+    def create(self, key: str, value: T) -> Stored[T]:
+        self.before_write(key)
+        return super().create(key, value)
+
+    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
+        self.before_write(key)
+        return super().replace(key, value, etag)
+
+
 class MemoryFiles:
     """Implements Files in memory."""
 

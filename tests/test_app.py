@@ -14,7 +14,7 @@ from shared.runs.leftovers import Leftovers
 from shared.runs.transitions import Transitions
 from shared.scheduling.timetable import ScheduleState
 from shared.settings import load
-from tests.web.world import MemoryRecords
+from tests.fakes import VisibleRecords
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -54,17 +54,17 @@ class NoFiles:
 
 
 def test_removing_an_export_deletes_its_schedule() -> None:
-    dues: MemoryRecords[ScheduleState] = MemoryRecords()
+    dues: VisibleRecords[ScheduleState] = VisibleRecords()
     for key in ("gone", "here"):
         dues.keep(key, ScheduleState(Schedule(), NOW, NOW))
     leftovers = Leftovers(
-        exports=MemoryRecords(),
-        runs=MemoryRecords(),
-        newest=MemoryRecords(),
-        ledgers=MemoryRecords(),
-        owners=MemoryRecords(),
+        exports=VisibleRecords(),
+        runs=VisibleRecords(),
+        newest=VisibleRecords(),
+        ledgers=VisibleRecords(),
+        owners=VisibleRecords(),
         files=NoFiles(),  # type: ignore[arg-type]
-        transitions=Transitions(MemoryRecords(), lambda: NOW),
+        transitions=Transitions(VisibleRecords(), lambda: NOW),
         others=[dues],
     )
     assert leftovers.delete("gone")

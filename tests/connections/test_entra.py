@@ -14,7 +14,7 @@ from shared.connections.export_users import ExportUsers
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.model.connection import Connection, Consent
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, REDIRECT, TENANT, Provider, provider
-from tests.web.world import MemoryRecords
+from tests.fakes import VisibleRecords
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 STATE = "state-of-this-sign-in"
@@ -39,12 +39,12 @@ def registration(entra_server: Provider) -> AppRegistration:
 
 
 @pytest.fixture
-def pending() -> MemoryRecords[PendingSignIn]:
-    return MemoryRecords()
+def pending() -> VisibleRecords[PendingSignIn]:
+    return VisibleRecords()
 
 
 @pytest.fixture
-def entra(registration: AppRegistration, pending: MemoryRecords[PendingSignIn]) -> Entra:
+def entra(registration: AppRegistration, pending: VisibleRecords[PendingSignIn]) -> Entra:
     return Entra(registration, pending, lambda: NOW)
 
 
@@ -55,7 +55,7 @@ def signed_in(entra: Entra, server: Provider, name: str = "kim", state: str = ST
 
 
 def test_a_sign_in_records_the_person_and_the_time(
-    entra: Entra, entra_server: Provider, pending: MemoryRecords[PendingSignIn]
+    entra: Entra, entra_server: Provider, pending: VisibleRecords[PendingSignIn]
 ) -> None:
     url = entra.authorize_url(STATE, REDIRECT)
     asked = parse_qs(urlsplit(url).query)
@@ -77,7 +77,7 @@ def test_a_sign_in_records_the_person_and_the_time(
 def test_without_the_api_only_the_identity_is_requested(
     registration: AppRegistration, entra_server: Provider
 ) -> None:
-    plain = Entra(dataclasses.replace(registration, scopes=()), MemoryRecords(), lambda: NOW)
+    plain = Entra(dataclasses.replace(registration, scopes=()), VisibleRecords(), lambda: NOW)
     url = plain.authorize_url(STATE, REDIRECT)
     assert "api.ci.ai" not in url
     back = entra_server.sign_in(url)
@@ -104,7 +104,7 @@ def test_a_code_is_redeemed_once_and_for_its_own_sign_in(
 
 def test_an_expired_sign_in_is_deleted(
     registration: AppRegistration,
-    pending: MemoryRecords[PendingSignIn],
+    pending: VisibleRecords[PendingSignIn],
     entra_server: Provider,
     entra: Entra,
 ) -> None:
@@ -117,7 +117,7 @@ def test_an_expired_sign_in_is_deleted(
 
 
 def test_a_wrong_client_secret_is_reported_by_its_setting(
-    registration: AppRegistration, pending: MemoryRecords[PendingSignIn], entra_server: Provider
+    registration: AppRegistration, pending: VisibleRecords[PendingSignIn], entra_server: Provider
 ) -> None:
     wrong = Entra(dataclasses.replace(registration, client_secret="another"), pending, lambda: NOW)
     back = entra_server.sign_in(wrong.authorize_url(STATE, REDIRECT))
@@ -154,7 +154,7 @@ def test_a_missing_token_cache_requires_adding_the_export_user_again(entra: Entr
 
 def test_an_unreachable_entra_is_unavailable(
     registration: AppRegistration,
-    pending: MemoryRecords[PendingSignIn],
+    pending: VisibleRecords[PendingSignIn],
     entra: Entra,
     entra_server: Provider,
 ) -> None:
@@ -186,7 +186,7 @@ class People:
     """Connections with an export user each."""
 
     def __init__(self, entra: Entra, server: Provider) -> None:
-        self.records: MemoryRecords[Connection] = MemoryRecords()
+        self.records: VisibleRecords[Connection] = VisibleRecords()
         self.store = Store()
         self._entra, self._server = entra, server
 
@@ -257,7 +257,7 @@ def test_an_export_user_refused_by_customer_insights_must_be_added_again(
 def test_a_busy_entra_marks_no_export_user(people: People, registration: AppRegistration) -> None:
     people.add("c1", "kim", NOW)
     nowhere = dataclasses.replace(registration, authority="https://localhost:1")
-    away = Entra(nowhere, MemoryRecords(), lambda: NOW)
+    away = Entra(nowhere, VisibleRecords(), lambda: NOW)
     users = ExportUsers(people.records, people.store, away, None, lambda: NOW)
     with pytest.raises(Unavailable):
         users.token()

@@ -16,7 +16,7 @@ from shared.model.export import Mapping as FieldMapping
 from shared.model.ledger import LedgerPointer
 from shared.model.names import BLOB_EVENTS
 from shared.model.ports import update
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.model.source import Partition, SegmentSnapshot, Snapshot
 from shared.planning.fingerprint import source_fingerprint
 from shared.runs.lookup import NewestRun
@@ -24,7 +24,7 @@ from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
-from tests.web.world import MemoryRecords
+from tests.fakes import VisibleRecords
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
@@ -60,11 +60,11 @@ class World:
     queue: list[tuple[datetime, int, bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.exports: MemoryRecords[Export] = MemoryRecords()
-        self.progress: MemoryRecords[RefreshProgress] = MemoryRecords()
-        self.runs: MemoryRecords[Run] = MemoryRecords()
-        self.newest: MemoryRecords[NewestRun] = MemoryRecords()
-        self.ledgers: MemoryRecords[LedgerPointer] = MemoryRecords()
+        self.exports: VisibleRecords[Export] = VisibleRecords()
+        self.progress: VisibleRecords[RefreshProgress] = VisibleRecords()
+        self.runs: VisibleRecords[Run] = VisibleRecords(run_columns)
+        self.newest: VisibleRecords[NewestRun] = VisibleRecords()
+        self.ledgers: VisibleRecords[LedgerPointer] = VisibleRecords()
         self._numbers = itertools.count()
         self._announced: dict[bytes, Written] = {}
         self._planned: dict[str, str] = {}

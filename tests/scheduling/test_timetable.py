@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shared.errors import Unavailable
 from shared.model.export import Export, Repeat, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.runs.lookup import NewestRun
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
@@ -26,7 +26,7 @@ from shared.scheduling.timetable import ScheduleState, Tick, Timetable
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.records import TableRecords
-from tests.web.world import MemoryRecords
+from tests.fakes import VisibleRecords
 
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # a Monday
 DAILY = Schedule(repeat=Repeat.DAILY, times=("06:00",))
@@ -39,11 +39,11 @@ class TickSimulation:
     def __init__(self) -> None:
         self.now = START
         self.refresh: Schedule | None = None
-        self.exports: MemoryRecords[Export] = MemoryRecords()
-        self.dues: MemoryRecords[ScheduleState] = MemoryRecords()
-        self.ticks: MemoryRecords[Tick] = MemoryRecords()
-        self.runs: MemoryRecords[Run] = MemoryRecords()
-        self.newest: MemoryRecords[NewestRun] = MemoryRecords()
+        self.exports: VisibleRecords[Export] = VisibleRecords()
+        self.dues: VisibleRecords[ScheduleState] = VisibleRecords()
+        self.ticks: VisibleRecords[Tick] = VisibleRecords()
+        self.runs: VisibleRecords[Run] = VisibleRecords(run_columns)
+        self.newest: VisibleRecords[NewestRun] = VisibleRecords()
         self.broken: set[str] = set()
         self._numbers = itertools.count()
         self.starter = Starter(

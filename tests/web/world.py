@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from shared.connections.connections import Connections
 from shared.connections.sign_in import SignIns
 from shared.connections.sign_in_state import SignedStates
-from shared.errors import Changed, ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
+from shared.errors import ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
 from shared.exports.definitions import Definitions
 from shared.finishing.preview_differences import Difference
 from shared.model.audience import Account, Audience, CallCounts, MergeField
@@ -21,7 +21,7 @@ from shared.model.connection import CheckedGrant, Connection, ExportUser
 from shared.model.consent import ConsentState
 from shared.model.export import Export, Schedule
 from shared.model.one_person import ChosenPerson, SentPerson
-from shared.model.ports import Records, Stored
+from shared.model.ports import Records
 from shared.model.preview import SamplePerson
 from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.people.erasures import Erasure
@@ -36,7 +36,7 @@ from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, Role
 from shared.web.services import Services
-from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
+from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient, VisibleRecords
 
 T = TypeVar("T")
 
@@ -46,62 +46,9 @@ PUBLIC_URL = "http://localhost:7071"
 OTHER_KEY = "fedcba9876543210fedcba9876543210-us7"
 
 
-class MemoryRecords(Generic[T]):
-    """Records with the behavior of the protocol, with conditional writes."""
+class VisibleSecrets:
+    """Secrets whose names and values a test can see."""
 
-    def __init__(self) -> None:
-        self.kept: dict[str, Stored[T]] = {}
-        self._etags = itertools.count(1)
-        self.before_write: Callable[[str], None] = lambda key: None
-
-    def keep(self, key: str, value: T) -> Stored[T]:
-        stored = Stored(key, value, f'W/"datetime{next(self._etags)}"')
-        self.kept[key] = stored
-        return stored
-
-    def create(self, key: str, value: T) -> Stored[T]:
-        self.before_write(key)
-        if key in self.kept:
-            raise Conflict("recordExists", record=key)
-        return self.keep(key, value)
-
-    def create_many(self, items: Sequence[tuple[str, T]]) -> None:
-        for key, value in items:
-            if key not in self.kept:
-                self.keep(key, value)
-
-    def read(self, key: str) -> Stored[T] | None:
-        return self.kept.get(key)
-
-    def replace(self, key: str, value: T, etag: str) -> Stored[T]:
-        self.before_write(key)
-        if key not in self.kept or self.kept[key].etag != etag:
-            raise Changed("recordChanged", record=key)
-        return self.keep(key, value)
-
-    def delete(self, key: str, etag: str | None = None) -> None:
-        if etag is not None and key in self.kept and self.kept[key].etag != etag:
-            raise Changed("recordChanged", record=key)
-        self.kept.pop(key, None)
-
-    def all(
-        self,
-        partition: str | None = None,
-        where: Mapping[str, str] | None = None,
-        *,
-        after: str = "",
-        last: str = "",
-        page: int | None = None,
-    ) -> Iterator[Stored[T]]:
-        for key in sorted(self.kept):
-            row = key.rpartition("/")[2]
-            if row <= after or (last and row > last):
-                continue
-            if partition is None or key.startswith(f"{partition}/"):
-                yield self.kept[key]
-
-
-class MemorySecrets:
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
 
@@ -207,7 +154,7 @@ class FakeMailchimp:
     def __init__(
         self,
         known: dict[str, FakeAccount],
-        secrets: MemorySecrets,
+        secrets: VisibleSecrets,
         connections: Records[Connection],
     ) -> None:
         self._known, self._secrets, self._connections = known, secrets, connections
@@ -512,11 +459,11 @@ class World:
 
     def __init__(self, role: Role | None = Role.ADMINISTRATOR, **changes: object) -> None:
         self.now = NOW
-        self.connections: MemoryRecords[Connection] = MemoryRecords()
-        self.exports: MemoryRecords[Export] = MemoryRecords()
-        self.audit: MemoryRecords[AuditEntry] = MemoryRecords()
-        self.schedule: MemoryRecords[Schedule] = MemoryRecords()
-        self.secrets = MemorySecrets()
+        self.connections: VisibleRecords[Connection] = VisibleRecords()
+        self.exports: VisibleRecords[Export] = VisibleRecords()
+        self.audit: VisibleRecords[AuditEntry] = VisibleRecords()
+        self.schedule: VisibleRecords[Schedule] = VisibleRecords()
+        self.secrets = VisibleSecrets()
         self.accounts = fake_accounts()
         self.sign_in = FakeSignIns(self.accounts)
         self.mailchimp = FakeMailchimp(self.accounts, self.secrets, self.connections)
