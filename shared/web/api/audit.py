@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from shared.web.access import AccessRoute, requires
 from shared.web.application import audit
 from shared.web.authentication import Role
-from shared.web.dependencies import CurrentContext, Paging
 from shared.web.models.audit import AuditEntryList
+from shared.web.parameters import CurrentContext, Paging
 
 router = APIRouter(route_class=AccessRoute, tags=["audit"])
 

@@ -14,7 +14,6 @@ from shared.web.application import connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.context import Context
-from shared.web.dependencies import AudienceId, CurrentContext, Id, IfMatch, Optional
 from shared.web.models.connections import (
     ApiKeyBody,
     AudienceList,
@@ -26,6 +25,7 @@ from shared.web.models.connections import (
     connection_view,
 )
 from shared.web.models.consent import AudienceConsentList, audience_consent_view
+from shared.web.parameters import AudienceId, CurrentContext, Id, IfMatch, Optional
 
 router = APIRouter(prefix="/api/connections", route_class=AccessRoute, tags=["connections"])
 

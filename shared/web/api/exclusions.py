@@ -13,9 +13,9 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
 from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
-from shared.web.dependencies import CurrentContext, Id, IfMatch
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.openapi import ETAG_HEADER
+from shared.web.parameters import CurrentContext, Id, IfMatch
 from shared.web.problems import refuse_other_types
 
 router = APIRouter(route_class=AccessRoute, tags=["exports"])

@@ -9,9 +9,9 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.api.runs import accepted
 from shared.web.application import hygiene
 from shared.web.authentication import Role
-from shared.web.dependencies import AudienceId, CurrentContext, Id
 from shared.web.models.hygiene import ArchiveBody, HygieneView, hygiene_view
 from shared.web.models.runs import RunView
+from shared.web.parameters import AudienceId, CurrentContext, Id
 
 router = APIRouter(route_class=AccessRoute, tags=["connections"])
 

@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
-from shared.web.dependencies import CurrentContext
 from shared.web.models.people import (
     EraseBody,
     PersonInExportList,
@@ -15,6 +14,7 @@ from shared.web.models.people import (
     SearchBody,
     person_view,
 )
+from shared.web.parameters import CurrentContext
 
 router = APIRouter(prefix="/api/people", route_class=AccessRoute, tags=["people"])
 

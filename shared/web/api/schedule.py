@@ -11,8 +11,8 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import schedule
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
-from shared.web.dependencies import CurrentContext, IfMatch
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
+from shared.web.parameters import CurrentContext, IfMatch
 
 router = APIRouter(prefix="/api/schedule", route_class=AccessRoute, tags=["schedule"])
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from shared.model.run import Finding, Severity
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
-from shared.web.dependencies import CurrentContext, Optional
 from shared.web.models.catalogue import (
     AttributeList,
     RefreshJobList,
@@ -18,6 +17,7 @@ from shared.web.models.catalogue import (
     segment_view,
 )
 from shared.web.models.runs import finding_views
+from shared.web.parameters import CurrentContext, Optional
 
 router = APIRouter(route_class=AccessRoute, tags=["segments"])
 refresh_jobs_router = APIRouter(route_class=AccessRoute, tags=["segments"])

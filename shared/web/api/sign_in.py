@@ -21,9 +21,9 @@ from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.context import Context
 from shared.web.cookies import returned_cookie, sign_in_cookie
-from shared.web.dependencies import CurrentContext, Id, IfMatch
 from shared.web.models.connections import AuthorizeView, ConnectionView
 from shared.web.pages.render import redirect, sign_in_page
+from shared.web.parameters import CurrentContext, Id, IfMatch
 from shared.web.texts import has, text
 
 mailchimp_router = APIRouter(route_class=AccessRoute, tags=["connections"])

@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from shared.errors import NotFound
 from shared.web.access import AccessRoute, public
-from shared.web.dependencies import CurrentContext, id_of
 from shared.web.models.base import View
+from shared.web.parameters import CurrentContext, id_of
 
 router = APIRouter(route_class=AccessRoute, tags=["webhooks"])
 

@@ -13,12 +13,12 @@ from shared.web.application import connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.cookies import sign_in_cookie
-from shared.web.dependencies import Id
 from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
 from shared.web.models.consent import audience_consent_view
 from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 

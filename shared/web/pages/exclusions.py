@@ -11,9 +11,9 @@ from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
-from shared.web.dependencies import Id
 from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, Upload, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 

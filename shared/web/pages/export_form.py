@@ -22,7 +22,6 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
-from shared.web.dependencies import Id
 from shared.web.models.exports import ExportBody, recorded_export
 from shared.web.pages.conflicts import conflicting_fields, field_label, field_position
 from shared.web.pages.export_choices import offered_connections, read_choices
@@ -38,6 +37,7 @@ from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_of
+from shared.web.parameters import Id
 from shared.web.texts import text
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)

@@ -21,12 +21,12 @@ from shared.web.application import connections, exports, runs
 from shared.web.application.connections import may_use, usable_connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
-from shared.web.dependencies import Id
 from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import charts
 from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 

@@ -18,7 +18,7 @@ from werkzeug.http import parse_options_header
 from shared.errors import ConnectorError
 from shared.web.cookies import Cookie
 from shared.web.csrf import FIELD, check_token
-from shared.web.dependencies import CurrentContext
+from shared.web.parameters import CurrentContext
 from shared.web.problems import (
     HttpProblem,
     detail_text,

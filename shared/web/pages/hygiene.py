@@ -9,10 +9,10 @@ from shared.model.run import Run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import hygiene
 from shared.web.authentication import Role
-from shared.web.dependencies import AudienceId, Id
 from shared.web.models.hygiene import ArchiveBody
 from shared.web.pages.forms import Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.parameters import AudienceId, Id
 from shared.web.texts import text
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)

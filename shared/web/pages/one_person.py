@@ -11,10 +11,10 @@ from starlette.responses import Response
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people
 from shared.web.authentication import Role
-from shared.web.dependencies import Id
 from shared.web.models.people import person_named
 from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 

@@ -15,9 +15,9 @@ from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, requires
 from shared.web.application import runs
 from shared.web.authentication import Role
-from shared.web.dependencies import Id
 from shared.web.pages.forms import SentForm
 from shared.web.pages.render import CurrentPage, Page
+from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 

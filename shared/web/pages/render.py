@@ -31,12 +31,12 @@ from shared.web.chosen_language import asked_language, language_cookie
 from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
-from shared.web.dependencies import CurrentContext
 from shared.web.models.runs import in_words
 from shared.web.pages.forms import NO_REFUSAL, Refusal
 from shared.web.pages.run_summary import rows_per_second, seconds_of
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
+from shared.web.parameters import CurrentContext
 from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
 from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, action_text, has, reason_text, text

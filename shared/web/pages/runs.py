@@ -16,7 +16,6 @@ from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
 from shared.web.authentication import Role
-from shared.web.dependencies import Id
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
@@ -28,6 +27,7 @@ from shared.web.pages.run_summary import (
     billed_contacts,
     summary,
 )
+from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
