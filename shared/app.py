@@ -35,7 +35,7 @@ from shared.finishing.finish import Finisher
 from shared.finishing.mailchimp_check import MailchimpCheck
 from shared.finishing.preview_differences import Differences
 from shared.finishing.preview_outcomes import PreviewOutcomes
-from shared.mailchimp.connect import MailchimpApiKeys
+from shared.mailchimp.api_keys import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.oauth import MailchimpSignIn
 from shared.messaging.events import log_event
@@ -52,7 +52,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.ports import Files, Leases, Records, Secrets, SegmentSource
 from shared.model.run import Run, run_columns
 from shared.model.tag import TagOwner
-from shared.people.audience_calls import AudienceCalls
+from shared.people.all_audiences import AllAudiences
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures
 from shared.people.exclusion_lists import ExclusionLists
@@ -62,9 +62,9 @@ from shared.people.retention import Retention
 from shared.people.search import Search
 from shared.people.stored_contacts import StoredContacts
 from shared.planning.archiving.hygiene import Hygiene
-from shared.planning.build import PlanBuilder
 from shared.planning.dependencies import PlanDependencies
-from shared.planning.plan import Planner
+from shared.planning.plan_builder import PlanBuilder
+from shared.planning.planner import Planner
 from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
@@ -836,7 +836,7 @@ class App:
             self.consent_sweeps,
             self.consent_table.remove_profiles,
         )
-        calls = AudienceCalls(self.sessions, self.account_of)
+        calls = AllAudiences(self.sessions, self.account_of)
         return Eraser(
             exports=self.exports,
             other_addresses=OtherAddresses(self.stored_contacts, calls),

@@ -55,8 +55,8 @@ LAYERS = (
 
 # The same for the parts of `planning/`.
 LAYERS_OF_PLANNING = (
-    "plan",
-    "build",
+    "planner",
+    "plan_builder",
     "new_plan",
     "undoing",
     "archiving",
@@ -70,7 +70,7 @@ LAYERS_OF_PLANNING = (
     "dependencies",
     "request",
     "fingerprint",
-    "report",
+    "planning_report",
 )
 ADAPTERS = ("segments", "mailchimp", "storage")
 

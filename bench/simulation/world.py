@@ -1,6 +1,6 @@
 """Runs in simulated time: planners, lanes, finishers and the tick, with the app's own numbers.
 
-Modeled step by step after planning/plan.py, sending/lane.py, finishing/finish.py and runs/watchdog.py: slots, waiting
+Modeled step by step after planning/planner.py, sending/lane.py, finishing/finish.py and runs/watchdog.py: slots, waiting
 times and repeated sends. Not modeled: the content of chunks, failing storage, the pages. A step that uses storage costs `processor` seconds of its instance.
 """
 
@@ -18,7 +18,7 @@ from shared.model.chunk import CHUNK_SIZE
 from shared.runs.watchdog import STALLED_AFTER
 from shared.sending import lane, worker
 
-# As planning/plan.py and finishing/finish.py have them in their code.
+# As planning/planner.py and finishing/finish.py have them in their code.
 _SEEN_BEING_PLANNED = 10.0
 _PATIENCE_FOR_A_SLOT = 60.0
 _FINISH_SEEN = 5.0

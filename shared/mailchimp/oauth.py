@@ -18,7 +18,7 @@ import requests
 
 from shared.errors import Refused, Unavailable
 from shared.http_session import BearerToken, no_authentication, read_body
-from shared.mailchimp.connect import OpenSession, check_grant
+from shared.mailchimp.api_keys import OpenSession, check_grant
 from shared.model.connection import CheckedGrant, GrantKind
 from shared.version import USER_AGENT
 

@@ -6,9 +6,9 @@ https://mailchimp.com/developer/marketing/api/
 from __future__ import annotations
 
 from shared.mailchimp.audiences import AudienceCalls
-from shared.mailchimp.members import BatchCalls
-from shared.mailchimp.pages import MemberListCalls
-from shared.mailchimp.persons import PersonCalls
+from shared.mailchimp.batch_calls import BatchCalls
+from shared.mailchimp.member_lists import MemberListCalls
+from shared.mailchimp.person_calls import PersonCalls
 from shared.mailchimp.webhooks import WebhookCalls
 
 

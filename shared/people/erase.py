@@ -24,7 +24,7 @@ from shared.model.export import Export
 from shared.model.names import audience_in
 from shared.model.ports import Records, Stored, readable, split_unreadable, update
 from shared.model.run import Reason, Run, RunStatus
-from shared.people.audience_calls import AudienceCalls, Unreached
+from shared.people.all_audiences import AllAudiences, Unreached
 from shared.people.erasures import (
     Erasure,
     Erasures,
@@ -49,7 +49,7 @@ class Eraser:
 
     exports: Records[Export]
     other_addresses: OtherAddresses
-    calls: AudienceCalls
+    calls: AllAudiences
     runs: Records[Run]
     transitions: Transitions
     erasures: Erasures

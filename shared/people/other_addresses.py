@@ -14,7 +14,7 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
 from shared.model.names import audience_in
 from shared.model.ports import readable
-from shared.people.audience_calls import AudienceCalls, Unreached
+from shared.people.all_audiences import AllAudiences, Unreached
 from shared.people.stored_contacts import StoredContacts
 
 
@@ -35,7 +35,7 @@ class OtherAddresses:
     """Finds the addresses of people."""
 
     contacts: StoredContacts
-    calls: AudienceCalls
+    calls: AllAudiences
 
     def find(
         self, address: str, exports: Sequence[Export], earlier: Collection[str], patience: float

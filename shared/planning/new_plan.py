@@ -21,8 +21,8 @@ from shared.planning.checking.removal_guard import NOTHING_HELD, Held, find_held
 from shared.planning.comparing.changes import ComparedAudience, check_and_compare
 from shared.planning.comparing.compare import SegmentMembers, tagset_segments
 from shared.planning.context import PlanContext, UnstoredPlan
+from shared.planning.planning_report import PlanningReport, ReportedSource
 from shared.planning.reading.inputs import Inputs, PlanSource, read_inputs
-from shared.planning.report import PlanningReport, ReportedSource
 from shared.planning.selecting.eligibility import Eligibility, find_eligible
 from shared.planning.writing.chunking import write_chunks
 from shared.planning.writing.counting import Counted, count_changes

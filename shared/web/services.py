@@ -15,7 +15,7 @@ from shared.connections.sign_in import SignIns
 from shared.consent_updates.updates import ConsentUpdates
 from shared.exports.definitions import Definitions
 from shared.finishing.preview_differences import Differences
-from shared.mailchimp.connect import MailchimpApiKeys
+from shared.mailchimp.api_keys import MailchimpApiKeys
 from shared.model.export import Schedule
 from shared.model.ports import Records
 from shared.people.erase import Eraser

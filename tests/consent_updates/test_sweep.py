@@ -8,7 +8,7 @@ import pytest
 from sandbox.mailchimp import AudienceView, Sandbox
 from shared.consent_updates import sweep as module
 from shared.consent_updates.sweep import Sweep
-from shared.mailchimp import pages
+from shared.mailchimp import member_lists
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey, Transport
 from shared.model.consent import ConsentSweep
@@ -77,7 +77,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(pages, "PAGE_SIZES", (10, 5))
+    monkeypatch.setattr(member_lists, "PAGE_SIZES", (10, 5))
     made = World(tmp_path)
     yield made
     made.sandbox.close()

@@ -10,7 +10,7 @@ from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from shared import workspace
 from shared.finishing import tag_check
-from shared.planning import plan
+from shared.planning import planner
 from shared.planning.audience import already_subscribed
 from shared.planning.writing import chunking
 from shared.runs import commands
@@ -59,7 +59,7 @@ def _small_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "_THREADS", 1)
     for module in (chunking, already_subscribed, tag_check, commands):
         monkeypatch.setattr(module, "CHUNK_SIZE", CHUNK_SIZE)
-    monkeypatch.setattr(plan, "LONGEST_WAIT", timedelta(seconds=20))
+    monkeypatch.setattr(planner, "LONGEST_WAIT", timedelta(seconds=20))
 
 
 @pytest.fixture

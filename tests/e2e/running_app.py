@@ -319,11 +319,11 @@ chunk.CHUNK_SIZE = {chunk_size}
 from devhost import queues
 from devhost.queues import QueueListener
 from shared.capacity import renewed_lease
-from shared.planning import plan
+from shared.planning import planner
 from shared.storage.clients import ClientOptions, StorageClients
 from shared.storage.queues import StorageQueue
 
-plan.LONGEST_WAIT = timedelta(seconds=20)
+planner.LONGEST_WAIT = timedelta(seconds=20)
 renewed_lease.LEASE_SECONDS = {lease_seconds}
 renewed_lease._RENEW_SECONDS = {lease_seconds} / 3
 if {storage_seconds}:

@@ -29,11 +29,11 @@ QUICK_APP = f"""
 import importlib.util
 from datetime import timedelta
 import shared.app
-from shared.planning import plan
+from shared.planning import planner
 from shared.planning.reading import settled_source
 from shared.scheduling.refresh_progress import WaitingTimes
 
-plan.LONGEST_WAIT = timedelta(seconds={QUIET})
+planner.LONGEST_WAIT = timedelta(seconds={QUIET})
 settled_source.UNCHANGED = timedelta(seconds={QUIET})
 shared.app.WaitingTimes = lambda: WaitingTimes(unchanged={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})

@@ -12,8 +12,8 @@ import requests
 from sandbox.mailchimp import Sandbox
 from shared.errors import ConfigError, Disconnected, Refused, Unavailable
 from shared.mailchimp import oauth
+from shared.mailchimp.api_keys import MailchimpApiKeys
 from shared.mailchimp.api_url import API_URL, api_base
-from shared.mailchimp.connect import MailchimpApiKeys
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind

@@ -24,7 +24,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import exclusions_blob
 from shared.model.ports import RECORD_NEWER, Stored
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
-from shared.people.audience_calls import AudienceCalls
+from shared.people.all_audiences import AllAudiences
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key, marker_for_addresses
 from shared.people.exclusion_lists import ExclusionLists, PurgedLists
@@ -112,7 +112,7 @@ class Process:
             self.consent_sweeps,
             self.consent_table.remove_profiles,
         )
-        calls = AudienceCalls(mailchimp, lambda connection: connection)  # type: ignore[arg-type]
+        calls = AllAudiences(mailchimp, lambda connection: connection)  # type: ignore[arg-type]
         return Eraser(
             self.exports,
             OtherAddresses(StoredContacts(self.consent_sweeps, self.files), calls),

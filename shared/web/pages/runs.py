@@ -11,7 +11,7 @@ from starlette.responses import Response
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run
-from shared.planning.plan import LONGEST_WAIT
+from shared.planning.planner import LONGEST_WAIT
 from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs

@@ -24,7 +24,7 @@ class Unreached:
 
 
 @dataclass(frozen=True)
-class AudienceCalls:
+class AllAudiences:
     """Calls audiences. `account_of` returns the id of the Mailchimp account of a connection."""
 
     sessions: OnDemandSessions

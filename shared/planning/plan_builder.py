@@ -33,11 +33,11 @@ from shared.planning.context import PlanContext
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.fingerprint import source_fingerprint
 from shared.planning.new_plan import make_plan
+from shared.planning.planning_report import PlanningReport
 from shared.planning.reading.exclusions import Exclusions
 from shared.planning.reading.inputs import PlanSource
 from shared.planning.reading.people import SourceColumns
 from shared.planning.reading.settled_source import SettledSource
-from shared.planning.report import PlanningReport
 from shared.planning.request import PlanRequest
 from shared.planning.undoing.undo_plan import plan_undo
 from shared.runs.lookup import export_of

@@ -29,7 +29,7 @@ from shared.model.names import PLAN_RUNS
 from shared.model.plan import Plan
 from shared.model.ports import Leases, Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus
-from shared.planning.build import PlanBuilder
+from shared.planning.plan_builder import PlanBuilder
 from shared.runs.lookup import is_active
 from shared.runs.plan_store import PlanStore
 from shared.runs.planning_ended import PlanningEnded
