@@ -89,6 +89,28 @@ def test_every_row_has_an_outcome_regardless_of_the_headers(
     assert [listed(scenario, name)["memberCount"] for name in (headed, bare, mixed)] == [2, 2, 4]
 
 
+def test_a_header_that_a_joined_file_repeats_is_no_source_row(
+    scenario: ExportScenario, files: Files
+) -> None:
+    name = scenario.named("Joined")
+    small = ["customerid", "email", "FIRSTNAME", "born"]
+    almost = ["CustomerId", "EMail", "FirstName", "1980-02-29"]
+    files.put("a.csv", csv_bytes([NAMES, person(1), NAMES, person(2), small, person(3), almost]))
+    files.model(entity(name, NAMES, ["a.csv"]))
+    scenario.define([name], mapping=MAPPING)
+
+    run = scenario.run()
+
+    counts = run["counts"]
+    assert (counts["sourceRows"], counts["created"], counts["rejected"]) == (4, 3, 1)
+    assert every_row_has_one_outcome(run, 0)
+    assert codes(run)["headerRepeated"] == (
+        f"2 rows repeat the header of a file, the first on line 3 of {files.folder}/a.csv. "
+        "Such rows do not count as source rows."
+    )
+    assert [row["email"] for row in scenario.outcomes(run, "rejected")] == ["EMail"]
+
+
 def test_a_column_is_interpreted_from_all_its_values(
     scenario: ExportScenario, files: Files
 ) -> None:

@@ -96,6 +96,25 @@ def test_a_malformed_row_is_reported_with_its_line_and_reason(db: DuckDBPyConnec
     assert people(db) == {}
 
 
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_repeated_header_is_neither_a_row_nor_rejected(
+    db: DuckDBPyConnection, keyed: bool
+) -> None:
+    header = ["EMail", "Id" if keyed else "EMail", "FirstName"]
+    rows = [
+        ["a@example.com", "1", "Ada"],
+        header,
+        ["EMail", None, None],
+        ["b@example.com", "2", "B"],
+    ]
+    counts = read_rows(db, ListedRows({"A": rows}), keyed=keyed)
+
+    assert counts.source_rows == 3
+    assert db.execute("SELECT line FROM rejects").fetchall() == [(4,)]
+    assert db.execute("SELECT file, line FROM repeated_headers").fetchall() == [("one.csv", 3)]
+    assert len(people(db)) == 2
+
+
 def test_a_hundred_segments_are_supported(db: DuckDBPyConnection) -> None:
     names = [f"S{n}" for n in range(MAX_SEGMENTS)]
     last = [["last@example.com", "2", "x"]]

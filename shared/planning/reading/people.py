@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
+
 from shared.errors import ConfigError
 from shared.fields.address import BLANKS
 from shared.fields.consent import consent_words
@@ -62,7 +64,7 @@ def read_people(
     scratch: Path,
     values: SourceValues | None = None,
 ) -> RowCounts:
-    """Fill `source_rows`, `people`, `shared` and `rejects` from all segments of a snapshot.
+    """Fill `source_rows`, `people`, `shared`, `rejects` and `repeated_headers` from all segments of a snapshot.
 
     `values` collects facts about whole columns (source_values.py).
 
@@ -88,6 +90,9 @@ def read_people(
             "add_segment",
             segment=number,
             has_key=segment.primary_key is not None,
+            email_name=columns.email,
+            key_name=segment.primary_key or "",
+            field_names=orjson.dumps(columns.fields).decode(),
             fields=len(columns.fields),
             consent=columns.consent_meaning if columns.consent else "",
             blanks=BLANKS,

@@ -44,6 +44,15 @@ def unreadable_rows(db: DuckDBPyConnection) -> list[Finding]:
     ]
 
 
+def repeated_headers(db: DuckDBPyConnection) -> list[Finding]:
+    """Return a finding about headers that files have again below the first row, as joined files do."""
+    rows, file, line = _SQL.row(db, "repeated_headers")
+    if not rows:
+        return []
+    values = {"rows": str(rows), "file": file, "line": str(line)}
+    return [Finding(Severity.INFO, "headerRepeated", values=values)]
+
+
 def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path) -> int:
     """Count the rows of `rejects` that the previous run rejected as well; 0 without its outcomes."""
     if not _SQL.row(db, "rejects")[0] or not run_id:

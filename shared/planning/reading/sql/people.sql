@@ -22,6 +22,8 @@ CREATE OR REPLACE MACRO matches_address(text) AS
 -- 64 characters before it and 254 in total, no dot at an edge or twice in a row, labels of letters,
 -- digits and inner hyphens, a last label that begins with a letter.
 -- Most addresses have nothing to trim, so they are compared with the rule before they are trimmed.
+-- A row that has the names of its columns as values is a header that is repeated, as in files that were
+-- joined. It has no usable address, so no row of a person is taken for one.
 -- Only the beginning of a long cell is read, so a profile id of more than 500 bytes is ignored: two
 -- of them could look the same.
 INSERT INTO normalized_rows
@@ -31,7 +33,16 @@ SELECT
     CASE WHEN usable THEN lower(given) END,
     consent,
     fields,
-    CASE WHEN given = '' THEN 'addressMissing' WHEN NOT usable THEN 'addressMalformed' END,
+    CASE
+        WHEN given = '' THEN 'addressMissing'
+        WHEN usable THEN NULL
+        WHEN
+            lower(given) = lower($email_name)
+            AND (NOT $has_key OR coalesce(lower(trim(customer_id, $blanks)) = lower($key_name), false))
+            AND lower(fields) = lower($field_names)
+            THEN 'headerRepeated'
+        ELSE 'addressMalformed'
+    END,
     CASE WHEN NOT usable THEN left(email, 300) END
 FROM (
     SELECT *, CASE WHEN is_address THEN true ELSE matches_address(given) END AS usable
@@ -115,14 +126,18 @@ WHERE customer_id IS NOT NULL
 GROUP BY address, customer_id, segment
 HAVING count(DISTINCT fields) > 1;
 
+CREATE OR REPLACE TABLE repeated_headers AS
+SELECT file, line FROM normalized_rows WHERE code = 'headerRepeated';
+
 CREATE OR REPLACE TABLE rejects AS
-SELECT segment, customer_id, email, file, line, code FROM normalized_rows WHERE code IS NOT NULL;
+SELECT segment, customer_id, email, file, line, code FROM normalized_rows
+WHERE code <> 'headerRepeated';
 
 -- Most rows are those of `people`, so only the others are kept as well.
 CREATE OR REPLACE TABLE rows_not_chosen AS
 SELECT r.address, r.customer_id, r.consent
 FROM normalized_rows r LEFT JOIN addresses a USING (address)
-WHERE r.address IS NULL OR r.rowid <> a.winner;
+WHERE r.rowid <> a.winner OR (r.address IS NULL AND r.code <> 'headerRepeated');
 
 CREATE OR REPLACE VIEW source_rows AS
 SELECT address, customer_id, consent FROM people

@@ -6,6 +6,10 @@ WHERE starts_with(code, 'row')
 GROUP BY code
 ORDER BY count(*) DESC, code;
 
+-- name: repeated_headers
+-- Headers that files have again below the first row: their number, and the first of them.
+SELECT count(*), min_by(file, (file, line)), min_by(line, (file, line)) FROM repeated_headers;
+
 -- name: rejected_before
 -- Rejected rows that the previous run rejected as well, with the same segment, profile, address and
 -- reason. Line numbers may change, so equal rows are counted.
