@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.parallel_calls import ParallelCalls
@@ -50,9 +51,11 @@ class OnDemandSessions:
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[ParallelCalls]:
         """Make several calls at a time: over one connection like that of `session`, and others that are free."""
+        # This caller holds the first slots, so looking there would only take requests to storage.
+        indexes = count(1)
 
         def extra() -> AbstractContextManager[MailchimpSession] | None:
-            slot = self.slots.take(account_id)
+            slot = self.slots.take(account_id, prefer=next(indexes))
             return self._session(connection_id, slot) if slot else None
 
         with (
