@@ -16,7 +16,6 @@ from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import Transport
 from shared.model.audience import BatchAnswer, Member, Tag, TagAnswer
-from shared.model.connection import GrantKind
 
 _SUBSCRIBED = "subscribed"
 
@@ -101,16 +100,13 @@ class CountingSession(MailchimpSession):
 def send_no_contacts(mailchimp: MailchimpGateway) -> CountedAudience:
     """Let the sessions of a gateway send no contacts. They must all be of one audience."""
     counted = CountedAudience()
-    open_with = mailchimp.open_with
+    open_session = mailchimp.open
 
     def open_counting(
-        kind: GrantKind,
-        secret: str,
-        data_centre: str,
-        on_throttled: Callable[[float], None] | None = None,
+        connection_id: str, on_throttled: Callable[[float], None] | None = None
     ) -> MailchimpSession:
-        session = open_with(kind, secret, data_centre, on_throttled)
+        session = open_session(connection_id, on_throttled)
         return CountingSession(session._transport, counted)
 
-    mailchimp.open_with = open_counting  # type: ignore[method-assign]
+    mailchimp.open = open_counting  # type: ignore[method-assign]
     return counted

@@ -47,9 +47,9 @@ class TimedDeployment(SimulatedDeployment):
 
     def _mailchimp(self, client: StoreClient) -> MailchimpGateway:
         gateway: Any = super()._mailchimp(client)
-        opened, clock = gateway.open_with, self.clock
+        opened, clock = gateway.open, self.clock
 
-        def open_with(*given: Any) -> Any:
+        def open_session(*given: Any) -> Any:
             session = opened(*given)
             http = session._transport._http
             request = http.request
@@ -61,7 +61,7 @@ class TimedDeployment(SimulatedDeployment):
             http.request = slow
             return session
 
-        gateway.open_with = open_with
+        gateway.open = open_session
         return gateway  # type: ignore[no-any-return]
 
     def define_all(self) -> None:
