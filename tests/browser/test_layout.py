@@ -74,6 +74,9 @@ def test_a_phone_shows_every_column_of_a_run(place: Place, open_page: Open) -> N
         assert page.evaluate(HIDDEN_COLUMNS) == [], run
     page.goto(f"/runs/{found['preview']}")
     expect(page.locator("td[data-label='행']").first).to_be_visible()
+    status = page.locator("tr", has=page.get_by_text("상태", exact=True)).first
+    # A new person is not in the audience yet.
+    expect(status.locator("td")).to_have_text(["대상 그룹에 없음", "대기"])
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

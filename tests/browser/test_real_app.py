@@ -4,6 +4,7 @@ OpenID provider in place of Entra.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,6 +129,7 @@ def test_from_setup_to_removal(
     page.get_by_label(words["name"]).fill(f"Browsed {language}")
     page.get_by_label(words["agree"]).check()
     page.get_by_role("button", name=words["connect"], exact=True).click()
+    page.wait_for_url(re.compile("/connections/"))
     connection = page.url
     page.get_by_role("button", name=words["authenticate"]).click()
     page.get_by_role("link", name=words["go"]).click()
