@@ -92,7 +92,7 @@ from shared.segments.container import LandingContainer
 from shared.segments.customer_insights_api import CustomerInsightsApi
 from shared.segments.described_catalogue import DescribedCatalogue
 from shared.segments.remembered_responses import Remembered
-from shared.segments.stored_row_counts import RowCounts
+from shared.segments.stored_row_counts import StoredRowCounts
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.lane import Lanes
 from shared.sending.run_checks import RunChecks
@@ -265,7 +265,7 @@ class App:
     @cached_property
     def catalogue(self) -> Catalogue | DescribedCatalogue:
         """Segments and attributes; with names and sizes from the REST API where configured."""
-        counts = RowCounts(self.files)
+        counts = StoredRowCounts(self.files)
         exported = Catalogue(
             self.landing, self.settings.segments.root, counts, now=self.runtime.now
         )

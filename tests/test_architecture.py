@@ -303,6 +303,20 @@ def test_one_module_opens_databases() -> None:
     assert opening == {"shared/workspace.py"}
 
 
+def test_no_two_classes_have_the_same_name() -> None:
+    """A class that only its module uses begins with an underscore."""
+    classes: dict[str, str] = {}
+    again = []
+    for path in modules():
+        for node in nodes(path):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                if node.name in classes:
+                    again.append(f"{node.name} in {classes[node.name]} and {found(path)}")
+                classes[node.name] = found(path)
+
+    assert again == []
+
+
 def test_development_programs_are_never_imported() -> None:
     wrong = [
         f"{found(path)} imports {name}"

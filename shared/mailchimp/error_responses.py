@@ -22,7 +22,7 @@ from shared.model.audience import Refusal
 from shared.model.outcome import Code
 
 
-class Kind(Enum):
+class ErrorKind(Enum):
     """What a response that is not a success requires."""
 
     THROTTLED = "slow down; nothing was applied"
@@ -34,7 +34,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ErrorBody:
     """A problem document (RFC 9457), reduced to its title, the fields it names and a cause.
 
     `cause` is a code found only in the text of the document; the text itself is not kept.
@@ -49,7 +49,7 @@ class Problem:
 class Classification:
     """What a response means. `code` is an outcome code, or a code of the whole call from `CODES`."""
 
-    kind: Kind
+    kind: ErrorKind
     code: str = Code.REFUSED
     field: str = ""
 
@@ -57,50 +57,50 @@ class Classification:
 # Titles in lower case, letters only. `*` is any other problem document of that status, and None a
 # response that is not a problem document.
 _ANY = "*"
-_TABLE: dict[tuple[int, str | None], tuple[Kind, str]] = {
-    (400, "memberincompliancestate"): (Kind.REFUSED, Code.COMPLIANCE_STATE),
-    (400, "forgottenemailnotsubscribed"): (Kind.REFUSED, Code.FORGOTTEN),
-    (400, "memberexists"): (Kind.REFUSED, Code.CONTACT_EXISTS),
-    (400, "contactlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
-    (400, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
-    (400, "jsonparseerror"): (Kind.REFUSED, "requestUnreadable"),
-    (400, _ANY): (Kind.REFUSED, Code.REFUSED),
-    (401, _ANY): (Kind.DISCONNECTED, "keyInvalid"),
-    (401, None): (Kind.DISCONNECTED, "keyInvalid"),
-    (402, _ANY): (Kind.REFUSED, Code.PLAN_LIMIT),
-    (403, "userdisabled"): (Kind.DISCONNECTED, "accountDisabled"),
-    (403, "wrongdatacenter"): (Kind.DISCONNECTED, "wrongDataCentre"),
-    (403, "apikeyinvalid"): (Kind.DISCONNECTED, "keyInvalid"),
-    (403, "apikeymissing"): (Kind.DISCONNECTED, "keyInvalid"),
-    (403, "toomanyrequests"): (Kind.THROTTLED, "throttled"),
-    (403, "contactlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
-    (403, "planlimitexceeded"): (Kind.REFUSED, Code.PLAN_LIMIT),
-    (403, _ANY): (Kind.REFUSED, "forbidden"),
-    (403, None): (Kind.THROTTLED, "throttled"),
-    (404, _ANY): (Kind.MISSING, "missing"),
-    (408, _ANY): (Kind.BROKEN, "timeout"),
-    (408, None): (Kind.BROKEN, "timeout"),
-    (413, _ANY): (Kind.REFUSED, "tooLarge"),
-    (413, None): (Kind.REFUSED, "tooLarge"),
-    (426, None): (Kind.REFUSED, Code.REFUSED),
-    (429, _ANY): (Kind.THROTTLED, "throttled"),
-    (429, None): (Kind.THROTTLED, "throttled"),
-    (503, "compliancerelated"): (Kind.REFUSED, "methodDisabled"),
-    (503, _ANY): (Kind.BROKEN, "serverError"),
-    (503, None): (Kind.BLOCKED, "throttled"),
+_TABLE: dict[tuple[int, str | None], tuple[ErrorKind, str]] = {
+    (400, "memberincompliancestate"): (ErrorKind.REFUSED, Code.COMPLIANCE_STATE),
+    (400, "forgottenemailnotsubscribed"): (ErrorKind.REFUSED, Code.FORGOTTEN),
+    (400, "memberexists"): (ErrorKind.REFUSED, Code.CONTACT_EXISTS),
+    (400, "contactlimitexceeded"): (ErrorKind.REFUSED, Code.PLAN_LIMIT),
+    (400, "planlimitexceeded"): (ErrorKind.REFUSED, Code.PLAN_LIMIT),
+    (400, "jsonparseerror"): (ErrorKind.REFUSED, "requestUnreadable"),
+    (400, _ANY): (ErrorKind.REFUSED, Code.REFUSED),
+    (401, _ANY): (ErrorKind.DISCONNECTED, "keyInvalid"),
+    (401, None): (ErrorKind.DISCONNECTED, "keyInvalid"),
+    (402, _ANY): (ErrorKind.REFUSED, Code.PLAN_LIMIT),
+    (403, "userdisabled"): (ErrorKind.DISCONNECTED, "accountDisabled"),
+    (403, "wrongdatacenter"): (ErrorKind.DISCONNECTED, "wrongDataCentre"),
+    (403, "apikeyinvalid"): (ErrorKind.DISCONNECTED, "keyInvalid"),
+    (403, "apikeymissing"): (ErrorKind.DISCONNECTED, "keyInvalid"),
+    (403, "toomanyrequests"): (ErrorKind.THROTTLED, "throttled"),
+    (403, "contactlimitexceeded"): (ErrorKind.REFUSED, Code.PLAN_LIMIT),
+    (403, "planlimitexceeded"): (ErrorKind.REFUSED, Code.PLAN_LIMIT),
+    (403, _ANY): (ErrorKind.REFUSED, "forbidden"),
+    (403, None): (ErrorKind.THROTTLED, "throttled"),
+    (404, _ANY): (ErrorKind.MISSING, "missing"),
+    (408, _ANY): (ErrorKind.BROKEN, "timeout"),
+    (408, None): (ErrorKind.BROKEN, "timeout"),
+    (413, _ANY): (ErrorKind.REFUSED, "tooLarge"),
+    (413, None): (ErrorKind.REFUSED, "tooLarge"),
+    (426, None): (ErrorKind.REFUSED, Code.REFUSED),
+    (429, _ANY): (ErrorKind.THROTTLED, "throttled"),
+    (429, None): (ErrorKind.THROTTLED, "throttled"),
+    (503, "compliancerelated"): (ErrorKind.REFUSED, "methodDisabled"),
+    (503, _ANY): (ErrorKind.BROKEN, "serverError"),
+    (503, None): (ErrorKind.BLOCKED, "throttled"),
 }
 
 # The default for other responses, by the first digit of the status.
 _REST = {
-    2: (Kind.BROKEN, "notJson"),
-    3: (Kind.REFUSED, "redirected"),
-    4: (Kind.REFUSED, str(Code.REFUSED)),
-    5: (Kind.BROKEN, "serverError"),
+    2: (ErrorKind.BROKEN, "notJson"),
+    3: (ErrorKind.REFUSED, "redirected"),
+    4: (ErrorKind.REFUSED, str(Code.REFUSED)),
+    5: (ErrorKind.BROKEN, "serverError"),
 }
 
 # Mailchimp's own refusals are problem documents, so any other response of 4xx comes from a proxy. It must not look
 # like a deleted audience or a refused person.
-_NOT_MAILCHIMP = (Kind.BROKEN, "notJson")
+_NOT_MAILCHIMP = (ErrorKind.BROKEN, "notJson")
 
 CODES = frozenset(str(code) for _, code in (*_TABLE.values(), *_REST.values(), _NOT_MAILCHIMP))
 """The codes of whole calls."""
@@ -129,25 +129,25 @@ _HINTS: tuple[tuple[str, Code], ...] = (
 )
 
 # English texts of a whole call's refusal that name its cause, whatever the title is.
-_CAUSES: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
+_CAUSES: tuple[tuple[re.Pattern[str], ErrorKind, str], ...] = (
     (
         re.compile(r"simultaneous connections|too many (connections|requests)"),
-        Kind.THROTTLED,
+        ErrorKind.THROTTLED,
         "throttled",
     ),
     (
         re.compile(r"(account|user) (has been|is|was) (disabled|deactivated|suspended)"),
-        Kind.DISCONNECTED,
+        ErrorKind.DISCONNECTED,
         "accountDisabled",
     ),
-    (re.compile(r"data ?cent(er|re)|\bdc\b"), Kind.DISCONNECTED, "wrongDataCentre"),
+    (re.compile(r"data ?cent(er|re)|\bdc\b"), ErrorKind.DISCONNECTED, "wrongDataCentre"),
     (
         re.compile("|".join(hint for hint, code in _HINTS if code is Code.PLAN_LIMIT)),
-        Kind.REFUSED,
+        ErrorKind.REFUSED,
         Code.PLAN_LIMIT,
     ),
     # The text of any 403. The plan may be the cause, so a text that names the plan comes first.
-    (re.compile(r"(not permitted|permission) to access"), Kind.REFUSED, "forbidden"),
+    (re.compile(r"(not permitted|permission) to access"), ErrorKind.REFUSED, "forbidden"),
 )
 _KINDS_OF_CAUSES = {code: kind for _, kind, code in _CAUSES}
 
@@ -161,7 +161,7 @@ _MERGE_FIELDS = "merge_fields."
 _ADDRESS_FIELDS = ("EMAIL", "EMAIL_ADDRESS", "MERGE0")
 
 
-def problem_in(body: bytes | bytearray) -> Problem | None:
+def problem_in(body: bytes | bytearray) -> ErrorBody | None:
     """Parse a problem document; None when the body is something else (HTML, text)."""
     try:
         document = orjson.loads(body)
@@ -174,11 +174,11 @@ def problem_in(body: bytes | bytearray) -> Problem | None:
     detail = document.get("detail")
     cause = _cause(detail[:_LONGEST_MESSAGE].casefold()) if isinstance(detail, str) else ""
     title = document["title"][:_LONGEST_TITLE]
-    return Problem(title, tuple(name for name in named if name), cause)
+    return ErrorBody(title, tuple(name for name in named if name), cause)
 
 
 def classify(
-    status: int, problem: Problem | None, *, about_members: bool = False
+    status: int, problem: ErrorBody | None, *, about_members: bool = False
 ) -> Classification:
     """Return the meaning of a response that is not a readable success.
 

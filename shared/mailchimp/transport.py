@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken, HttpSession, pieces
-from shared.mailchimp.error_responses import Classification, Kind, classify, problem_in
+from shared.mailchimp.error_responses import Classification, ErrorKind, classify, problem_in
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
@@ -265,11 +265,11 @@ def _parse_response(
         return _Failure("answerBroken", maybe_applied=True)
     problem = problem_in(content)
     found = classify(status, problem, about_members=request.about_members)
-    if found.kind in (Kind.THROTTLED, Kind.BLOCKED, Kind.BROKEN):
+    if found.kind in (ErrorKind.THROTTLED, ErrorKind.BLOCKED, ErrorKind.BROKEN):
         return _Failure(
             found.code,
-            throttled=found.kind in (Kind.THROTTLED, Kind.BLOCKED),
-            maybe_applied=found.kind in (Kind.BLOCKED, Kind.BROKEN),
+            throttled=found.kind in (ErrorKind.THROTTLED, ErrorKind.BLOCKED),
+            maybe_applied=found.kind in (ErrorKind.BLOCKED, ErrorKind.BROKEN),
             retry_after=_retry_after(response),
         )
     raise _refused(status, found, title_text(status, problem.title if problem else ""))
@@ -314,8 +314,8 @@ def _give_up(failure: _Failure, *, maybe_applied: bool) -> NoReturn:
 
 
 def _refused(status: int, found: Classification, answer: str) -> ConnectorError:
-    if found.kind is Kind.DISCONNECTED:
+    if found.kind is ErrorKind.DISCONNECTED:
         return Disconnected(found.code, status=status)
-    if found.kind is Kind.MISSING:
+    if found.kind is ErrorKind.MISSING:
         return NotFound(found.code)
     return Refused(found.code, field=found.field, status=status, answer=answer)

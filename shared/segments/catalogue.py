@@ -30,7 +30,7 @@ from shared.segments.blob_segments import Pinner
 from shared.segments.container import LandingContainer
 from shared.segments.count_rows import count_rows
 from shared.segments.header import sample_values
-from shared.segments.stored_row_counts import RowCounts
+from shared.segments.stored_row_counts import StoredRowCounts
 from shared.segments.suggestions import Role, suggest
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.segments.weighted_cache import WeightedCache
@@ -64,7 +64,7 @@ class SegmentInfo:
 
 
 @dataclass(frozen=True)
-class SegmentList:
+class ListedSegments:
     """All segments, sorted by name, and the files that could not be used."""
 
     segments: tuple[SegmentInfo, ...]
@@ -98,7 +98,7 @@ class Catalogue:
         self,
         container: LandingContainer,
         root: str,
-        counts: RowCounts,
+        counts: StoredRowCounts,
         counted_per_call: int = _COUNTED_PER_CALL,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -109,11 +109,11 @@ class Catalogue:
         self._known: WeightedCache[int] = WeightedCache(_REMEMBERED)
         self._counted_per_call = counted_per_call
 
-    def listing(self) -> SegmentList:
+    def listing(self) -> ListedSegments:
         """Every segment by name, and what could not be read. Unavailable, ConfigError (storage)."""
         return self._listing(self._surveyor.survey())
 
-    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+    def overview(self) -> tuple[ListedSegments, list[AttributeInfo]]:
         """The segments and the attributes of all of them, from one listing of the container."""
         survey = self._surveyor.survey()
         return self._listing(survey), self._attributes(survey, None)
@@ -144,12 +144,12 @@ class Catalogue:
                 return SegmentSample(each.display_name, values)
         return None
 
-    def _listing(self, survey: Survey) -> SegmentList:
+    def _listing(self, survey: Survey) -> ListedSegments:
         counting = _Counting(self._counts, self._counted_per_call)
         segments = [each for each in survey.found.values() if _is_segment(each)]
         described = tuple(self._describe(each, counting) for each in segments)
         counting.store()
-        return SegmentList(described, tuple(map(Reason.of, survey.faults)))
+        return ListedSegments(described, tuple(map(Reason.of, survey.faults)))
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes of a segment, or of all, in the order of their columns.
@@ -278,7 +278,7 @@ class Catalogue:
 class _Counting:
     """The row counts of one call, and the bytes that it may still read to count more."""
 
-    def __init__(self, counts: RowCounts, size: int) -> None:
+    def __init__(self, counts: StoredRowCounts, size: int) -> None:
         self._counts = counts
         self._left = size
         self._has_read = False

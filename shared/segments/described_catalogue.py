@@ -17,8 +17,8 @@ from shared.model.source import Attribute, composed
 from shared.segments.catalogue import (
     AttributeInfo,
     Catalogue,
+    ListedSegments,
     SegmentInfo,
-    SegmentList,
     SegmentSample,
 )
 from shared.segments.customer_insights_api import ApiSegment
@@ -35,11 +35,11 @@ class DescribedCatalogue:
     api_segments: Callable[[], list[ApiSegment]]
     api_attributes: Callable[[], list[Attribute]]
 
-    def listing(self) -> SegmentList:
+    def listing(self) -> ListedSegments:
         """Every segment that was exported, and every active one that was not yet, by name."""
         return self._listing(self.exported.listing())
 
-    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+    def overview(self) -> tuple[ListedSegments, list[AttributeInfo]]:
         """The segments and the attributes of all of them, from one listing of the container."""
         listing, attributes = self.exported.overview()
         return self._listing(listing), self._typed(attributes)
@@ -52,7 +52,7 @@ class DescribedCatalogue:
         """Values of one of these segments, from its file."""
         return self.exported.sample(segments)
 
-    def _listing(self, listing: SegmentList) -> SegmentList:
+    def _listing(self, listing: ListedSegments) -> ListedSegments:
         exported = {each.name: each for each in listing.segments}
         try:
             known = {each.name: each for each in self.api_segments()}

@@ -17,7 +17,7 @@ _MOST = 5_000
 
 
 @dataclass(frozen=True)
-class RowCounts:
+class StoredRowCounts:
     """The stored counts. Two processes that write at the same time lose some of them."""
 
     files: Files

@@ -7,54 +7,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mailchimp.error_responses import Kind, Problem, classify, problem_in, refusal
+from shared.mailchimp.error_responses import ErrorBody, ErrorKind, classify, problem_in, refusal
 from shared.model.outcome import Code
 
 
 @pytest.mark.parametrize(
     ("status", "title", "kind", "code"),
     [
-        (400, "Invalid Resource", Kind.REFUSED, Code.REFUSED),
-        (400, "Bad Request", Kind.REFUSED, Code.REFUSED),
-        (400, "Member In Compliance State", Kind.REFUSED, Code.COMPLIANCE_STATE),
-        (400, "Forgotten Email Not Subscribed", Kind.REFUSED, Code.FORGOTTEN),
-        (400, "Member Exists", Kind.REFUSED, Code.CONTACT_EXISTS),
-        (400, "JSON Parse Error", Kind.REFUSED, "requestUnreadable"),
-        (400, "JSONParseError", Kind.REFUSED, "requestUnreadable"),
-        (401, "API Key Invalid", Kind.DISCONNECTED, "keyInvalid"),
-        (401, "APIKeyMissing", Kind.DISCONNECTED, "keyInvalid"),
-        (402, "Payment Required", Kind.REFUSED, Code.PLAN_LIMIT),
-        (403, "Forbidden", Kind.REFUSED, "forbidden"),
-        (403, "User Disabled", Kind.DISCONNECTED, "accountDisabled"),
-        (403, "Wrong Datacenter", Kind.DISCONNECTED, "wrongDataCentre"),
-        (403, None, Kind.THROTTLED, "throttled"),
-        (404, "Resource Not Found", Kind.MISSING, "missing"),
-        (405, "Method Not Allowed", Kind.REFUSED, Code.REFUSED),
-        (405, None, Kind.BROKEN, "notJson"),
-        (410, None, Kind.BROKEN, "notJson"),
-        (451, None, Kind.BROKEN, "notJson"),
-        (413, None, Kind.REFUSED, "tooLarge"),
-        (414, "Resource Nesting Too Deep", Kind.REFUSED, Code.REFUSED),
-        (422, "Requested Fields Invalid", Kind.REFUSED, Code.REFUSED),
-        (426, None, Kind.REFUSED, Code.REFUSED),
-        (429, "Too Many Requests", Kind.THROTTLED, "throttled"),
-        (429, None, Kind.THROTTLED, "throttled"),
-        (500, "Internal Server Error", Kind.BROKEN, "serverError"),
-        (502, None, Kind.BROKEN, "serverError"),
-        (503, "Compliance Related", Kind.REFUSED, "methodDisabled"),
-        (503, None, Kind.BLOCKED, "throttled"),
-        (504, None, Kind.BROKEN, "serverError"),
-        (302, None, Kind.REFUSED, "redirected"),
+        (400, "Invalid Resource", ErrorKind.REFUSED, Code.REFUSED),
+        (400, "Bad Request", ErrorKind.REFUSED, Code.REFUSED),
+        (400, "Member In Compliance State", ErrorKind.REFUSED, Code.COMPLIANCE_STATE),
+        (400, "Forgotten Email Not Subscribed", ErrorKind.REFUSED, Code.FORGOTTEN),
+        (400, "Member Exists", ErrorKind.REFUSED, Code.CONTACT_EXISTS),
+        (400, "JSON Parse Error", ErrorKind.REFUSED, "requestUnreadable"),
+        (400, "JSONParseError", ErrorKind.REFUSED, "requestUnreadable"),
+        (401, "API Key Invalid", ErrorKind.DISCONNECTED, "keyInvalid"),
+        (401, "APIKeyMissing", ErrorKind.DISCONNECTED, "keyInvalid"),
+        (402, "Payment Required", ErrorKind.REFUSED, Code.PLAN_LIMIT),
+        (403, "Forbidden", ErrorKind.REFUSED, "forbidden"),
+        (403, "User Disabled", ErrorKind.DISCONNECTED, "accountDisabled"),
+        (403, "Wrong Datacenter", ErrorKind.DISCONNECTED, "wrongDataCentre"),
+        (403, None, ErrorKind.THROTTLED, "throttled"),
+        (404, "Resource Not Found", ErrorKind.MISSING, "missing"),
+        (405, "Method Not Allowed", ErrorKind.REFUSED, Code.REFUSED),
+        (405, None, ErrorKind.BROKEN, "notJson"),
+        (410, None, ErrorKind.BROKEN, "notJson"),
+        (451, None, ErrorKind.BROKEN, "notJson"),
+        (413, None, ErrorKind.REFUSED, "tooLarge"),
+        (414, "Resource Nesting Too Deep", ErrorKind.REFUSED, Code.REFUSED),
+        (422, "Requested Fields Invalid", ErrorKind.REFUSED, Code.REFUSED),
+        (426, None, ErrorKind.REFUSED, Code.REFUSED),
+        (429, "Too Many Requests", ErrorKind.THROTTLED, "throttled"),
+        (429, None, ErrorKind.THROTTLED, "throttled"),
+        (500, "Internal Server Error", ErrorKind.BROKEN, "serverError"),
+        (502, None, ErrorKind.BROKEN, "serverError"),
+        (503, "Compliance Related", ErrorKind.REFUSED, "methodDisabled"),
+        (503, None, ErrorKind.BLOCKED, "throttled"),
+        (504, None, ErrorKind.BROKEN, "serverError"),
+        (302, None, ErrorKind.REFUSED, "redirected"),
     ],
 )
 def test_error_responses_match_the_documented_glossary(status, title, kind, code):
-    found = classify(status, Problem(title) if title else None)
+    found = classify(status, ErrorBody(title) if title else None)
     assert (found.kind, found.code) == (kind, code)
 
 
 def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
-    found = classify(403, Problem("Forbidden"), about_members=True)
-    assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
+    found = classify(403, ErrorBody("Forbidden"), about_members=True)
+    assert (found.kind, found.code) == (ErrorKind.REFUSED, Code.PLAN_LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
 def test_a_refused_call_names_the_field_and_not_its_path(path, code, field):
     document = {"title": "Invalid Resource", "errors": [{"field": path, "message": "No"}]}
     found = classify(400, problem_in(orjson.dumps(document)), about_members=True)
-    assert (found.kind, found.code, found.field) == (Kind.REFUSED, code, field)
+    assert (found.kind, found.code, found.field) == (ErrorKind.REFUSED, code, field)
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_a_refused_call_names_the_field_and_not_its_path(path, code, field):
     [
         (
             "You have exceeded the limit of 10 simultaneous connections.",
-            Kind.THROTTLED,
+            ErrorKind.THROTTLED,
             "throttled",
         ),
-        ("Too many connections from this account.", Kind.THROTTLED, "throttled"),
-        ("This account has been deactivated.", Kind.DISCONNECTED, "accountDisabled"),
-        ("This user is disabled.", Kind.DISCONNECTED, "accountDisabled"),
-        ("You are not permitted to access this resource.", Kind.REFUSED, "forbidden"),
-        ("You don't have permission to access this resource.", Kind.REFUSED, "forbidden"),
+        ("Too many connections from this account.", ErrorKind.THROTTLED, "throttled"),
+        ("This account has been deactivated.", ErrorKind.DISCONNECTED, "accountDisabled"),
+        ("This user is disabled.", ErrorKind.DISCONNECTED, "accountDisabled"),
+        ("You are not permitted to access this resource.", ErrorKind.REFUSED, "forbidden"),
+        ("You don't have permission to access this resource.", ErrorKind.REFUSED, "forbidden"),
     ],
 )
 def test_forbidden_with_another_cause_in_its_text_is_not_the_limit_of_the_plan(detail, kind, code):
@@ -101,14 +101,14 @@ def test_a_forbidden_call_with_a_text_about_the_plan_is_the_limit_of_the_plan():
     problem = problem_in(orjson.dumps({"title": "Forbidden", "status": 403, "detail": detail}))
     for about_members in (True, False):
         found = classify(403, problem, about_members=about_members)
-        assert (found.kind, found.code) == (Kind.REFUSED, Code.PLAN_LIMIT)
+        assert (found.kind, found.code) == (ErrorKind.REFUSED, Code.PLAN_LIMIT)
 
 
 @given(st.integers(min_value=100, max_value=999), st.none() | st.text())
 def test_every_response_has_a_meaning(status, title):
-    problem = None if title is None else Problem(title)
+    problem = None if title is None else ErrorBody(title)
     classification = classify(status, problem)
-    assert isinstance(classification.kind, Kind)
+    assert isinstance(classification.kind, ErrorKind)
 
 
 @given(st.binary() | st.from_regex(rb'\{"title": *"[a-z]*", "errors": .*\}', fullmatch=True))
@@ -168,24 +168,30 @@ def test_a_members_refusal_is_recognized_by_code_and_field_first(error, sent, co
             403,
             "Forbidden",
             "The API key is for the data center us9, you tried us1.",
-            Kind.DISCONNECTED,
+            ErrorKind.DISCONNECTED,
             "wrongDataCentre",
         ),
         (
             403,
             "Forbidden",
             "You have reached the contact limit of your plan.",
-            Kind.REFUSED,
+            ErrorKind.REFUSED,
             Code.PLAN_LIMIT,
         ),
         (
             400,
             "Bad Request",
             "Your plan does not allow more contacts.",
-            Kind.REFUSED,
+            ErrorKind.REFUSED,
             Code.PLAN_LIMIT,
         ),
-        (400, "Bad Request", "The resource submitted is not valid.", Kind.REFUSED, Code.REFUSED),
+        (
+            400,
+            "Bad Request",
+            "The resource submitted is not valid.",
+            ErrorKind.REFUSED,
+            Code.REFUSED,
+        ),
     ],
 )
 def test_a_refused_call_has_the_cause_that_only_its_text_names(status, title, detail, kind, code):
@@ -207,4 +213,4 @@ def test_an_address_that_signed_up_too_often_may_be_accepted_later(text):
 
 
 def test_an_empty_400_is_not_an_answer_of_mailchimp():
-    assert classify(400, problem_in(b"")).kind is Kind.BROKEN
+    assert classify(400, problem_in(b"")).kind is ErrorKind.BROKEN

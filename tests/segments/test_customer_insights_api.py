@@ -12,7 +12,7 @@ import pytest
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
+from shared.segments.catalogue import AttributeInfo, ListedSegments, SegmentInfo, SegmentSample
 from shared.segments.customer_insights_api import ApiSegment, CustomerInsightsApi, RefreshJob
 from shared.segments.described_catalogue import DescribedCatalogue
 from shared.version import USER_AGENT
@@ -247,8 +247,8 @@ def test_a_malformed_id_is_a_config_error(slept: list[float]) -> None:
 class Blobs:
     """What was exported: Gold (not counted yet) and Plain, which the API does not know."""
 
-    def listing(self) -> SegmentList:
-        return SegmentList(
+    def listing(self) -> ListedSegments:
+        return ListedSegments(
             (
                 SegmentInfo("Gold", "Gold", None, None, True),
                 SegmentInfo("Plain", "Plain", 3, None, True),
@@ -259,7 +259,7 @@ class Blobs:
     def sample(self, segments: Sequence[str]) -> SegmentSample | None:
         return SegmentSample("Gold", {"EMail": ["ada@example.com"]})
 
-    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+    def overview(self) -> tuple[ListedSegments, list[AttributeInfo]]:
         return self.listing(), self.attributes()
 
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:

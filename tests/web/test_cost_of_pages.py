@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.segments.catalogue import Catalogue
 from shared.segments.container import BlobEntry
-from shared.segments.stored_row_counts import RowCounts
+from shared.segments.stored_row_counts import StoredRowCounts
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, etag_of, model_json
 from tests.web.browser import Browser
@@ -82,7 +82,7 @@ def requests_of_the_form(segments: int) -> list[Counter[str]]:
     landing = Landing(segments)
 
     def start_process() -> None:
-        counts = RowCounts(Counted(files, requests))
+        counts = StoredRowCounts(Counted(files, requests))
         catalogue = Catalogue(Counted(landing, requests), "", counts)
         counted(world, requests, catalogue=catalogue)
 

@@ -31,7 +31,7 @@ from shared.planning.archiving.hygiene import AudienceHygiene, UnusedContacts
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.runs.start import RunOptions
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList, SegmentSample
+from shared.segments.catalogue import AttributeInfo, ListedSegments, SegmentInfo, SegmentSample
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, Role
@@ -187,10 +187,10 @@ class FakeCatalogue:
             raise self.broken
         return [SegmentInfo("Segment_Vip", "VIP", 1200, NOW), SegmentInfo("New", "New", None, None)]
 
-    def listing(self) -> SegmentList:
-        return SegmentList(tuple(self.segments()), tuple(self.faults))
+    def listing(self) -> ListedSegments:
+        return ListedSegments(tuple(self.segments()), tuple(self.faults))
 
-    def overview(self) -> tuple[SegmentList, list[AttributeInfo]]:
+    def overview(self) -> tuple[ListedSegments, list[AttributeInfo]]:
         return self.listing(), self.attributes(None)
 
     def plain(self) -> list[str]:

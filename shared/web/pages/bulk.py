@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import exports, runs
 from shared.web.authentication import Role
 from shared.web.models.schedules import ScheduleBody, ScheduleView
-from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
 from shared.web.problems import error_text
@@ -59,7 +59,7 @@ def _schedules(
     page: Page,
     chosen: list[Export],
     fields: dict[str, Any] | None = None,
-    refusal: Refusal = NO_REFUSAL,
+    refusal: RefusedAction = NO_REFUSAL,
     unchanged: list[tuple[Export, str]] | None = None,
 ) -> Response:
     return page.render(
@@ -90,7 +90,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
         ]
 
     unchanged = attempt(page, changed)
-    if isinstance(unchanged, Refusal):
+    if isinstance(unchanged, RefusedAction):
         return _schedules(page, chosen, fields, unchanged)
     if unchanged:
         return _schedules(page, [one for one, _ in unchanged], fields, NO_REFUSAL, unchanged)

@@ -11,7 +11,7 @@ from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
-from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, Upload, attempt
+from shared.web.pages.forms import NO_REFUSAL, Form, RefusedAction, SentForm, Upload, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -21,10 +21,10 @@ _PAGE = "/exports/{id:id}/exclusions"
 
 
 def _shown(
-    page: Page, export_id: str, form: Form | None = None, refusal: Refusal = NO_REFUSAL
+    page: Page, export_id: str, form: Form | None = None, refusal: RefusedAction = NO_REFUSAL
 ) -> Response:
     read = attempt(page, lambda: exclusions.read(page.context, export_id), only_reads=True)
-    if isinstance(read, Refusal):
+    if isinstance(read, RefusedAction):
         # The page repairs a damaged list.
         listed, refusal = ExclusionList(), refusal if refusal.message else read
     else:
@@ -75,6 +75,6 @@ def _save(page: Page, export_id: str, data: bytes, form: Form) -> Response:
         return True
 
     result = attempt(page, saved)
-    if isinstance(result, Refusal):
+    if isinstance(result, RefusedAction):
         return _shown(page, export_id, form, result)
     return redirect(f"/exports/{export_id}?done=saved")

@@ -9,7 +9,7 @@ from typing import TypeVar
 from shared.errors import ConnectorError
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentList
+from shared.segments.catalogue import AttributeInfo, ListedSegments, SegmentInfo
 from shared.web.application import connections
 from shared.web.models.runs import in_words
 from shared.web.pages.export_definition import Definition
@@ -55,7 +55,7 @@ def read_choices(page: Page, definition: Definition, offered: Sequence[Connectio
             warnings.append(error_text(error, page.language))
             return instead
 
-    nothing: tuple[SegmentList, list[AttributeInfo]] = (SegmentList(()), [])
+    nothing: tuple[ListedSegments, list[AttributeInfo]] = (ListedSegments(()), [])
     listing, attributes = available(page.services.catalogue.overview, nothing)
     warnings += [in_words(fault, page.language) for fault in listing.faults]
     audiences: list[Audience] = []

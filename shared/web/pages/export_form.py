@@ -33,7 +33,7 @@ from shared.web.pages.export_definition import (
     field_id,
     row_name,
 )
-from shared.web.pages.forms import NO_REFUSAL, Form, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, Form, RefusedAction, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_of
@@ -75,7 +75,7 @@ def _form(
     export_id: str | None = None,
     *,
     etag: str = "",
-    refusal: Refusal = NO_REFUSAL,
+    refusal: RefusedAction = NO_REFUSAL,
     suggest: bool = False,
     focus: str = "",
 ) -> Response:
@@ -204,12 +204,12 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
         return exports.change(page.context, export_id, body, form.etag)
 
     saved = attempt(page, save)
-    if isinstance(saved, Refusal):
+    if isinstance(saved, RefusedAction):
         return _form(page, definition, export_id, etag=form.get("etag"), refusal=saved)
     saved_id = saved.export.id
     if action == "saveAndRun":
         run = attempt(page, lambda: runs.start(page.context, saved_id, Mode.EXPORT))
-        if isinstance(run, Refusal):
+        if isinstance(run, RefusedAction):
             return redirect(f"/exports/{saved_id}?done=savedNotRun")
         # The page of the export shows its findings.
         return redirect(

@@ -24,7 +24,7 @@ from shared.web.authentication import Role
 from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import charts
 from shared.web.pages.first_visit import first_visit
-from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -139,7 +139,7 @@ def show(export_id: Id, page: CurrentPage, done: Annotated[str, Query()] = "") -
 
 
 def _show(
-    page: Page, export_id: str, refusal: Refusal = NO_REFUSAL, *, saved: bool = False
+    page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL, *, saved: bool = False
 ) -> Response:
     services = page.services
     details = exports.read(page.context, export_id, saved=saved)
@@ -209,7 +209,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         return runs.start(page.context, export_id, mode, add_archived=again)
 
     run = attempt(page, started)
-    if isinstance(run, Refusal):
+    if isinstance(run, RefusedAction):
         return _show(page, export_id, run)
     return redirect(f"/runs/{run.id}")
 
@@ -219,7 +219,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Copy, and continue with changing the copy."""
     copy = attempt(page, lambda: exports.duplicate(page.context, export_id))
-    if isinstance(copy, Refusal):
+    if isinstance(copy, RefusedAction):
         return _show(page, export_id, copy)
     return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
 
@@ -231,7 +231,7 @@ def ask_detach(export_id: Id, page: CurrentPage) -> Response:
     return _detach(page, export_id)
 
 
-def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+def _detach(page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
     details = exports.read(page.context, export_id)
     connection = page.services.connections.find(details.export.connection_id)
     return page.render(
@@ -248,7 +248,7 @@ def _detach(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respon
 def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Detach the connection."""
     detached = attempt(page, lambda: exports.detach(page.context, export_id))
-    if isinstance(detached, Refusal):
+    if isinstance(detached, RefusedAction):
         return _detach(page, export_id, detached)
     return redirect(f"/exports/{export_id}?done=detached")
 
@@ -260,7 +260,7 @@ def ask_removal(export_id: Id, page: CurrentPage) -> Response:
     return _removal(page, export_id)
 
 
-def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+def _removal(page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
     stored = page.services.definitions.read(export_id)
     etag = etag_of(stored.etag)
     return page.render("remove_export.html", refusal=refusal, export=stored.value, etag=etag)
@@ -271,6 +271,6 @@ def _removal(page: Page, export_id: str, refusal: Refusal = NO_REFUSAL) -> Respo
 def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove an export."""
     result = attempt(page, lambda: exports.delete(page.context, export_id, form.etag))
-    if isinstance(result, Refusal):
+    if isinstance(result, RefusedAction):
         return _removal(page, export_id, result)
     return redirect("/?done=removed")

@@ -139,7 +139,7 @@ Upload = Annotated[FileForm, Depends(_upload)]
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedAction:
     """An action that failed, in words: what a person can correct, by field."""
 
     status: int
@@ -153,11 +153,11 @@ class Refusal:
 
 
 # A page that shows no refusal.
-NO_REFUSAL = Refusal(200)
+NO_REFUSAL = RefusedAction(200)
 
 
-def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) -> T | Refusal:
-    """The result of an action, or a Refusal when a person can correct the cause of its failure.
+def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) -> T | RefusedAction:
+    """The result of an action, or a RefusedAction when a person can correct the cause of its failure.
 
     A form that was sent for another language changes nothing: its page is shown again with its input.
     """
@@ -169,7 +169,7 @@ def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) ->
         problem = for_error(error)
         if problem.status_code in (401, 403, 404, 500):
             raise
-        return Refusal(
+        return RefusedAction(
             problem.status_code,
             detail_text(problem, page.language),
             {fault.field: fault_text(fault, page.language) for fault in problem.faults},

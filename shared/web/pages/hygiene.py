@@ -10,7 +10,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import hygiene
 from shared.web.authentication import Role
 from shared.web.models.hygiene import ArchiveBody
-from shared.web.pages.forms import Refusal, SentForm, attempt
+from shared.web.pages.forms import RefusedAction, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import AudienceId, Id
 from shared.web.texts import text
@@ -25,7 +25,7 @@ def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Respo
     found = attempt(
         page, lambda: page.services.hygiene.read(connection_id, audience_id), only_reads=True
     )
-    if isinstance(found, Refusal):
+    if isinstance(found, RefusedAction):
         return page.render("hygiene.html", refusal=found, found=None)
     return page.render("hygiene.html", found=found)
 
@@ -44,7 +44,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     if page.switches_language:
         return redirect(_page_of(page, export_id))
     if not form.has("sure"):
-        refusal = Refusal(400, text(page.language, "pages.hygiene.tick"))
+        refusal = RefusedAction(400, text(page.language, "pages.hygiene.tick"))
         return page.render("hygiene.html", refusal=refusal, found=None)
 
     def archived() -> Run:
@@ -52,7 +52,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         return hygiene.archive(page.context, export_id, body.people)
 
     run = attempt(page, archived)
-    if isinstance(run, Refusal):
+    if isinstance(run, RefusedAction):
         return page.render("hygiene.html", refusal=run, found=None)
     return redirect(f"/runs/{run.id}")
 

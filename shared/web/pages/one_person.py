@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import person_named
-from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -21,7 +21,9 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 _PAGE = "/exports/{id:id}/person"
 
 
-def _shown(page: Page, export_id: str, person: str = "", refusal: Refusal = NO_REFUSAL) -> Response:
+def _shown(
+    page: Page, export_id: str, person: str = "", refusal: RefusedAction = NO_REFUSAL
+) -> Response:
     return page.render(
         "one_person.html",
         refusal=refusal,
@@ -43,6 +45,6 @@ def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Send the person."""
     person = form.get("person")
     run = attempt(page, lambda: people.send(page.context, export_id, person_named(person)))
-    if isinstance(run, Refusal):
+    if isinstance(run, RefusedAction):
         return _shown(page, export_id, person, run)
     return redirect(f"/runs/{run.id}")

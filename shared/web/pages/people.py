@@ -15,7 +15,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import EraseBody, PersonInExportView, person_named, person_view
-from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.texts import text
 
@@ -49,7 +49,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
     """Erase the person everywhere; the receipt."""
     email = form.get("email")
     if not form.has("sure"):
-        return _found(page, email, Refusal(400, text(page.language, "pages.people.tick")))
+        return _found(page, email, RefusedAction(400, text(page.language, "pages.people.tick")))
 
     def erased() -> Erasure:
         sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
@@ -57,12 +57,12 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
         return people.erase(page.context, body.email, body.delete_in_mailchimp)
 
     receipt = attempt(page, erased)
-    if isinstance(receipt, Refusal):
+    if isinstance(receipt, RefusedAction):
         return _people(page, email, receipt)
     return _people(page, email, receipt=receipt)
 
 
-def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
+def _found(page: Page, person: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
     """The result of a search by address, or by CustomerId when there is no @ in it."""
 
     def found() -> list[PersonInExportView]:
@@ -70,7 +70,7 @@ def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
         return [person_view(one, page.language) for one in results]
 
     results = attempt(page, found, only_reads=True)
-    if isinstance(results, Refusal):
+    if isinstance(results, RefusedAction):
         return _people(page, person, results)
     return _people(page, person, refusal, found=results)
 
@@ -78,7 +78,7 @@ def _found(page: Page, person: str, refusal: Refusal = NO_REFUSAL) -> Response:
 def _people(
     page: Page,
     person: str = "",
-    refusal: Refusal = NO_REFUSAL,
+    refusal: RefusedAction = NO_REFUSAL,
     *,
     found: Sequence[PersonInExportView] | None = None,
     receipt: Erasure | None = None,

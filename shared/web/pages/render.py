@@ -32,7 +32,7 @@ from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.models.runs import in_words
-from shared.web.pages.forms import NO_REFUSAL, Refusal
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction
 from shared.web.pages.run_summary import rows_per_second, seconds_of
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
@@ -132,7 +132,7 @@ class Page:
         self,
         template: str,
         *,
-        refusal: Refusal = NO_REFUSAL,
+        refusal: RefusedAction = NO_REFUSAL,
         cookie: str | None = None,
         **context: object,
     ) -> Response:

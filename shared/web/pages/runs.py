@@ -19,7 +19,7 @@ from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
-from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
@@ -57,7 +57,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
     )
 
 
-def _show(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+def _show(page: Page, run_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
     services = page.services
     run = services.runs.read(run_id)
     export = services.definitions.find(run.export_id)
@@ -136,7 +136,9 @@ def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
 
 def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:
     run = attempt(page, act)
-    return _show(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")
+    return (
+        _show(page, run_id, run) if isinstance(run, RefusedAction) else redirect(f"/runs/{run.id}")
+    )
 
 
 @router.get(f"{_ONE}/cancel")
@@ -176,7 +178,7 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
     return _undo(page, run_id)
 
 
-def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
+def _undo(page: Page, run_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
     run = page.services.runs.read(run_id)
     return page.render(
         "undo.html",
@@ -192,4 +194,6 @@ def _undo(page: Page, run_id: str, refusal: Refusal = NO_REFUSAL) -> Response:
 def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Undo a run."""
     run = attempt(page, lambda: runs.undo(page.context, run_id, form.has("archive")))
-    return _undo(page, run_id, run) if isinstance(run, Refusal) else redirect(f"/runs/{run.id}")
+    return (
+        _undo(page, run_id, run) if isinstance(run, RefusedAction) else redirect(f"/runs/{run.id}")
+    )

@@ -15,7 +15,7 @@ from shared.web.authentication import Role
 from shared.web.chosen_language import language_cookie
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 from shared.web.pages.conflicts import conflicting_fields
-from shared.web.pages.forms import NO_REFUSAL, Refusal, SentForm, attempt
+from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_fields
 from shared.web.problems import HttpProblem
@@ -35,7 +35,7 @@ def show_schedule(page: CurrentPage) -> Response:
 
 
 def _schedule(
-    page: Page, fields: dict[str, Any] | None = None, refusal: Refusal = NO_REFUSAL
+    page: Page, fields: dict[str, Any] | None = None, refusal: RefusedAction = NO_REFUSAL
 ) -> Response:
     """The form: as saved, or as sent and refused."""
     stored = schedule.read(page.context)
@@ -65,7 +65,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
         return schedule.change(page.context, body, form.etag)
 
     saved = attempt(page, save)
-    if isinstance(saved, Refusal):
+    if isinstance(saved, RefusedAction):
         return _schedule(page, fields, saved)
     return redirect("/schedule?done=saved")
 
