@@ -151,6 +151,59 @@ def test_an_undo_restores_the_values_of_the_mapping_of_the_run(
     assert actual_audience(scenario.audience) == before
 
 
+def test_an_undo_gives_tags_back_although_the_earlier_values_are_unknown(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(40, 1.0, 0.5)
+    scenario.refresh(sample)
+    scenario.define(sample, removalGuard={"maxShare": 1.0})
+    scenario.run()
+    before = {a: member.tags for a, member in scenario.audience.members().items()}
+    later = sample.later(leaving=5, moving=0.3, changed=0.5)
+    scenario.refresh(later)
+    changed = scenario.api.get(f"/api/exports/{scenario.export['id']}")
+    changed["mapping"]["attributes"] = changed["mapping"]["attributes"][:1]
+    scenario.api.call("PUT", f"/api/exports/{scenario.export['id']}", changed)
+    run = scenario.run()
+    fields = {a: member.merge_fields for a, member in scenario.audience.members().items()}
+    assert {a: m.tags for a, m in scenario.audience.members().items()} != before
+
+    undone = start_undo(scenario, run)
+
+    after = scenario.audience.members()
+    assert {a: member.tags for a, member in after.items() if a in before} == before
+    assert {a: member.merge_fields for a, member in after.items()} == fields
+    assert set(codes(undone)) == {"undoValuesUnknown"}
+    again = scenario.run()
+    expected = {a: person.tags for a, person in expected_audience(later).items()}
+    members = scenario.audience.members()
+    assert {a: members[a].tags for a in expected} == expected
+    assert again["counts"]["sourceRows"] == run["counts"]["sourceRows"]
+    assert scenario.run()["calls"]["write"] == 0
+
+
+def test_an_edited_person_gets_the_tags_back_and_keeps_the_values(scenario: ExportScenario) -> None:
+    sample = scenario.sample(20)
+    scenario.refresh(sample)
+    scenario.define(sample, removalGuard={"maxShare": 1.0})
+    scenario.run()
+    before = actual_audience(scenario.audience)
+    scenario.refresh(sample.later(leaving=3))
+    run = scenario.run()
+    (edited, *_) = sorted(before.keys() - expected_audience(sample.later(leaving=3)).keys())
+    scenario.audience.add(edited, merge_fields={"CITY": "By hand"})
+
+    undone = start_undo(scenario, run)
+
+    after = actual_audience(scenario.audience)
+    assert after[edited].tags == before[edited].tags
+    assert dict(after[edited].fields)["CITY"] == "By hand"
+    assert {a: after[a] for a in after if a != edited} == {
+        a: before[a] for a in after if a != edited
+    }
+    assert undone["counts"]["updated"] == 3
+
+
 def test_an_undo_with_another_account_is_refused_with_the_reason_in_both_languages(
     new_scenario: Callable[..., ExportScenario],
 ) -> None:

@@ -37,6 +37,8 @@ judged AS (
     SELECT
         c.*, COLUMNS(l.*) AS 'old_\0',
         coalesce(o.outcome IN ('created', 'updated'), false) AS sent,
+        -- An undo may restore only the tags of a person: the values of the ledger stay.
+        sent AND c.fields IS NOT NULL AS sent_values,
         coalesce(o.outcome = 'created', false) AS created,
         coalesce(
             o.outcome = 'rejected'
@@ -69,10 +71,10 @@ judged AS (
 SELECT
     address,
     CASE WHEN sent THEN customer_id ELSE coalesce(old_customer_id, customer_id) END AS customer_id,
-    CASE WHEN sent THEN fingerprint WHEN forget THEN NULL ELSE old_fingerprint END AS fingerprint,
+    CASE WHEN sent_values THEN fingerprint WHEN forget THEN NULL ELSE old_fingerprint END AS fingerprint,
     CASE
         WHEN forget THEN NULL
-        WHEN NOT sent THEN old_fields
+        WHEN NOT sent_values THEN old_fields
         WHEN dropped_now IS NULL THEN fields
         -- When a value was not sent, Mailchimp still has the earlier one.
         ELSE to_json(list_transform(
@@ -88,9 +90,9 @@ SELECT
             END
         ))::VARCHAR
     END AS fields,
-    CASE WHEN sent THEN $merge_tags::VARCHAR[] WHEN forget THEN NULL ELSE old_merge_tags END
+    CASE WHEN sent_values THEN $merge_tags::VARCHAR[] WHEN forget THEN NULL ELSE old_merge_tags END
         AS merge_tags,
-    CASE WHEN sent THEN dropped_now WHEN forget THEN NULL ELSE old_dropped END AS dropped,
+    CASE WHEN sent_values THEN dropped_now WHEN forget THEN NULL ELSE old_dropped END AS dropped,
     list_sort(list_filter(
         CASE
             WHEN sent THEN list_distinct(list_concat(coalesce(old_tags, []), tags))
@@ -106,7 +108,7 @@ SELECT
         AS refused_field,
     CASE
         WHEN refused_now OR dropped_now IS NOT NULL THEN $field_rules
-        WHEN NOT sent THEN old_field_rules
+        WHEN NOT sent_values THEN old_field_rules
     END AS field_rules,
     CASE
         WHEN is_temporary

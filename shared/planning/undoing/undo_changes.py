@@ -97,7 +97,7 @@ def undo_tagsets(db: DuckDBPyConnection) -> list[list[int]]:
 
 def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
     """Return findings about what the undo does not change, each with its number of people."""
-    stay, unknown, not_subscribed, tags, edited, others, withdrawn, excluded = map(
+    stay, unknown, not_subscribed, edited, others, withdrawn, excluded = map(
         str, _SQL.row(db, "not_undone", archive=archive)
     )
     info, warning = Severity.INFO, Severity.WARNING
@@ -105,7 +105,6 @@ def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
         Finding(info, "undoCreatedStay", values={"people": stay}),
         Finding(warning, "undoValuesUnknown", values={"people": unknown}),
         Finding(warning, "undoNotSubscribed", values={"people": not_subscribed}),
-        Finding(warning, "undoTagsNotGiven", values={"people": tags}),
         Finding(warning, "undoEditedSince", values={"people": edited}),
         Finding(info, "undoOthersToo", values={"people": others}),
         Finding(info, "undoConsentWithdrawn", values={"people": withdrawn}),

@@ -63,12 +63,12 @@ FROM joined;
 
 -- name: changes
 -- The undo rules. Tags that the run gave are removed and tags that it removed are given back; values
--- that it changed get their earlier value. Tags are given back together with values, in one call, so
--- a person can be restored only if the person
---   - was in the ledger before the run, with known values,
---   - is subscribed and was not edited in Mailchimp since,
+-- that it changed get their earlier value. A person can be restored only if the person
+--   - is subscribed,
 --   - did not withdraw consent in the run,
 --   - was not excluded by the run and is not on the current list.
+-- Values are restored only if they are known from before the run and the person was not edited in Mailchimp since.
+-- `fields` of other restored people are NULL: they get their tags only.
 -- Contacts that the run archived as unused are added again as subscribers, because the undo is a person's
 -- explicit yes; not those of people on the current list.
 -- People that the run created lose all tags of the export. They are archived if that was requested
@@ -78,8 +78,9 @@ WITH
 judged AS (
     SELECT
         *,
-        NOT created AND NOT not_subscribed AND known AND NOT edited AND NOT withdrawn
-            AND NOT excluded AND (was_sent OR len(tags_removed) > 0) AS restored,
+        known AND NOT edited AS has_values,
+        NOT created AND NOT not_subscribed AND NOT withdrawn AND NOT excluded
+            AND ((was_sent AND has_values) OR len(tags_removed) > 0) AS restored,
         is_archived AND NOT excluded AS returned,
         list_concat(
             CASE
@@ -107,7 +108,7 @@ SELECT
     CASE
         WHEN returned AND NOT known
             THEN to_json(list_transform($merge_tags::VARCHAR[], lambda _: NULL::VARCHAR))::VARCHAR
-        ELSE j.fields_before
+        WHEN returned OR has_values THEN j.fields_before
     END AS fields,
     j.fingerprint_before AS fingerprint,
     CASE WHEN returned THEN 'archived' END AS contact_status, false AS withdrawn,
@@ -145,9 +146,6 @@ SELECT
     ),
     count(*) FILTER (
         NOT created AND not_subscribed AND NOT is_archived AND NOT withdrawn AND (was_sent OR len(tags_removed) > 0)
-    ),
-    count(*) FILTER (
-        NOT created AND NOT not_subscribed AND (edited OR NOT known) AND len(tags_removed) > 0
     ),
     count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
     count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),

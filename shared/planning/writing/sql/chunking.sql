@@ -7,6 +7,9 @@ SELECT
     c.address, c.kind, c.tagset,
     CASE
         WHEN c.kind = 'add' THEN c.fields
+        -- An undo restores only the tags.
+        WHEN c.fields IS NULL
+            THEN to_json(list_transform($merge_tags::VARCHAR[], lambda _: NULL::VARCHAR))::VARCHAR
         ELSE fields_to_send(c.fields, $merge_tags::VARCHAR[], l.fields, l.merge_tags)
     END AS fields
 FROM changes c LEFT JOIN ledger_values l ON l.address = c.address
