@@ -71,6 +71,25 @@ def test_a_page_opened_before_sending_shows_each_step_until_the_end(
     assert complaints == []
 
 
+def test_the_end_of_a_run_does_not_send_a_refused_action_again(
+    place: Place, open_page: Open
+) -> None:
+    page, runs = open_page(), place.world.runs
+    run = queued(place.world)
+    runs.move(run, status=RunStatus.AWAITING_CONFIRMATION)
+    page.goto(f"/runs/{run}")
+    runs.confirm(run)  # in another tab
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.method) if one.method == "POST" else None)
+    page.get_by_role("button", name="Confirm and continue").click()
+    expect(page.locator("#errors")).to_have_text("The run is not waiting for confirmation.")
+    runs.move(run, status=RunStatus.SUCCESSFUL, started_at=NOW, finished_at=NOW)
+    page.wait_for_url(f"**/runs/{run}#progress")
+    expect(page.locator("#progress")).to_contain_text("Successful")
+    expect(page.locator("#errors")).to_have_count(0)
+    assert sent == ["POST"]
+
+
 def test_a_page_shows_that_the_session_has_ended(place: Place, open_page: Open) -> None:
     world, page = place.world, open_page("ko")
     run = queued(world)

@@ -57,6 +57,23 @@ def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
     page.wait_for_url("**?done=saved")
 
 
+def test_a_list_is_saved_after_a_refused_upload_and_in_another_language(
+    place: Place, open_page: Open
+) -> None:
+    page = exclusion_list(place, open_page)
+    damaged = b"mina.park@@example.com"
+    file = {"name": "list.csv", "mimeType": "text/csv", "buffer": damaged}
+    page.locator("#file").set_input_files(files=[file])  # type: ignore[list-item]
+    page.get_by_role("button", name="Replace the list").click()
+    expect(page.locator("#errors")).to_be_focused()
+    page.locator("#entries").fill(LISTED)
+    page.get_by_role("button", name="한국어").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    expect(page.locator("#entries")).to_have_value(LISTED)
+    page.get_by_role("button", name="저장", exact=True).click()
+    page.wait_for_url("**?done=saved")
+
+
 def test_the_focus_goes_to_the_reason_for_which_a_form_was_refused(
     place: Place, open_page: Open
 ) -> None:

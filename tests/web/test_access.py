@@ -37,6 +37,7 @@ SHARED = {
     ("GET", "/connections/{id}/audiences/{audienceId}"): Subject.CONNECTION,
     ("GET", "/exports/{id}/person"): Subject.EXPORT,
     ("POST", "/exports/{id}/person"): Subject.EXPORT,
+    ("GET", "/exports/{id}/exclusions/file"): Subject.EXPORT,
     ("POST", "/exports/{id}/exclusions/file"): Subject.EXPORT,
     ("POST", "/exports/{id}/run"): Subject.EXPORT,
     ("POST", "/exports/{id}/duplicate"): Subject.EXPORT,

@@ -59,6 +59,13 @@ def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     return _save(page, export_id, entries.encode(), form)
 
 
+@router.get(f"{_PAGE}/file")
+@requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
+def show_again(export_id: Id) -> Response:
+    """Return to the list: a refused upload has the address of its action, and reloading asks for it."""
+    return redirect(f"/exports/{export_id}/exclusions")
+
+
 @router.post(f"{_PAGE}/file")
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def upload(export_id: Id, page: CurrentPage, sent: Upload) -> Response:

@@ -32,7 +32,8 @@
         return false;
       }
       if (answer.status === 204) {
-        history.replaceState(null, "", "#progress");
+        // A page that shows why an action was refused has the address of the action, which must not be sent again.
+        history.replaceState(null, "", `/runs/${section.dataset.run}#progress`);
         location.reload();
         return false;
       }
