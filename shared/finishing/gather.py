@@ -40,22 +40,12 @@ def gather_outcomes(
     """
     outcomes = scratch / "outcomes.csv"
     _collect(chunks, files, outcomes)
-    load_outcomes(db, plan, chunks, files, scratch, unsent, outcomes)
+    open_changes(db, plan, files, scratch)
+    open_results(db, chunks, outcomes, unsent)
 
 
-def load_outcomes(
-    db: DuckDBPyConnection,
-    plan: Plan,
-    chunks: Sequence[Chunk],
-    files: Files,
-    scratch: Path,
-    unsent: str,
-    outcomes: Path,
-) -> None:
-    """Fill the tables of `gather_outcomes` from a local file that `outcome_ranges` formatted.
-
-    `changes` and `other_rows` are views of files in `scratch`, and `results` is a view, too.
-    """
+def open_changes(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path) -> None:
+    """Make `changes` and `other_rows` views of files in `scratch`. PlanGone as in `gather_outcomes`."""
     local = {name: scratch / f"{name}.parquet" for name in ("changes", "rows")}
     try:
         files.download(plan.changes, local["changes"])
@@ -63,6 +53,15 @@ def load_outcomes(
         _SQL.run(db, "load", **{name: str(path) for name, path in local.items()})
     except (NotFound, duckdb.InvalidInputException, duckdb.IOException):
         raise PlanGone from None
+
+
+def open_results(
+    db: DuckDBPyConnection, chunks: Sequence[Chunk], outcomes: Path, unsent: str
+) -> None:
+    """Fill `results` and `removals` from a local file that `outcome_ranges` formatted, and delete it.
+
+    Needs the views of `open_changes`.
+    """
     # A stopped run no longer waits for a confirmation.
     on_hold = [
         c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED

@@ -16,6 +16,7 @@ https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.errors import Unavailable
@@ -154,12 +155,36 @@ class MemberListCalls(Calls):
             # Steps back lead to pages of known members only, as expected.
             is_repeated = not people and last > 0 and end > read_until
             without_new = without_new + 1 if is_repeated else 0
-            if pages.is_last(
-                offset, len(items), total, bool(people), has_unrecognized, without_new
-            ):
+            page = _Page(offset, len(items), total, bool(people), has_unrecognized)
+            if pages.is_last(page, without_new):
                 return
             read_until = max(read_until, end)
             offset = offset + last if last > 0 else end - 1
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page that was read.
+
+    `total` is that of its response, which may be missing. `has_people`: it has people who are new. `has_unrecognized`:
+    it has members without an address that may be new.
+    """
+
+    offset: int
+    length: int
+    total: int | None
+    has_people: bool
+    has_unrecognized: bool
+
+    @property
+    def end(self) -> int:
+        """The offset after its last member."""
+        return self.offset + self.length
+
+    @property
+    def may_have_new(self) -> bool:
+        """Whether someone on the page may be new."""
+        return self.has_people or self.has_unrecognized
 
 
 class _Pages:
@@ -219,36 +244,26 @@ class _Pages:
             self._longest = max(self._longest, len(items))
             return items, total_in(answer)
 
-    def is_last(
-        self,
-        offset: int,
-        length: int,
-        total: int | None,
-        has_people: bool,
-        has_unrecognized: bool,
-        without_new: int,
-    ) -> bool:
-        """Whether a page of this length is the last one.
+    def is_last(self, page: _Page, without_new: int) -> bool:
+        """Whether a page is the last one.
 
-        `has_people`: it has people who are new. `has_unrecognized`: it has members without an address that may be new.
         `without_new` counts the last pages that only had known members. The total may be missing, too
         small, or count members that are not listed, and Mailchimp may deliver fewer members than requested.
         """
-        end, size = offset + length, self._sizes[0]
-        is_new = has_people or has_unrecognized
-        if length == 0:
+        size = self._sizes[0]
+        if page.length == 0:
             return True
-        if length == 1 and not is_new:
+        if page.length == 1 and not page.may_have_new:
             # The next page would begin at the same offset.
             return True
-        if total is not None and end < total:
-            return not is_new and length < min(size, self._longest)
+        if page.total is not None and page.end < page.total:
+            return not page.may_have_new and page.length < min(size, self._longest)
         if without_new >= _MOST_REPEATED_AFTER_TOTAL:
             # Servers that imitate Mailchimp may ignore the offset.
             return True
-        if length >= size:
+        if page.length >= size:
             return False
-        return not has_people or end == total
+        return not page.has_people or page.end == page.total
 
 
 def _change_hash(item: Mapping[str, Any]) -> int:

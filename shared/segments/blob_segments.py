@@ -28,7 +28,7 @@ from shared.model.source import (
 from shared.segments.container import LandingContainer
 from shared.segments.header import described_by_header
 from shared.segments.manifest import MANIFEST
-from shared.segments.reader import load_segment
+from shared.segments.reader import SegmentReader
 from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.segments.weighted_cache import WeightedCache
 from shared.settings import NULL_MARKERS
@@ -52,8 +52,7 @@ class BlobSegments:
         null_markers: Sequence[str] = NULL_MARKERS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._container = container
-        self._null_markers = null_markers
+        self._reader = SegmentReader(container, null_markers)
         self._surveyor = Surveyor(container, root)
         self._pinner = Pinner(container, now)
 
@@ -82,9 +81,7 @@ class BlobSegments:
         scratch: Path,
     ) -> LoadedSegment:
         """Append the rows of a segment to `table`, those of one file in their order."""
-        return load_segment(
-            self._container, connection, segment, columns, table, scratch, self._null_markers
-        )
+        return self._reader.load(connection, segment, columns, table, scratch)
 
 
 class Pinner:

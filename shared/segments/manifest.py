@@ -188,8 +188,7 @@ class _Reader:
                 moment = read_time(each.get("lastFileModifiedTime"))
                 relative = self._relative(location)
                 blob = self._known_blob(relative)
-                title = text_of(each.get("name"))
-                yield self._partition(each, title, relative, moment, name, number, blob)
+                yield self._partition(each, relative, moment, name, number, blob)
 
     def _found_by_patterns(
         self, item: Mapping[str, object], name: str
@@ -198,14 +197,13 @@ class _Reader:
         found: list[ListedPartition] = []
         unmatched: list[ListedPartition] = []
         for number, each in enumerate(_dicts(item.get("dataPartitionPatterns")), start=1):
-            title = text_of(each.get("name"))
             blobs = self._matching(each, name)
             for blob in blobs:
                 location = posixpath.relpath(blob, self._folder or ".")
-                found.append(self._partition(each, title, location, None, name, number, blob))
+                found.append(self._partition(each, location, None, name, number, blob))
             if not blobs:
                 blob = self._below(each) + _pattern_of(each)
-                unmatched.append(self._partition(each, title, blob, None, name, number, blob))
+                unmatched.append(self._partition(each, blob, None, name, number, blob))
         return found, unmatched
 
     def _matching(self, pattern: Document, entity: str) -> list[str]:
@@ -238,18 +236,17 @@ class _Reader:
     def _partition(
         self,
         item: Mapping[str, object],
-        title: str,
         location: str,
         moment: datetime | None,
         entity: str,
         number: int,
-        blob: str = "",
+        blob: str,
     ) -> ListedPartition:
         self._partitions += 1
         if self._partitions > MAX_PARTITIONS:
             raise InputError("modelTooLong", where=self._where)
         form = csv_format(_csv_settings(item), entity, number, self._where)
-        return ListedPartition(title, location, moment, form, blob)
+        return ListedPartition(text_of(item.get("name")), location, moment, form, blob)
 
     def _blob_name(self, path: str) -> str:
         """The name of the blob at a path of the manifest: beside it, or below the root of its corpus."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from errno import ENOSPC
 from itertools import chain
 from pathlib import Path
@@ -49,74 +50,83 @@ _MAX_UNREADABLE_AT_BEGINNING = 4096
 _BLANKS = 4
 
 
-def load_segment(
-    source: LandingContainer,
-    connection: duckdb.DuckDBPyConnection,
-    segment: SegmentSnapshot,
-    columns: Sequence[str],
-    table: str,
-    scratch: Path,
-    null_markers: Sequence[str] = NULL_MARKERS,
-) -> LoadedSegment:
-    """Append the rows of a segment to `table` (see SegmentSource.load in model/ports.py).
+@dataclass(frozen=True)
+class SegmentReader:
+    """Reads the files of segments in a landing container. `null_markers` are cell contents that mean "no value"."""
 
-    `connection` must not be in a transaction. `null_markers` are cell contents that mean "no value".
-    Unavailable when the local disk is full.
-    """
-    wanted, columns = columns, _as_listed(columns, segment)
-    numeric: set[str] = set()
-    small = SmallFiles(connection, table, len(columns), scratch / "small-files")
-    in_database = BoundedSemaphore(_READERS)
-    sizes: list[int] = []
+    container: LandingContainer
+    null_markers: Sequence[str] = NULL_MARKERS
 
-    def load(partition: Partition, file: Path) -> list[UnreadableRow]:
-        try:
-            unpacked = unpack(
-                source.pieces(partition.blob, partition.etag),
-                partition.csv.encoding,
-                file,
-                partition.blob,
-            )
-            size = file.stat().st_size
-            sizes.append(size)
-            if isinstance(unpacked, Text):
-                if not unpacked.lines:
-                    return []
-                text = TextFile.of(unpacked, partition, segment.attributes)
-                if max(partition.size, size) <= _SMALL:
-                    return _add_small(small, text, columns, segment.name)
+    def load(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        segment: SegmentSnapshot,
+        columns: Sequence[str],
+        table: str,
+        scratch: Path,
+    ) -> LoadedSegment:
+        """Append the rows of a segment to `table` (see SegmentSource.load in model/ports.py).
+
+        `connection` must not be in a transaction. Unavailable when the local disk is full.
+        """
+        wanted, columns = columns, _as_listed(columns, segment)
+        numeric: set[str] = set()
+        small = SmallFiles(connection, table, len(columns), scratch / "small-files")
+        in_database = BoundedSemaphore(_READERS)
+        sizes: list[int] = []
+
+        def load_file(partition: Partition, file: Path) -> list[UnreadableRow]:
+            try:
+                unpacked = unpack(
+                    self.container.pieces(partition.blob, partition.etag),
+                    partition.csv.encoding,
+                    file,
+                    partition.blob,
+                )
+                size = file.stat().st_size
+                sizes.append(size)
+                if isinstance(unpacked, Text):
+                    if not unpacked.lines:
+                        return []
+                    text = TextFile.of(unpacked, partition, segment.attributes)
+                    if max(partition.size, size) <= _SMALL:
+                        return _add_small(small, text, columns, segment.name)
+                    with in_database, closing(connection.cursor()) as cursor:
+                        return _load_text(cursor, table, text, columns, segment.name)
                 with in_database, closing(connection.cursor()) as cursor:
-                    return _load_text(cursor, table, text, columns, segment.name)
-            with in_database, closing(connection.cursor()) as cursor:
-                refused, found = load_parquet(cursor, table, unpacked, columns, partition.blob)
-                numeric.update(found)
-        except OSError as error:
-            if error.errno != ENOSPC:
-                raise
-            raise Unavailable("diskFull") from error
-        finally:
-            file.unlink(missing_ok=True)
-        return [UnreadableRow(segment.name, partition.blob, line, code) for line, code in refused]
+                    refused, found = load_parquet(cursor, table, unpacked, columns, partition.blob)
+                    numeric.update(found)
+            except OSError as error:
+                if error.errno != ENOSPC:
+                    raise
+                raise Unavailable("diskFull") from error
+            finally:
+                file.unlink(missing_ok=True)
+            return [
+                UnreadableRow(segment.name, partition.blob, line, code) for line, code in refused
+            ]
 
-    files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
-    work = list(zip(segment.partitions, files, strict=True))
-    large = [one for one in work if one[0].size > _SMALL]
-    # One file is downloaded while another one is read, unless they are large: temporary disk is small. How
-    # large compressed files are is known once the first one is unpacked.
-    alone = 0 if all(_is_known_not_large(partition) for partition, _ in large) else 1
-    unreadable = [load(*one) for one in large[:alone]]
-    readers = 1 if sizes and sizes[0] > _LARGE else _READERS
-    unreadable += _in_threads(readers, load, large[alone:])
-    # Of small files, most of the time is waiting for the answers of the storage account.
-    unreadable += _in_threads(
-        _READERS_OF_SMALL_FILES, load, [one for one in work if one[0].size <= _SMALL]
-    )
-    small.insert()
-    return LoadedSegment(
-        tuple(chain.from_iterable(unreadable)),
-        _remove_markers(connection, table, columns, null_markers),
-        frozenset(name for name, found in zip(wanted, columns, strict=True) if found in numeric),
-    )
+        files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
+        work = list(zip(segment.partitions, files, strict=True))
+        large = [one for one in work if one[0].size > _SMALL]
+        # One file is downloaded while another one is read, unless they are large: temporary disk is small. How
+        # large compressed files are is known once the first one is unpacked.
+        alone = 0 if all(_is_known_not_large(partition) for partition, _ in large) else 1
+        unreadable = [load_file(*one) for one in large[:alone]]
+        readers = 1 if sizes and sizes[0] > _LARGE else _READERS
+        unreadable += _in_threads(readers, load_file, large[alone:])
+        # Of small files, most of the time is waiting for the answers of the storage account.
+        unreadable += _in_threads(
+            _READERS_OF_SMALL_FILES, load_file, [one for one in work if one[0].size <= _SMALL]
+        )
+        small.insert()
+        return LoadedSegment(
+            tuple(chain.from_iterable(unreadable)),
+            _remove_markers(connection, table, columns, self.null_markers),
+            frozenset(
+                name for name, found in zip(wanted, columns, strict=True) if found in numeric
+            ),
+        )
 
 
 def _is_known_not_large(partition: Partition) -> bool:

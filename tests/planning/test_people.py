@@ -18,7 +18,7 @@ from shared.model.source import Snapshot, UnreadableRow
 from shared.planning.comparing.compare import Rules, SegmentMembers, members_by_segment
 from shared.planning.reading.ledger import load_ledger
 from shared.planning.reading.people import SourceColumns, read_people
-from shared.segments.reader import load_segment
+from shared.segments.reader import SegmentReader
 from shared.workspace import workspace
 from tests.planning.plan_tables import (
     ListedRows,
@@ -200,7 +200,7 @@ def test_rows_of_a_megabyte_each_are_planned_within_the_memory_of_an_instance(
 
     class Source(ListedRows):
         def load(self, connection, segment, columns, table, scratch):  # type: ignore[no-untyped-def]
-            return load_segment(container, connection, segment, columns, table, scratch)
+            return SegmentReader(container).load(connection, segment, columns, table, scratch)
 
     keyed = Snapshot((replace(segment, primary_key="Id"),))
     columns = SourceColumns("EMail", ("FirstName",))

@@ -10,7 +10,7 @@ import duckdb
 
 from shared.errors import Changed
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot, UnreadableRow
-from shared.segments.reader import load_segment
+from shared.segments.reader import SegmentReader
 from tests import reused_databases
 
 DEFAULT = CsvFormat()
@@ -82,7 +82,7 @@ Loaded = tuple[list[tuple[object, ...]], list[UnreadableRow]]
 def load(
     segment: SegmentSnapshot, container: MemoryContainer, columns: Sequence[str], scratch: Path
 ) -> Loaded:
-    """What `load_segment` puts into a table, file by file, and what it returns.
+    """What `SegmentReader.load` puts into a table, file by file, and what it returns.
 
     Two files are read at a time, so only the rows of one file have an order. Small files are read in another way than
     large ones, so each file is read in both ways, which must agree.
@@ -105,7 +105,7 @@ def _load(
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE rows_of (file VARCHAR, line BIGINT{cells})")
-    loaded = load_segment(container, connection, segment, columns, "rows_of", scratch)
+    loaded = SegmentReader(container).load(connection, segment, columns, "rows_of", scratch)
     rows = connection.execute("SELECT * FROM rows_of ORDER BY rowid").fetchall()
     files = [partition.blob for partition in segment.partitions]
     return sorted(rows, key=lambda row: files.index(row[0])), list(loaded.unreadable)

@@ -16,7 +16,7 @@ from shared.model.source import CsvFormat
 from shared.segments.count_rows import count_rows
 from shared.segments.header import described_by_header
 from shared.segments.model_json import read_model
-from shared.segments.reader import load_segment
+from shared.segments.reader import SegmentReader
 from shared.workspace import workspace
 from tests import reused_databases
 from tests.little_memory import LittleMemory, threads
@@ -63,7 +63,10 @@ def test_ten_thousand_columns_are_read_by_name(tmp_path: Path, described: bool) 
     with duckdb.connect(config={"memory_limit": f"{INITIAL_MEMORY}MB", "threads": 2}) as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         columns = [names[-1], names[0]]
-        assert load_segment(container, connection, segment, columns, "t", tmp_path).unreadable == ()
+        assert (
+            SegmentReader(container).load(connection, segment, columns, "t", tmp_path).unreadable
+            == ()
+        )
         rows = connection.execute("SELECT c0, c1 FROM t ORDER BY line").fetchall()
     assert rows == [(f"{row}.9999", f"{row}.0") for row in range(3)]
 
@@ -126,7 +129,10 @@ def test_a_gzip_file_of_a_million_members_is_read(tmp_path: Path) -> None:
     container.piece = len(data)
     with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        assert load_segment(container, connection, segment, ["A"], "t", tmp_path).unreadable == ()
+        assert (
+            SegmentReader(container).load(connection, segment, ["A"], "t", tmp_path).unreadable
+            == ()
+        )
         assert connection.execute("SELECT line, c0 FROM t").fetchall() == [(2, "1"), (3, "2")]
 
 
@@ -218,7 +224,7 @@ def test_a_file_that_lacks_memory_is_read_again_with_one_thread(tmp_path: Path, 
         db.execute("CREATE TABLE rows_of (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
         before = threads(db)
         small: Any = LittleMemory(db, most_threads=1)
-        loaded = load_segment(container, small, segment, ("Id", "EMail"), "rows_of", tmp_path)
+        loaded = SegmentReader(container).load(small, segment, ("Id", "EMail"), "rows_of", tmp_path)
         found = db.execute("SELECT file, c0, c1 FROM rows_of ORDER BY ALL").fetchall()
         assert threads(db) == before > 1
     assert found == [(file, *row) for file in ("a", "b") for row in (("1", None), ("2", "b@b.de"))]

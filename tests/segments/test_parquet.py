@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InputError
-from shared.segments.reader import load_segment
+from shared.segments.reader import SegmentReader
 from shared.workspace import workspace
 from tests.segments.segment_files import (
     load_bytes,
@@ -87,5 +87,5 @@ def test_the_day_of_a_parquet_time_does_not_depend_on_the_machine(
     monkeypatch.setenv("TZ", "Asia/Seoul")
     with workspace() as (connection, scratch), closing(connection.cursor()) as cursor:
         cursor.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        load_segment(container, cursor, segment, ["born"], "t", scratch)  # type: ignore[arg-type]
+        SegmentReader(container).load(cursor, segment, ["born"], "t", scratch)  # type: ignore[arg-type]
         assert cursor.execute("SELECT c0 FROM t").fetchall() == [("2026-06-05 23:30:00+00",)]

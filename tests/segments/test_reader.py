@@ -12,7 +12,7 @@ import pytest
 from shared.errors import Changed, ConfigError, InputError
 from shared.model.source import Attribute, Partition, SegmentSnapshot
 from shared.segments import reader as reader_module
-from shared.segments.reader import load_segment
+from shared.segments.reader import SegmentReader
 from tests import reused_databases
 from tests.segments.segment_files import (
     MemoryContainer,
@@ -64,7 +64,9 @@ def test_small_files_are_downloaded_at_the_same_time(tmp_path: Path) -> None:
     segment, container = segment_of(["A"], *files)
     with reused_databases.connect() as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR)")
-        load_segment(SlowContainer(container.files), connection, segment, ["A"], "t", tmp_path)
+        SegmentReader(SlowContainer(container.files)).load(
+            connection, segment, ["A"], "t", tmp_path
+        )
         assert connection.execute("SELECT count(DISTINCT c0) FROM t").fetchall() == [(12,)]
 
 
@@ -126,8 +128,8 @@ def test_a_table_name_is_never_executed_as_sql(tmp_path: Path) -> None:
     segment = SegmentSnapshot("G", "G", (Attribute("A"),), (Partition("a", etag_of(data), 2),))
     with reused_databases.connect() as connection:
         connection.execute('CREATE TABLE "odd "" name" (file VARCHAR, line BIGINT, c0 VARCHAR)')
-        reader_module.load_segment(
-            MemoryContainer({"a": data}), connection, segment, ["A"], 'odd " name', tmp_path
+        reader_module.SegmentReader(MemoryContainer({"a": data})).load(
+            connection, segment, ["A"], 'odd " name', tmp_path
         )
         assert connection.execute('SELECT c0 FROM "odd "" name"').fetchall() == [("1",)]
 
@@ -139,7 +141,9 @@ def test_files_with_irregular_rows_need_little_memory(tmp_path: Path) -> None:
     segment, container = segment_of(["EMail", "Name"], *files)
     with duckdb.connect(config={"memory_limit": "80MB", "threads": 2}) as connection:
         connection.execute("CREATE TABLE t (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR)")
-        loaded = load_segment(container, connection, segment, ["EMail", "Name"], "t", tmp_path)
+        loaded = SegmentReader(container).load(
+            connection, segment, ["EMail", "Name"], "t", tmp_path
+        )
         found = connection.execute("SELECT file, line, c0, c1 FROM t").fetchall()
 
     assert sorted(found) == [(name, 2, "a@example.com", "A") for name, _ in files]
