@@ -152,8 +152,8 @@ def _share_faults(share: float) -> Iterator[Fault]:
 
 def _growth_faults(guard: GrowthGuard) -> Iterator[Fault]:
     if not 0 <= guard.max_share <= LARGEST_GROWTH:
-        most = f"{LARGEST_GROWTH:.0f}"
-        yield Fault("growthGuard.maxShare", code="growthOutOfRange", values={"most": most})
+        values = {"most": f"{LARGEST_GROWTH:.0f}", "percent": f"{LARGEST_GROWTH:.0%}"[:-1]}
+        yield Fault("growthGuard.maxShare", code="growthOutOfRange", values=values)
     if guard.max_contacts is not None and guard.max_contacts < 0:
         yield Fault("growthGuard.maxContacts", code="contactsNegative")
 

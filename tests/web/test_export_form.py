@@ -78,6 +78,8 @@ def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
         "timeZone",
     ]
     assert {field for field, _ in links} <= set(ada.ids)
+    # The form takes percentages, the API takes shares.
+    assert "between 0 % and 100 %" in ada.text
     assert "Attribute 1" in [label for _, label in links]
     assert not [label for _, label in links if "." in label]
 
