@@ -1,5 +1,5 @@
 // Sends the forms that change something: once, and only if the app answers and the session has not ended.
-// Without this file, forms are sent at once.
+// Without this file, forms are sent at once (docs/decisions/0104-look-before-a-form-is-sent.md).
 "use strict";
 
 window.app = (() => {
