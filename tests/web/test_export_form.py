@@ -5,9 +5,10 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import get, new_connection, new_export
-from tests.web.world import World
+from tests.web.world import KEY, World
 
 
 def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
@@ -166,3 +167,18 @@ def test_no_malformed_form_breaks_a_page(path: str, fields: dict[str, str]) -> N
     new_connection(world)
     ada = Browser(world).open(path).send(fields=fields)
     assert ada.answer.status in (200, 400), ada.text
+
+
+def test_the_form_leads_an_administrator_to_a_connection_that_was_lost() -> None:
+    world = World()
+    connection = new_connection(world, sharedWith=["Contributor"])
+    export = new_export(world, connection)
+    link = f'href="/connections/{connection}"'
+    assert link not in Browser(world).open(f"/exports/{export}/edit").html
+    world.accounts[KEY].revoked = True
+    shown = Browser(world).open(f"/exports/{export}/edit")
+    assert "Connect again" in shown.text
+    assert link in shown.html
+    other = Browser(world.seen_by(Role.CONTRIBUTOR)).open(f"/exports/{export}/edit")
+    assert other.answer.status == 200
+    assert link not in other.html
