@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.capacity.renewed_lease import LEASE_SECONDS, RenewedLease
-from shared.errors import Changed, ConnectorError
+from shared.errors import Changed
 from shared.model.ports import Lease, Leases, Records, create_or_replace
 
 
@@ -53,7 +53,8 @@ class Slots:
                 slot = Slot(lease, account_id, index, self.token())
                 try:
                     self._write_holder(account_id, index, slot.token)
-                except ConnectorError:
+                except BaseException:
+                    # Otherwise its thread would renew the lease for as long as the process lives.
                     slot.release()
                     raise
                 return slot

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from shared.capacity.pace import AccountPace
@@ -21,6 +23,25 @@ def test_two_processes_never_hold_more_slots_than_allowed() -> None:
     assert there.take("other account") is not None
     held[0].release()
     assert there.take("acc").index == held[0].index
+
+
+def test_a_slot_whose_holder_cannot_be_recorded_is_free_and_no_longer_renewed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = MemoryStore()
+    slots = new_slots(StoreClient(store), connections=1)
+    before = threading.active_count()
+
+    def fail(_key: str) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(slots.holders, "read", fail)
+    with pytest.raises(RuntimeError):
+        slots.take("acc")
+
+    assert threading.active_count() == before
+    with new_slots(StoreClient(store), connections=1).take("acc") as slot:
+        assert slot.index == 0
 
 
 def test_the_slot_of_a_killed_holder_is_free_when_its_lease_expires() -> None:
