@@ -85,14 +85,14 @@ from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import ScheduleState, Tick, Timetable
-from shared.segments.blob_events import read_events
 from shared.segments.blob_segments import BlobSegments
-from shared.segments.catalogue import Catalogue
+from shared.segments.choosing.catalogue import Catalogue
+from shared.segments.choosing.described_catalogue import DescribedCatalogue
+from shared.segments.choosing.remembered_responses import Remembered
+from shared.segments.choosing.stored_row_counts import StoredRowCounts
 from shared.segments.container import LandingContainer
 from shared.segments.customer_insights_api import CustomerInsightsApi
-from shared.segments.described_catalogue import DescribedCatalogue
-from shared.segments.remembered_responses import Remembered
-from shared.segments.stored_row_counts import StoredRowCounts
+from shared.segments.finding.blob_events import read_events
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.lane import Lanes
 from shared.sending.run_checks import RunChecks

@@ -72,6 +72,19 @@ LAYERS_OF_PLANNING = (
     "fingerprint",
     "planning_report",
 )
+
+# The same for the parts of `segments/`.
+LAYERS_OF_SEGMENTS = (
+    "choosing",
+    "customer_insights_api",
+    "blob_segments",
+    "reading",
+    "finding",
+    "suggestions",
+    "container",
+    "text_encodings",
+    "weighted_cache",
+)
 ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
@@ -187,9 +200,14 @@ def test_imports_point_downward() -> None:
     assert wrong == []
 
 
-def test_imports_inside_planning_point_downward() -> None:
-    """A step of a plan imports only the steps before it."""
-    folder = SHARED / "planning"
+@pytest.mark.parametrize(
+    ("package", "layers"), [("planning", LAYERS_OF_PLANNING), ("segments", LAYERS_OF_SEGMENTS)]
+)
+def test_imports_inside_a_package_of_steps_point_downward(
+    package: str, layers: tuple[str, ...]
+) -> None:
+    """A step imports only the steps before it."""
+    folder = SHARED / package
     parts = {
         path: path.relative_to(folder).with_suffix("").parts[0]
         for path in folder.rglob("*.py")
@@ -199,12 +217,12 @@ def test_imports_inside_planning_point_downward() -> None:
         f"{found(path)} imports {name}"
         for path, part in parts.items()
         for name in imports(path)
-        if name.startswith("shared.planning.")
+        if name.startswith(f"shared.{package}.")
         for imported in {name.split(".")[2]} - {part}
-        if LAYERS_OF_PLANNING.index(imported) <= LAYERS_OF_PLANNING.index(part)
+        if layers.index(imported) <= layers.index(part)
     ]
 
-    assert set(parts.values()) == set(LAYERS_OF_PLANNING)
+    assert set(parts.values()) == set(layers)
     assert wrong == []
 
 

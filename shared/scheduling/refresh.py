@@ -38,7 +38,7 @@ from shared.scheduling.refresh_progress import (
     digest,
     wait,
 )
-from shared.segments.blob_events import BlobCreated
+from shared.segments.finding.blob_events import BlobCreated
 
 _REMEMBERED = 32
 # The message of a check that is later than this is lost; the tick sends it again.

@@ -26,10 +26,10 @@ from shared.model.source import (
     find_name,
 )
 from shared.segments.container import LandingContainer
-from shared.segments.header import described_by_header
-from shared.segments.manifest import MANIFEST
-from shared.segments.reader import SegmentReader
-from shared.segments.survey import Survey, SurveyedEntity, Surveyor
+from shared.segments.finding.manifest import MANIFEST
+from shared.segments.finding.survey import Survey, SurveyedEntity, Surveyor
+from shared.segments.reading.header import described_by_header
+from shared.segments.reading.reader import SegmentReader
 from shared.segments.weighted_cache import WeightedCache
 from shared.settings import NULL_MARKERS
 

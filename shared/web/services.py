@@ -28,9 +28,9 @@ from shared.runs.one_person import OnePerson
 from shared.runs.outcomes import OutcomeReader
 from shared.runs.start import Starter
 from shared.runs.undo import Undo
-from shared.segments.catalogue import Catalogue
+from shared.segments.choosing.catalogue import Catalogue
+from shared.segments.choosing.described_catalogue import DescribedCatalogue
 from shared.segments.customer_insights_api import CustomerInsightsApi
-from shared.segments.described_catalogue import DescribedCatalogue
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator
 

@@ -24,7 +24,7 @@ from shared.model.run import (
     Trigger,
 )
 from shared.runs.outcomes import OutcomeRow
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from tests.browser.conftest import Open, Place
 from tests.web.client import new_connection, new_export
 from tests.web.world import KEY, NOW, World

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from shared.model.audience import MergeField
-from shared.segments.catalogue import AttributeInfo, SegmentInfo, SegmentSample
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import AXE, violations
 from tests.web.client import new_connection

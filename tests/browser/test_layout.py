@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.model.run import RunSegment, RunStatus
-from shared.segments.catalogue import SegmentInfo
+from shared.segments.choosing.catalogue import SegmentInfo
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import describe_attributes, used_app
 from tests.web.client import new_connection, new_export

@@ -8,7 +8,7 @@ import orjson
 
 from shared.errors import InputError
 from shared.messaging.messages import LONGEST, lane_of, refresh_of, run_of, stamps_of
-from shared.segments.blob_events import read_events
+from shared.segments.finding.blob_events import read_events
 
 TOKENS = (
     b'{"v":1,"run":"', b"0123456789abcdef0123", b'","lane":', b'"refresh":"', b'"number":', b'"due":',

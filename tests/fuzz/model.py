@@ -16,7 +16,7 @@ import orjson
 from shared.errors import ConnectorError
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.survey import Surveyor
+from shared.segments.finding.survey import Surveyor
 
 TOKENS = (
     b'{"entities":[', b'"name":', b'"attributes":', b'"partitions":', b'"location":', b'"a.csv"',

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from shared.errors import ConnectorError
 from shared.model.source import CsvFormat
-from shared.segments import reader
-from shared.segments.count_rows import count_rows
-from shared.segments.exact_csv import LONGEST_CELL
-from shared.segments.header import described_by_header
+from shared.segments.reading import reader
+from shared.segments.reading.count_rows import count_rows
+from shared.segments.reading.exact_csv import LONGEST_CELL
+from shared.segments.reading.header import described_by_header
 from tests.segments.segment_files import Loaded, load, segment_of
 
 TOKENS = (

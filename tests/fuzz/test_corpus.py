@@ -14,7 +14,8 @@ import pytest
 
 from shared.mailchimp import batch_calls
 from shared.messaging import messages
-from shared.segments import exact_csv, survey
+from shared.segments.finding import survey
+from shared.segments.reading import exact_csv
 from shared.web.application import audit
 from tests.fuzz import plan
 from tests.fuzz.mutate import mutated

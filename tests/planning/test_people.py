@@ -18,7 +18,7 @@ from shared.model.source import Snapshot, UnreadableRow
 from shared.planning.comparing.compare import Rules, SegmentMembers, members_by_segment
 from shared.planning.reading.ledger import load_ledger
 from shared.planning.reading.people import SourceColumns, read_people
-from shared.segments.reader import SegmentReader
+from shared.segments.reading.reader import SegmentReader
 from shared.workspace import workspace
 from tests.planning.plan_tables import (
     ListedRows,

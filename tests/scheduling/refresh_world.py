@@ -37,7 +37,7 @@ EVENT = b'{"an": "event"}'
 
 @dataclass(frozen=True)
 class Written:
-    """An announcement, as segments/blob_events.py gives it."""
+    """An announcement, as segments/finding/blob_events.py gives it."""
 
     blob: str
     etag: str

@@ -10,7 +10,7 @@ from azure.storage.blob import ContainerClient
 from shared.model.source import LoadedSegment, SegmentSnapshot
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import LandingContainer
-from shared.segments.survey import Survey, Surveyor
+from shared.segments.finding.survey import Survey, Surveyor
 from tests import reused_databases
 from tests.segments.segment_files import model_json
 

@@ -10,7 +10,7 @@ import duckdb
 
 from shared.errors import Changed
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot, UnreadableRow
-from shared.segments.reader import SegmentReader
+from shared.segments.reading.reader import SegmentReader
 from tests import reused_databases
 
 DEFAULT = CsvFormat()

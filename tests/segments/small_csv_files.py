@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.model.source import Attribute, CsvFormat, Partition
-from shared.segments.count_rows import count_rows
+from shared.segments.reading.count_rows import count_rows
 from tests.segments.segment_files import (
     MemoryContainer,
     etag_of,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.segments.blob_events import BlobCreated, read_events
+from shared.segments.finding.blob_events import BlobCreated, read_events
 
 TOPIC = "/subscriptions/0000/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/landing"
 SUBJECT = "/blobServices/default/containers/segments/blobs/Export/model.json"

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from shared.errors import InputError, NotFound
 from shared.model.source import Attribute, CsvFormat, Partition
-from shared.segments.catalogue import Catalogue
+from shared.segments.choosing.catalogue import Catalogue
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.count_rows import count_rows
-from shared.segments.model_json import read_model
+from shared.segments.finding.model_json import read_model
+from shared.segments.reading.count_rows import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.weighted_cache import WeightedCache
 from tests import reused_databases

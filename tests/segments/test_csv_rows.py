@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from shared.model.source import CsvFormat
-from shared.segments import reader as reader_module
-from shared.segments.exact_csv import read_rows
-from shared.segments.unpack import Text, unpack, utf16_without_mark
+from shared.segments.reading import reader as reader_module
+from shared.segments.reading.exact_csv import read_rows
+from shared.segments.reading.unpack import Text, unpack
+from shared.segments.text_encodings import utf16_without_mark
 from shared.settings import NULL_MARKERS
 from tests.segments.segment_files import (
     csv_bytes,

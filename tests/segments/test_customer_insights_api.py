@@ -12,9 +12,18 @@ import pytest
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.model.run import Reason
 from shared.model.source import Attribute
-from shared.segments.catalogue import AttributeInfo, ListedSegments, SegmentInfo, SegmentSample
-from shared.segments.customer_insights_api import ApiSegment, CustomerInsightsApi, RefreshJob
-from shared.segments.described_catalogue import DescribedCatalogue
+from shared.segments.choosing.catalogue import (
+    AttributeInfo,
+    ListedSegments,
+    SegmentInfo,
+    SegmentSample,
+)
+from shared.segments.choosing.described_catalogue import DescribedCatalogue
+from shared.segments.customer_insights_api import (
+    ApiSegment,
+    CustomerInsightsApi,
+    RefreshJob,
+)
 from shared.version import USER_AGENT
 
 INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"

@@ -13,10 +13,10 @@ import pytest
 from shared.errors import InputError
 from shared.memory import INITIAL_MEMORY
 from shared.model.source import CsvFormat
-from shared.segments.count_rows import count_rows
-from shared.segments.header import described_by_header
-from shared.segments.model_json import read_model
-from shared.segments.reader import SegmentReader
+from shared.segments.finding.model_json import read_model
+from shared.segments.reading.count_rows import count_rows
+from shared.segments.reading.header import described_by_header
+from shared.segments.reading.reader import SegmentReader
 from shared.workspace import workspace
 from tests import reused_databases
 from tests.little_memory import LittleMemory, threads

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ConfigError
-from shared.segments.locations import blob_names
+from shared.segments.finding.locations import blob_names
 
 OURS = "https://landing.blob.core.windows.net/segments"
 AZURITE = "http://127.0.0.1:10000/devstoreaccount1/segments"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InputError
-from shared.segments.reader import SegmentReader
+from shared.segments.reading.reader import SegmentReader
 from shared.workspace import workspace
 from tests.segments.segment_files import (
     load_bytes,

@@ -11,8 +11,8 @@ import pytest
 
 from shared.errors import Changed, ConfigError, InputError
 from shared.model.source import Attribute, Partition, SegmentSnapshot
-from shared.segments import reader as reader_module
-from shared.segments.reader import SegmentReader
+from shared.segments.reading import reader as reader_module
+from shared.segments.reading.reader import SegmentReader
 from tests import reused_databases
 from tests.segments.segment_files import (
     MemoryContainer,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Unavailable
+from shared.segments.choosing.remembered_responses import Remembered
 from shared.segments.customer_insights_api import ApiSegment
-from shared.segments.remembered_responses import Remembered
 
 
 class Api:

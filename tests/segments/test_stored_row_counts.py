@@ -1,6 +1,6 @@
 """Row counts in one blob."""
 
-from shared.segments.stored_row_counts import StoredRowCounts
+from shared.segments.choosing.stored_row_counts import StoredRowCounts
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from shared.segments.catalogue import Catalogue
+from shared.segments.choosing.catalogue import Catalogue
+from shared.segments.choosing.stored_row_counts import StoredRowCounts
 from shared.segments.container import BlobEntry
-from shared.segments.stored_row_counts import StoredRowCounts
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
 from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, etag_of, model_json
 from tests.web.browser import Browser

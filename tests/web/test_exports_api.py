@@ -9,7 +9,7 @@ import pytest
 from shared.errors import Unavailable
 from shared.model.export import SegmentChoice
 from shared.model.run import Mode, RunStatus, Trigger
-from shared.segments.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo
 from shared.web.authentication import Role
 from tests.web.client import (
     call,

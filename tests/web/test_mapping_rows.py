@@ -3,7 +3,7 @@
 import pytest
 
 from shared.model.audience import MergeField
-from shared.segments.catalogue import AttributeInfo, SegmentSample
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
 from shared.web.pages.mapping_rows import mapping_rows
 
 

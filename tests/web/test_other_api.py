@@ -9,7 +9,7 @@ from shared.errors import Conflict, Unavailable
 from shared.model.export import Schedule
 from shared.model.run import Reason
 from shared.people.search import PersonInExport
-from shared.segments.catalogue import SegmentInfo
+from shared.segments.choosing.catalogue import SegmentInfo
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, faults, get, new_connection, new_export, send

@@ -31,7 +31,12 @@ from shared.planning.archiving.hygiene import AudienceHygiene, UnusedContacts
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.runs.start import RunOptions
-from shared.segments.catalogue import AttributeInfo, ListedSegments, SegmentInfo, SegmentSample
+from shared.segments.choosing.catalogue import (
+    AttributeInfo,
+    ListedSegments,
+    SegmentInfo,
+    SegmentSample,
+)
 from shared.web.app import create_app
 from shared.web.audit_entry import AuditEntry
 from shared.web.authentication import Authenticator, Principal, Role

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.fields.consent import suggested_meaning
 from shared.model.export import ConsentMeaning
-from shared.segments.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo
 from shared.web.models.base import ListView, Time, View, is_empty, is_none
 from shared.web.models.runs import FindingView, ReasonView, reason_view
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from shared.errors import ConnectorError
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, ConnectionStatus
-from shared.segments.catalogue import AttributeInfo, ListedSegments, SegmentInfo
+from shared.segments.choosing.catalogue import AttributeInfo, ListedSegments, SegmentInfo
 from shared.web.application import connections
 from shared.web.models.runs import in_words
 from shared.web.pages.export_definition import Definition

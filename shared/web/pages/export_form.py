@@ -17,7 +17,7 @@ from shared.errors import ConnectorError
 from shared.model.connection import ConnectionStatus
 from shared.model.export import MAX_SEGMENTS, Export, Mapping
 from shared.model.run import Mode
-from shared.segments.catalogue import AttributeInfo, SegmentSample
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails

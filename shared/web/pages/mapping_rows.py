@@ -16,7 +16,7 @@ from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG, find_field
 from shared.fields.numbers import shown_mark
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
-from shared.segments.catalogue import AttributeInfo, SegmentSample
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
 from shared.web.texts import text
 
 _SHOWN = 3

@@ -12,10 +12,10 @@ from functools import partial
 
 from shared.model.source import Attribute, Partition
 from shared.segments.container import LandingContainer
-from shared.segments.exact_csv import MAX_ROW, read_rows, rows_of
-from shared.segments.parquet import claimed_rows
-from shared.segments.text_file import Beginning, TextFile
-from shared.segments.unpack import Parquet, text_pieces, unpack
+from shared.segments.reading.exact_csv import MAX_ROW, read_rows, rows_of
+from shared.segments.reading.parquet import claimed_rows
+from shared.segments.reading.text_file import Beginning, TextFile
+from shared.segments.reading.unpack import Parquet, text_pieces, unpack
 from shared.temporary import temporary_folder
 from shared.workspace import small_workspace
 

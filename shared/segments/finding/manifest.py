@@ -15,8 +15,8 @@ from functools import cached_property
 
 from shared.errors import InputError
 from shared.model.source import PROFILE_ID, Attribute, find_name
-from shared.segments.folders import is_hidden
-from shared.segments.model_json import (
+from shared.segments.finding.folders import is_hidden
+from shared.segments.finding.model_json import (
     MAX_PARTITIONS,
     Entity,
     ListedPartition,
@@ -29,7 +29,7 @@ from shared.segments.model_json import (
     read_time,
     text_of,
 )
-from shared.segments.partition_patterns import matches_hidden, matching_paths
+from shared.segments.finding.partition_patterns import matches_hidden, matching_paths
 
 MANIFEST = ".manifest.cdm.json"
 _DEEPEST = 10

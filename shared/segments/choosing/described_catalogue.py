@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from shared.errors import ConnectorError, NotFound
 from shared.model.run import Reason
 from shared.model.source import Attribute, composed
-from shared.segments.catalogue import (
+from shared.segments.choosing.catalogue import (
     AttributeInfo,
     Catalogue,
     ListedSegments,

@@ -18,6 +18,13 @@ from itertools import chain
 from pathlib import Path
 
 from shared.errors import InputError
+from shared.segments.text_encodings import (
+    BYTE_ORDER_MARKS,
+    PEEKED,
+    codec_of,
+    is_utf8,
+    utf16_without_mark,
+)
 
 MAX_UNPACKED = 4 * 1024**3
 _FREE_UNPACKED = 64 * 1024**2
@@ -27,10 +34,6 @@ _PIECE = 1024 * 1024
 _LONGEST_LINE = 32 * 1024
 # Gzip is read in small blocks: after every member the rest of a block is copied.
 _SMALL_BLOCK = 16 * 1024
-# Bytes from which the encoding is recognized.
-_PEEKED = 1024
-# Characters at the edges of cells.
-_EDGES = b",;|\t\r\n"
 
 # Readers disagree on blanks between a quote and the beginning or end of a cell.
 _BLANK_BEFORE_CELL = re.compile(rb' "(?<=[,;|\t~^:\x01\r\n" ] ")')
@@ -44,14 +47,6 @@ _BOMS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
 # A byte that text does not contain; the fast reader needs one for itself (see fast_csv.py).
 MARK = b"\x1f"
 
-# A mark of UTF-32 begins with the mark of UTF-16.
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 # The first bytes of formats that cannot be read. As text, each of their lines would be an unreadable row, and the
 # message about them would not name the cause.
 _UNSUPPORTED = (
@@ -63,26 +58,6 @@ _UNSUPPORTED = (
     (b"\x1f\x8b", "gzip in gzip"),
     (b"Obj\x01", "Avro"),
     (b"PAR1", "Parquet in gzip"),
-)
-# Names of character sets in .NET, which Microsoft's writers use, and code pages.
-_DOTNET_NAMES = {
-    "utf-8": ("", "utf-8-bom", "utf-8-sig", "utf8bom", "unicode (utf-8)", "65001"),
-    "utf-16-le": ("unicode", "utf-16", "utf-16le", "ucs-2", "1200"),
-    "utf-16-be": ("bigendianunicode", "unicodefffe", "utf-16be", "1201"),
-    "utf-32-le": ("utf-32", "12000"),
-    "utf-32-be": ("12001",),
-    "ascii": ("us-ascii", "20127"),
-    "latin-1": ("28591",),
-    "cp949": ("ks_c_5601-1987",),
-    "euc_kr": ("51949",),
-    "gb18030": ("54936",),
-}
-_CODECS = {name: codec for codec, names in _DOTNET_NAMES.items() for name in names}
-_LONGEST_NAME = 60
-# Some of Python's codecs are not character sets; only these kinds are text.
-_CHARACTER_SETS = re.compile(
-    r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|iso8859-\d+|cp\d+|mac-\w+|koi8-\w+|tis-620"
-    r"|euc_\w+|shift_jis\w*|iso2022_\w+|johab|gb2312|gbk|gb18030|hz|big5\w*"
 )
 
 
@@ -157,29 +132,11 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _without_boms(_recoded(_without(len(mark), rest), name, where))
-    head, rest = _peek(rest, _PEEKED)
-    codec = utf16_without_mark(head) or _codec(encoding, where)
-    if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:_PEEKED] and _is_utf8(head):
+    head, rest = _peek(rest, PEEKED)
+    codec = utf16_without_mark(head) or codec_of(encoding, where)
+    if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:PEEKED] and is_utf8(head):
         codec = "utf-8"  # a wrong declaration: .NET calls UTF-16 Unicode, and others UTF-8
     return _without_boms(_recoded(rest, codec, where))
-
-
-def utf16_without_mark(head: bytes) -> str:
-    """Return the UTF-16 encoding of a text that begins with `head` and has no byte order mark; else empty.
-
-    One of the two bytes of an ASCII character is zero. So it is beside most delimiters and line ends, or in the first two
-    characters. Text in other encodings has no zero bytes, or few in other places.
-    """
-    head = head[:_PEEKED]
-    pairs = list(zip(head[::2], head[1::2], strict=False))
-    if (0, 0) in pairs:
-        return ""  # text in UTF-8 that is filled up with zero bytes, or UTF-32
-    for codec, turned in (("utf-16-le", pairs), ("utf-16-be", [(b, a) for a, b in pairs])):
-        edges = [high == 0 for low, high in turned if low in _EDGES]
-        begins = len(turned) > 1 and all(low and not high for low, high in turned[:2])
-        if begins or sum(edges) * 2 > len(edges):
-            return codec
-    return ""
 
 
 def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]:
@@ -194,15 +151,6 @@ def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]
     except UnicodeError:
         # A stateful codec may not recover from an error.
         raise InputError("fileEncodingWrong", where=where) from None
-
-
-def _is_utf8(head: bytes) -> bool:
-    """Whether the beginning of a text can be UTF-8; its last character may be incomplete."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _without_boms(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -228,18 +176,6 @@ def _without_boms(pieces: Iterator[bytes]) -> Iterator[bytes]:
         before = text[-1:]
         yield text[1:]
     yield held
-
-
-def _codec(encoding: str, where: str) -> str:
-    wanted = encoding.strip().casefold()
-    wanted = _CODECS.get(wanted, f"cp{wanted}" if wanted.isdecimal() else wanted)
-    try:
-        name = codecs.lookup(wanted).name
-    except (LookupError, ValueError):
-        name = ""
-    if not _CHARACTER_SETS.fullmatch(name):
-        raise InputError("encodingUnknown", where=where, encoding=encoding[:_LONGEST_NAME])
-    return name
 
 
 def _gunzip(pieces: Iterator[bytes], where: str) -> Iterator[bytes]:

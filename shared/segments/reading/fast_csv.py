@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from shared.segments.exact_csv import LONGEST_CELL, MAX_ROW, reader
-from shared.segments.text_file import TextFile
-from shared.segments.unpack import MARK
+from shared.segments.reading.exact_csv import LONGEST_CELL, MAX_ROW, reader
+from shared.segments.reading.text_file import TextFile
+from shared.segments.reading.unpack import MARK
 
 _DELIMITERS = frozenset(",;|\t~^:\x01")
 # DuckDB reads 2,048 rows of all columns at a time: with thousands of columns that takes more memory than an

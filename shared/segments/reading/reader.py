@@ -29,11 +29,11 @@ from shared.model.source import (
     find_name,
 )
 from shared.segments.container import LandingContainer
-from shared.segments.fast_csv import literal, load_plain, quoted
-from shared.segments.insert import SmallFiles, WantedRow, insert_rows
-from shared.segments.parquet import load_parquet
-from shared.segments.text_file import TextFile
-from shared.segments.unpack import Text, unpack
+from shared.segments.reading.fast_csv import literal, load_plain, quoted
+from shared.segments.reading.insert import SmallFiles, WantedRow, insert_rows
+from shared.segments.reading.parquet import load_parquet
+from shared.segments.reading.text_file import TextFile
+from shared.segments.reading.unpack import Text, unpack
 from shared.settings import NULL_MARKERS
 from shared.workspace import execute
 

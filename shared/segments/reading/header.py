@@ -18,18 +18,18 @@ from itertools import count, dropwhile, islice
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
 from shared.segments.container import LandingContainer
-from shared.segments.exact_csv import first_rows, rows_of
-from shared.segments.layout import (
+from shared.segments.reading.exact_csv import first_rows, rows_of
+from shared.segments.reading.layout import (
     USUAL_DELIMITERS,
     has_no_names,
     has_profile_id,
     looks_like_data,
     looks_like_numbers,
 )
-from shared.segments.parquet import parquet_columns
+from shared.segments.reading.parquet import parquet_columns
+from shared.segments.reading.text_file import Beginning
+from shared.segments.reading.unpack import Parquet, text_pieces
 from shared.segments.suggestions import looks_like_addresses, suggest
-from shared.segments.text_file import Beginning
-from shared.segments.unpack import Parquet, text_pieces
 from shared.workspace import small_workspace
 
 _ENOUGH = 256 * 1024

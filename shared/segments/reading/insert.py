@@ -13,8 +13,8 @@ import duckdb
 import orjson
 
 from shared.errors import InputError
-from shared.segments.exact_csv import LONGEST_CELL
-from shared.segments.fast_csv import literal, quoted
+from shared.segments.reading.exact_csv import LONGEST_CELL
+from shared.segments.reading.fast_csv import literal, quoted
 from shared.workspace import execute
 
 # DuckDB reserves 64 MB to read JSON, however small the file is: two files at a time would need half of the

@@ -17,7 +17,7 @@ from functools import cached_property
 from shared.errors import ConfigError, ConnectorError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition, composed, plain_name
 from shared.segments.container import BlobEntry, LandingContainer
-from shared.segments.folders import (
+from shared.segments.finding.folders import (
     PlainSegment,
     is_hidden,
     logged_tables,
@@ -26,9 +26,9 @@ from shared.segments.folders import (
     plain_segments,
     table_of,
 )
-from shared.segments.locations import blob_names, shown
-from shared.segments.manifest import MANIFEST, read_manifest
-from shared.segments.model_json import MAX_BYTES, Entity, Model, read_model, too_large
+from shared.segments.finding.locations import blob_names, shown
+from shared.segments.finding.manifest import MANIFEST, read_manifest
+from shared.segments.finding.model_json import MAX_BYTES, Entity, Model, read_model, too_large
 from shared.segments.weighted_cache import WeightedCache
 
 _MODEL = "model.json"

@@ -27,12 +27,12 @@ from shared.errors import (
 from shared.model.run import Reason
 from shared.model.source import Attribute, Partition, SegmentSnapshot, composed
 from shared.segments.blob_segments import Pinner
+from shared.segments.choosing.stored_row_counts import StoredRowCounts
 from shared.segments.container import LandingContainer
-from shared.segments.count_rows import count_rows
-from shared.segments.header import sample_values
-from shared.segments.stored_row_counts import StoredRowCounts
+from shared.segments.finding.survey import Survey, SurveyedEntity, Surveyor
+from shared.segments.reading.count_rows import count_rows
+from shared.segments.reading.header import sample_values
 from shared.segments.suggestions import Role, suggest
-from shared.segments.survey import Survey, SurveyedEntity, Surveyor
 from shared.segments.weighted_cache import WeightedCache
 
 # In bytes. A file takes time however small it is, so it counts as at least so many bytes.

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 
 from shared.errors import InputError
 from shared.model.source import PROFILE_ID, WHOLE_NUMBER_TYPES, Attribute, CsvFormat, find_name
-from shared.segments.culture import Culture, culture_of, format_order
-from shared.segments.json_text import load_json
+from shared.segments.finding.culture import Culture, culture_of, format_order
+from shared.segments.finding.json_text import load_json
 from shared.segments.suggestions import suggest
 
 MAX_BYTES = 16 * 1024 * 1024

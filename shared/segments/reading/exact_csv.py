@@ -23,7 +23,7 @@ from pathlib import Path
 
 from shared.model.outcome import Code
 from shared.model.source import CsvFormat
-from shared.segments.unpack import Text
+from shared.segments.reading.unpack import Text
 
 MAX_ROW = 2_000_000
 # Longer cells are truncated: no exported value needs a tenth of it, and cells of megabytes would not fit into

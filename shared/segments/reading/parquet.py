@@ -19,10 +19,10 @@ import duckdb
 from shared.errors import InputError
 from shared.model.outcome import Code
 from shared.model.source import find_name
-from shared.segments.exact_csv import MAX_ROW
-from shared.segments.fast_csv import cell_of, literal, quoted
-from shared.segments.layout import position_of
-from shared.segments.unpack import Parquet, allowed_size
+from shared.segments.reading.exact_csv import MAX_ROW
+from shared.segments.reading.fast_csv import cell_of, literal, quoted
+from shared.segments.reading.layout import position_of
+from shared.segments.reading.unpack import Parquet, allowed_size
 from shared.workspace import execute
 
 # People differ at least in their addresses, so every row takes some bytes; a small file may

@@ -10,7 +10,7 @@ import re
 
 import orjson
 
-from shared.segments.unpack import BYTE_ORDER_MARKS, utf16_without_mark
+from shared.segments.text_encodings import BYTE_ORDER_MARKS, utf16_without_mark
 
 # Text first, so that nothing inside of it is taken for a comment.
 _TOKEN = re.compile(

@@ -16,8 +16,8 @@ from datetime import datetime
 
 import orjson
 
-from shared.segments.model_json import read_time
-from shared.segments.survey import is_model
+from shared.segments.finding.model_json import read_time
+from shared.segments.finding.survey import is_model
 
 _CREATED = "Microsoft.Storage.BlobCreated"
 _RENAMED = "Microsoft.Storage.BlobRenamed"

@@ -9,8 +9,8 @@ from itertools import islice
 
 from shared.model.outcome import Code
 from shared.model.source import Attribute, CsvFormat, Partition
-from shared.segments.exact_csv import Row, read_rows
-from shared.segments.layout import (
+from shared.segments.reading.exact_csv import Row, read_rows
+from shared.segments.reading.layout import (
     MOST_BEFORE_HEADER,
     Layout,
     header_index,
@@ -18,7 +18,7 @@ from shared.segments.layout import (
     position_of,
     with_delimiter,
 )
-from shared.segments.unpack import Text
+from shared.segments.reading.unpack import Text
 
 
 @dataclass(frozen=True)
