@@ -81,8 +81,11 @@ from shared.runs.transitions import Transitions
 from shared.runs.undo import Undo
 from shared.runs.watchdog import Watchdog
 from shared.runtime import Runtime
+from shared.scheduling.open_refreshes import OpenRefreshes
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
+from shared.scheduling.refresh_steps import RefreshSteps
+from shared.scheduling.refreshed_files import RefreshedFiles
 from shared.scheduling.schedule import REFRESH_SCHEDULE
 from shared.scheduling.timetable import ScheduleState, Tick, Timetable
 from shared.segments.blob_segments import BlobSegments
@@ -714,28 +717,46 @@ class App:
         )
 
     @cached_property
+    def open_refreshes(self) -> OpenRefreshes:
+        """The refreshes that are not handled completely, and their reminders."""
+        return OpenRefreshes(
+            progress=self.table("refreshes", RefreshProgress),
+            queue=self.queue,
+            now=self.runtime.now,
+            times=WaitingTimes(),
+        )
+
+    @cached_property
     def refreshes(self) -> Refreshes:
         """Starts exports when Customer Insights has written a refresh."""
-        return Refreshes(
-            exports=self.exports,
-            progress=self.table("refreshes", RefreshProgress),
+        files = RefreshedFiles(
             runs=self.runs,
-            transitions=self.transitions,
             newest=self.newest_runs,
             ledgers=self.ledgers,
-            starter=self.starter,
             source=self.source,
-            queue=self.queue,
             planned=self.plans.source_fingerprint,
+            model_etag=self.landing.etag,
+            excluded=lambda export_id: self.exclusion_lists.read(export_id).fingerprint,
+        )
+        steps = RefreshSteps(
+            open_refreshes=self.open_refreshes,
+            runs=self.runs,
+            newest=self.newest_runs,
+            transitions=self.transitions,
+            starter=self.starter,
+            now=self.runtime.now,
+            times=WaitingTimes(),
+        )
+        return Refreshes(
+            exports=self.exports,
+            open_refreshes=self.open_refreshes,
+            files=files,
+            steps=steps,
             read_events=partial(
                 read_events,
                 account=self.landing.account,
                 container=self.settings.segments.container,
             ),
-            model_etag=self.landing.etag,
-            now=self.runtime.now,
-            times=WaitingTimes(),
-            excluded=lambda export_id: self.exclusion_lists.read(export_id).fingerprint,
         )
 
     @cached_property
@@ -762,7 +783,7 @@ class App:
             owners=self.tag_owners,
             files=self.files,
             transitions=self.transitions,
-            others=(self.refreshes.progress, self.timetable.dues),
+            others=(self.open_refreshes.progress, self.timetable.dues),
         )
 
     @cached_property
@@ -794,7 +815,7 @@ class App:
         errors: list[ConnectorError] = []
         for work in (
             self.timetable.start_due,
-            self.refreshes.resend_lost,
+            self.open_refreshes.resend_lost,
             self.watchdog.resume_stalled,
             self.retention.delete_old_data,
             self.leftovers.sweep,

@@ -37,7 +37,7 @@ class Part:
 
 def test_a_failing_part_of_the_tick_does_not_prevent_the_others() -> None:
     names = (
-        "timetable", "refreshes", "watchdog", "retention", "leftovers", "eraser", "poison_queues",
+        "timetable", "open_refreshes", "watchdog", "retention", "leftovers", "eraser", "poison_queues",
     )  # fmt: skip
     parts: dict[str, Any] = {name: Part(fails=name in ("timetable", "watchdog")) for name in names}
     app = build(load({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}), **parts)

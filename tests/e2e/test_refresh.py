@@ -198,7 +198,7 @@ def test_a_refresh_during_a_run_starts_exactly_one_more(
         held.until_waiting()
         Folder(refreshed, segment, people(12), hour=7).all()
         Folder(refreshed, segment, people(14), hour=8).all()
-        progress = app_on(refreshed.storage).refreshes.progress
+        progress = app_on(refreshed.storage).open_refreshes.progress
         until(lambda: progress.read(scenario.export["id"]))
         Folder(refreshed, segment, people(16), hour=9).all()
     first, second = ended(scenario, 2)

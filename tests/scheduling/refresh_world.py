@@ -22,8 +22,11 @@ from shared.planning.fingerprint import source_fingerprint
 from shared.runs.lookup import NewestRun
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
+from shared.scheduling.open_refreshes import OpenRefreshes
 from shared.scheduling.refresh import Refreshes
 from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
+from shared.scheduling.refresh_steps import RefreshSteps
+from shared.scheduling.refreshed_files import RefreshedFiles
 from tests.fakes import VisibleRecords
 
 START = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -71,21 +74,33 @@ class World:
         self.planned_at: dict[str, datetime] = {}
         self._written: dict[str, datetime] = {}
         transitions = Transitions(self.runs, self.clock)
-        self.refreshes = Refreshes(
-            exports=self.exports,
-            progress=self.progress,
+        self.starter = Starter(
+            self.exports, self.runs, self.newest, self, transitions, self._entropy
+        )
+        self.open_refreshes = OpenRefreshes(self.progress, self, self.clock, self.times)
+        files = RefreshedFiles(
             runs=self.runs,
-            transitions=transitions,
             newest=self.newest,
             ledgers=self.ledgers,
-            starter=Starter(self.exports, self.runs, self.newest, self, transitions, self._entropy),
             source=self,  # type: ignore[arg-type]
-            queue=self,
             planned=lambda run_id: self._planned.get(run_id),
-            read_events=lambda body: [one for one in [self._announced.get(body)] if one],
             model_etag=self.blobs.get,
+        )
+        steps = RefreshSteps(
+            self.open_refreshes,
+            runs=self.runs,
+            newest=self.newest,
+            transitions=transitions,
+            starter=self.starter,
             now=self.clock,
             times=self.times,
+        )
+        self.refreshes = Refreshes(
+            exports=self.exports,
+            open_refreshes=self.open_refreshes,
+            files=files,
+            steps=steps,
+            read_events=lambda body: [one for one in [self._announced.get(body)] if one],
         )
 
     def clock(self) -> datetime:

@@ -29,7 +29,7 @@ def test_refreshes_during_a_run_make_exactly_one_more() -> None:
 
 def test_a_queued_run_consumes_the_refresh(world: World) -> None:
     written = refresh(world)
-    started = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
+    started = world.starter.start("e1", Trigger.ON_DEMAND)
     world.announce(written)
     world.wait(600)
     assert [run.id for run in world.made()] == [started.id]
@@ -38,7 +38,7 @@ def test_a_queued_run_consumes_the_refresh(world: World) -> None:
 def test_a_manual_run_after_the_refresh_has_nothing_to_do(world: World) -> None:
     world.announce(refresh(world), delay=10)
     world.wait(1)
-    world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
+    world.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(600)
     assert [run.trigger for run in world.made()] == [Trigger.ON_DEMAND]
 
@@ -48,7 +48,7 @@ def test_a_run_awaiting_confirmation_is_not_replaced_by_the_refresh_it_read(
 ) -> None:
     world.announce(refresh(world), delay=10)
     world.wait(1)
-    asked = world.refreshes.starter.start("e1", Trigger.ON_DEMAND)
+    asked = world.starter.start("e1", Trigger.ON_DEMAND)
     world.wait(5)
     waiting = replace(world.made()[0], status=RunStatus.AWAITING_CONFIRMATION)
     world.runs.keep(asked.id, waiting)
@@ -70,7 +70,7 @@ def test_a_canceled_run_is_not_restarted_by_the_same_refresh(world: World) -> No
 
 def test_a_queued_preview_does_not_consume_a_refresh(world: World) -> None:
     written = refresh(world)
-    world.refreshes.starter.start("e1", Trigger.ON_DEMAND, Mode.PREVIEW)
+    world.starter.start("e1", Trigger.ON_DEMAND, Mode.PREVIEW)
     world.announce(written)
     world.wait(600)
     assert [run.mode for run in world.made()] == [Mode.PREVIEW, Mode.EXPORT]
@@ -81,7 +81,7 @@ def test_an_undo_does_not_consume_a_refresh(world: World) -> None:
     world.wait(300)
     written = refresh(world, 7)
     undone = world.made()[0].id
-    world.refreshes.starter.start("e1", options=RunOptions(undo_of=undone))
+    world.starter.start("e1", options=RunOptions(undo_of=undone))
     world.announce(written)
     world.wait(600)
     assert [run.undo_of for run in world.made()] == [None, undone, None]

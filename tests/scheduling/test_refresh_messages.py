@@ -20,10 +20,10 @@ def test_a_lost_reminder_message_is_sent_again_by_the_tick(world: World) -> None
     world.wait(100)
     world.lost = False
     assert world.queue == []
-    assert world.refreshes.resend_lost() == 1
+    assert world.open_refreshes.resend_lost() == 1
     world.wait(100)
     assert world.outcomes() == ["successful"]
-    assert world.refreshes.resend_lost() == 0
+    assert world.open_refreshes.resend_lost() == 0
 
 
 def test_a_worker_killed_while_starting_does_not_start_a_second_run(world: World) -> None:
