@@ -87,7 +87,7 @@ from shared.scheduling.refresh_progress import RefreshProgress, WaitingTimes
 from shared.scheduling.refresh_steps import RefreshSteps
 from shared.scheduling.refreshed_files import RefreshedFiles
 from shared.scheduling.schedule import REFRESH_SCHEDULE
-from shared.scheduling.timetable import ScheduleState, Tick, Timetable
+from shared.scheduling.scheduled_starts import ScheduledStarts, ScheduleState, Tick
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.choosing.catalogue import Catalogue
 from shared.segments.choosing.described_catalogue import DescribedCatalogue
@@ -703,9 +703,9 @@ class App:
     # --- The work of the timer ----------------------------------------------------------------
 
     @cached_property
-    def timetable(self) -> Timetable:
+    def scheduled_starts(self) -> ScheduledStarts:
         """Starts exports at their scheduled times."""
-        return Timetable(
+        return ScheduledStarts(
             exports=self.exports,
             dues=self.table("dues", ScheduleState),
             ticks=self.table("ticks", Tick),
@@ -783,7 +783,7 @@ class App:
             owners=self.tag_owners,
             files=self.files,
             transitions=self.transitions,
-            others=(self.open_refreshes.progress, self.timetable.dues),
+            others=(self.open_refreshes.progress, self.scheduled_starts.dues),
         )
 
     @cached_property
@@ -814,7 +814,7 @@ class App:
         """
         errors: list[ConnectorError] = []
         for work in (
-            self.timetable.start_due,
+            self.scheduled_starts.start_due,
             self.open_refreshes.resend_lost,
             self.watchdog.resume_stalled,
             self.retention.delete_old_data,

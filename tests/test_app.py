@@ -12,7 +12,7 @@ from shared.errors import Unavailable
 from shared.model.export import Schedule
 from shared.runs.leftovers import Leftovers
 from shared.runs.transitions import Transitions
-from shared.scheduling.timetable import ScheduleState
+from shared.scheduling.scheduled_starts import ScheduleState
 from shared.settings import load
 from tests.fakes import VisibleRecords
 
@@ -37,9 +37,11 @@ class Part:
 
 def test_a_failing_part_of_the_tick_does_not_prevent_the_others() -> None:
     names = (
-        "timetable", "open_refreshes", "watchdog", "retention", "leftovers", "eraser", "poison_queues",
+        "scheduled_starts", "open_refreshes", "watchdog", "retention", "leftovers", "eraser", "poison_queues",
     )  # fmt: skip
-    parts: dict[str, Any] = {name: Part(fails=name in ("timetable", "watchdog")) for name in names}
+    parts: dict[str, Any] = {
+        name: Part(fails=name in ("scheduled_starts", "watchdog")) for name in names
+    }
     app = build(load({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}), **parts)
 
     with pytest.raises(Unavailable):

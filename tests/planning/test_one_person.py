@@ -15,7 +15,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping, OnWith
 from shared.model.names import person_blob
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.scheduling.timetable import ScheduleState
+from shared.scheduling.scheduled_starts import ScheduleState
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
@@ -191,12 +191,12 @@ def test_a_scheduled_run_starts_after_the_run_of_one_person(rows: RowDeployment)
     )
     rows.change(schedule=daily)
     since = clock.now() - timedelta(days=1)
-    app.timetable.dues.create(EXPORT, ScheduleState(daily, since, since))
+    app.scheduled_starts.dues.create(EXPORT, ScheduleState(daily, since, since))
     one = start(rows, 1)
 
-    assert app.timetable.start_due() == 0
+    assert app.scheduled_starts.start_due() == 0
     rows.deployment.run_to_end(one.id)
-    assert app.timetable.start_due() == 1
+    assert app.scheduled_starts.start_due() == 1
     newest = app.history.last_run(EXPORT)
     assert (newest.trigger, newest.mode) == (Trigger.SCHEDULE, Mode.EXPORT)
 

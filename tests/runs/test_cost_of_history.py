@@ -86,7 +86,7 @@ def test_the_timer_and_an_erasure_read_no_runs_of_the_past(
         app.watchdog.resume_stalled()
         app.retention.delete_old_data()
         app.leftovers.sweep()
-        app.timetable.start_due()
+        app.scheduled_starts.start_due()
         app.eraser.complete()
 
     ticked = reads.during(tick)
@@ -123,9 +123,9 @@ def test_the_timer_reads_no_runs_whose_files_are_still_kept(
     reads = Reads(monkeypatch)
 
     # Every export is started once, and is found overdue two days later.
-    started = reads.during(app.timetable.start_due)
+    started = reads.during(app.scheduled_starts.start_due)
     clock.forward(3 * 86_400)
-    overdue = reads.during(app.timetable.start_due)
+    overdue = reads.during(app.scheduled_starts.start_due)
     kept = reads.during(app.retention.delete_old_data)
 
     assert started[0] < 2 * EXPORTS

@@ -70,7 +70,7 @@ def effective(export: Export, refresh: Schedule | None) -> Schedule:
 
 
 @dataclass(frozen=True)
-class Timetable:
+class ScheduledStarts:
     """Starts what is due. `refresh_schedule` returns the refresh schedule, None when it was never set."""
 
     exports: Records[Export]

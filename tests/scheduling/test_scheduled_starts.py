@@ -22,7 +22,7 @@ from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.runs.lookup import NewestRun
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
-from shared.scheduling.timetable import ScheduleState, Tick, Timetable
+from shared.scheduling.scheduled_starts import ScheduledStarts, ScheduleState, Tick
 from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.records import TableRecords
@@ -54,7 +54,7 @@ class TickSimulation:
             Transitions(self.runs, lambda: self.now),
             lambda: f"{next(self._numbers):09x}",
         )
-        self.timetable = Timetable(
+        self.scheduled_starts = ScheduledStarts(
             exports=self.exports,
             dues=self.dues,
             ticks=self.ticks,
@@ -90,7 +90,7 @@ class TickSimulation:
     def tick(self, at: datetime | None = None) -> int:
         self.now = at or self.now
         self.end_runs()
-        return self.timetable.start_due()
+        return self.scheduled_starts.start_due()
 
     def end_runs(self, status: RunStatus = RunStatus.SUCCESSFUL, reason: str = "") -> None:
         for key, stored in list(self.runs.kept.items()):
@@ -291,7 +291,7 @@ def test_two_simultaneous_ticks_start_one_run(simulation: TickSimulation) -> Non
 
     def both(key: str) -> None:
         if next(second, False):
-            simulation.timetable.start_due()
+            simulation.scheduled_starts.start_due()
 
     simulation.now = at(23, 5, 55)
     simulation.tick()
@@ -329,7 +329,7 @@ def test_an_export_without_a_successful_run_for_two_periods_is_reported_once_per
 
     def failing() -> None:
         simulation.end_runs(RunStatus.FAILED, "connectionLost")
-        simulation.timetable.start_due()
+        simulation.scheduled_starts.start_due()
 
     simulation.every(5, at(23, 12), simulation.tick)
     simulation.every(5, at(24, 12), failing)
@@ -352,7 +352,7 @@ def test_a_run_without_new_data_is_not_a_failure(
 
     def nothing_new() -> None:
         simulation.end_runs(RunStatus.SKIPPED, "noNewData")
-        simulation.timetable.start_due()
+        simulation.scheduled_starts.start_due()
 
     simulation.every(5, at(27, 12), nothing_new)
     assert len(simulation.started()) == 5
@@ -362,8 +362,8 @@ def test_a_run_without_new_data_is_not_a_failure(
 def test_real_tables_are_read_back_unchanged(simulation: TickSimulation, storage: str) -> None:
     clients = StorageClients(StorageAccount(connection_string=storage))
     part = uuid.uuid4().hex[:12]
-    simulation.timetable = replace(
-        simulation.timetable,
+    simulation.scheduled_starts = replace(
+        simulation.scheduled_starts,
         dues=TableRecords(clients, f"dues{part}", ScheduleState),
         ticks=TableRecords(clients, f"ticks{part}", Tick),
     )
