@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from itertools import count
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.parallel_calls import ParallelCalls
@@ -51,15 +50,19 @@ class OnDemandSessions:
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[ParallelCalls]:
         """Make several calls at a time: over one connection like that of `session`, and others that are free."""
-        # This caller holds the first slots, so looking there would only take requests to storage.
-        indexes = count(1)
+        last = self.slot(account_id, patience)
 
         def extra() -> AbstractContextManager[MailchimpSession] | None:
-            slot = self.slots.take(account_id, prefer=next(indexes))
-            return self._session(connection_id, slot) if slot else None
+            # The slots up to the last one are held, so looking there would only take requests to storage.
+            nonlocal last
+            slot = self.slots.take(account_id, prefer=last.index + 1)
+            if slot is None:
+                return None
+            last = slot
+            return self._session(connection_id, slot)
 
         with (
-            self.session(connection_id, account_id, patience) as session,
+            self._session(connection_id, last) as session,
             ParallelCalls(session, extra) as calls,
         ):
             yield calls

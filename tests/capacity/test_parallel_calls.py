@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from shared.capacity.slots import Slots
 from shared.errors import Disconnected, Refused, Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.model.audience import CallCounts
+from shared.model.ports import Lease, Leases
 from tests.capacity.new_slots import new_slots
 from tests.fakes import MemoryRecords, MemoryStore, StoreClient
 
@@ -51,6 +53,18 @@ class CountingMailchimp:
         self.open_now += 1
         self.opened += 1
         return Connection(self)
+
+
+@dataclass(frozen=True)
+class CountingLeases:
+    """Leases that list the names that were asked for."""
+
+    leases: Leases
+    asked: list[str]
+
+    def acquire(self, name: str, seconds: int) -> Lease | None:
+        self.asked.append(name)
+        return self.leases.acquire(name, seconds)
 
 
 def _sessions(mailchimp: CountingMailchimp) -> tuple[OnDemandSessions, Slots]:
@@ -92,6 +106,20 @@ def test_only_connections_that_are_free_are_used(held: int, opened: int) -> None
         for answer in [calls.submit(lambda _: gathered.wait()) for _ in range(3 * opened)]:
             answer.result()
     assert mailchimp.opened == opened
+
+
+def test_a_further_connection_costs_one_request_to_storage_although_others_hold_the_first_ones() -> (
+    None
+):
+    sessions, slots = _sessions(CountingMailchimp())
+    assert all(slots.take("account") for _ in range(4))
+    asked: list[str] = []
+    slots.leases = CountingLeases(slots.leases, asked)
+    gathered = threading.Barrier(MOST_AT_A_TIME, timeout=_STUCK)
+    with sessions.parallel("connection", "account") as calls:
+        for answer in [calls.submit(lambda _: gathered.wait()) for _ in range(MOST_AT_A_TIME)]:
+            answer.result()
+    assert len(asked) == 4 + MOST_AT_A_TIME
 
 
 def test_calls_are_made_one_after_the_other_when_no_further_connection_can_be_opened() -> None:
