@@ -377,6 +377,20 @@ def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
     assert rows.tags(1) == frozenset()
 
 
+def test_a_header_that_a_file_repeats_is_no_unclear_consent(rows: RowDeployment) -> None:
+    rows.change(
+        new_contacts=NewContacts(
+            consent_attribute="Consent", consent_meaning=ConsentMeaning.YES_MUST_NOT_BE_MAILED
+        )
+    )
+    header = {name: name.upper() for name in rows.columns}
+
+    run = rows.run(person(0, ""), header, person(1, ""))
+
+    assert "headerRepeated" in codes(run)
+    assert "consentUnclear" not in codes(run)
+
+
 @pytest.mark.parametrize("stored_by_earlier_version", [False, True])
 def test_a_person_who_unsubscribed_with_an_international_domain_is_not_added(
     rows: RowDeployment, stored_by_earlier_version: bool

@@ -108,7 +108,9 @@ class SourceValues:
         """Count the values of a consent attribute, and those that are neither a yes nor a no."""
         words = consent_words(meaning)
         known = sorted(words.allow | words.forbid)
-        given, unclear = _SQL.row(db, "consent", cell=cell, blanks=BLANKS, known=known)
+        given, unclear = _SQL.row(
+            db, "consent", cell=cell, attribute=attribute, blanks=BLANKS, known=known
+        )
         found = self.consent.setdefault(attribute, _Consent())
         found.given += given
         found.unclear += unclear

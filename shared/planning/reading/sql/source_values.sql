@@ -41,7 +41,8 @@ FROM (
 );
 
 -- name: consent
--- How many rows have a value in the column $cell, and how many of these values are not in $known.
+-- How many rows have a value in the column $cell, and how many of these values are not in $known. The name of
+-- the attribute is no value: it is in the headers that joined files repeat.
 SELECT
     coalesce(sum(number), 0)::BIGINT,
     coalesce(sum(number) FILTER (NOT list_contains($known::VARCHAR[], answer)), 0)::BIGINT
@@ -50,7 +51,7 @@ FROM (
     FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
     GROUP BY ALL
 )
-WHERE answer <> '';
+WHERE answer NOT IN ('', lower($attribute));
 
 -- name: international
 -- Addresses with a domain that is not ASCII. Comparing lengths is cheaper than the expression.
