@@ -40,14 +40,15 @@ _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII
 
 # Types of fields whose values consist of digits and punctuation.
 _OF_DIGITS = frozenset({"number", "date", "birthday", "phone", "zip"})
-# Punctuation as East Asian and word processors write it: in full width, and hyphens, dashes and blanks of other kinds.
-_PUNCTUATION = {
+# Punctuation as East Asian and word processors write it: in full width, and hyphens, dashes and blanks of other kinds. The
+# Japanese long vowel mark is on the key of the hyphen. Invisible characters, such as marks of the direction of text, come
+# with numbers and dates that were copied.
+_PUNCTUATION: dict[int, str | None] = {
     **{ord(each) + 0xFEE0: each for each in "+-,./:()#*"},
-    **dict.fromkeys(range(0x2010, 0x2016), "-"),
-    0x2212: "-",
-    0x00A0: " ",
-    0x202F: " ",
-    0x3000: " ",
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0x30FC, 0xFF70), "-"),
+    **dict.fromkeys((0x00A0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),
+    **dict.fromkeys((0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060), None),
+    **dict.fromkeys((*range(0x2066, 0x206A), 0xFEFF), None),
 }
 
 
@@ -103,7 +104,7 @@ def _refuse_deleted_field(_text: str) -> str:
 def _with_ascii_digits(text: str) -> str:
     """The text with the digits and the punctuation of ASCII. Other characters stay, such as 월 and ²."""
     digits = (str(unicodedata.decimal(each, each)) for each in text.translate(_PUNCTUATION))
-    return "".join(digits)
+    return "".join(digits).strip()
 
 
 def _text(text: str) -> str:
