@@ -25,17 +25,19 @@ class Cookie:
         """The value that the browser sent, "" if it sent none."""
         return self._request.cookies.get(self.name, "")
 
-    def header(self, value: str, same_site: str, seconds: int | None = None) -> str:
-        """The `Set-Cookie` header that stores a value, for a session or for some seconds."""
-        age = f" Max-Age={seconds};" if seconds is not None else ""
+    def header(self, value: str, seconds: int) -> str:
+        """The `Set-Cookie` header that stores a value for some seconds.
+
+        Lax: the browser also sends it when a sign-in page or an email leads to the app, but with no form of
+        another site.
+        """
         secure = "; Secure" if self._secure else ""
-        return f"{self.name}={value}; Path=/;{age} HttpOnly; SameSite={same_site}{secure}"
+        return f"{self.name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
 def sign_in_cookie(request: Request, public_url: str, value: str) -> str:
     """The `Set-Cookie` header that binds a sign-in to the browser that started it."""
-    # Lax: the callback is a top-level GET that another site starts.
-    return Cookie(_SIGN_IN, request, public_url).header(value, "Lax", _SIGN_IN_SECONDS)
+    return Cookie(_SIGN_IN, request, public_url).header(value, _SIGN_IN_SECONDS)
 
 
 def returned_cookie(request: Request, public_url: str) -> str:

@@ -51,7 +51,10 @@ def _own_origin(request: Request) -> str:
 
 
 def new_token(cookie: Cookie, new_id: Callable[[], str]) -> str:
-    """The token for the forms of a page: the browser's own, or a new one."""
+    """The token for the forms of a page: the browser's own, or a new one.
+
+    A new one makes the forms of all other tabs expire, so the browser has to send its own whatever led to the page.
+    """
     return cookie.value if _TOKEN.fullmatch(cookie.value) else f"{new_id()}{new_id()}-token"
 
 

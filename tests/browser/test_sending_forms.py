@@ -57,6 +57,35 @@ def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
     page.wait_for_url("**?done=saved")
 
 
+def test_a_form_can_be_sent_after_signing_in_again_in_another_tab(
+    place: Place, open_page: Open
+) -> None:
+    page = exclusion_list(place, open_page)
+    # As Azure does it: the sign-in is on another site, and returns with a form.
+    elsewhere = place.url.replace("127.0.0.1", "localhost") + "/sign-in"
+    returning = f"<form method=post action='{place.url}/.auth/callback'></form><script>document.forms[0].submit()</script>"
+    is_signed_in = False
+
+    def sign_in(path: str) -> tuple[str, list[tuple[str, str]], bytes] | None:
+        nonlocal is_signed_in
+        if path == "/sign-in":
+            return "200 OK", [("Content-Type", "text/html")], returning.encode()
+        if path == "/.auth/callback":
+            is_signed_in = True
+            return "302 Found", [("Location", "/")], b""
+        return None if is_signed_in else ("302 Found", [("Location", elsewhere)], b"")
+
+    place.in_front = sign_in
+    save(page)
+    expect(page.locator("#session-ended")).to_be_focused()
+    with page.expect_popup() as opened:
+        page.locator("#session-ended a").click()
+    opened.value.wait_for_url(f"{place.url}/")
+    expect(opened.value.locator("h1")).to_be_visible()
+    save(page)
+    page.wait_for_url("**?done=saved")
+
+
 def test_a_list_is_saved_after_a_refused_upload_and_in_another_language(
     place: Place, open_page: Open
 ) -> None:

@@ -161,7 +161,7 @@ class Page:
         response = _html(template, shown, refusal.status)
         switched = [language_cookie(self.language)] if self.switches_language else []
         for value in (
-            csrf.header(token, "Strict", _FORM_SECONDS),
+            csrf.header(token, _FORM_SECONDS),
             *([cookie] if cookie else []),
             *switched,
         ):
