@@ -40,8 +40,13 @@ def save(page: Page) -> None:
         (ended, "#session-ended"),
         (lambda route: route.abort(), "#no-answer"),
         (lambda route: route.fulfill(status=503), "#no-answer"),
+        (lambda route: route.fulfill(status=429), "#no-answer"),
+        (
+            lambda route: route.fulfill(body="<h1>Proxy</h1>", content_type="text/html"),
+            "#no-answer",
+        ),
     ],
-    ids=["ended", "offline", "unavailable"],
+    ids=["ended", "offline", "unavailable", "throttled", "proxy"],
 )
 def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
     place: Place, open_page: Open, answer: object, note: str
@@ -127,6 +132,10 @@ def test_the_focus_goes_to_the_reason_for_which_a_form_was_refused(
 def test_a_slow_app_says_that_it_works_and_gets_a_form_once(place: Place, open_page: Open) -> None:
     export = new_export(place.world)
     page = open_page("ko")
+    # A minute passes in 0.3 seconds.
+    page.add_init_script(
+        "{ const later = setTimeout; window.setTimeout = (call, time) => later(call, time / 200); }"
+    )
     page.goto(f"/exports/{export}")
     sent: list[str] = []
     held: list[Route] = []
@@ -160,3 +169,51 @@ def test_a_failed_part_of_the_export_form_loses_nothing(place: Place, open_page:
     page.locator("#addAttribute").click()
     expect(page.locator("#attribute-0")).to_be_focused()
     expect(page.locator("#no-answer")).to_be_hidden()
+
+
+def test_a_form_that_became_invalid_while_it_waited_can_be_corrected(
+    place: Place, open_page: Open
+) -> None:
+    page = open_page()
+    page.goto("/people")
+    person = page.locator("#search-form input:not([type=hidden])")
+    person.fill("mina.park@example.com")
+    held: list[Route] = []
+    page.route("**/session", lambda route: held.append(route))
+    find = page.locator("#search-form button.primary")
+    with page.expect_request("**/session"):
+        find.click()
+    person.fill("")
+    held[0].continue_()
+    expect(find).not_to_have_attribute("aria-disabled", "true")
+    page.unroute("**/session")
+    person.fill("mina.park@example.com")
+    with page.expect_navigation():
+        find.click()
+
+
+def test_a_return_to_a_page_leaves_the_focus_in_the_field(place: Place, open_page: Open) -> None:
+    connection = fill(place.world, segments=3)
+    page = open_page()
+    page.goto(f"/setup/export?connection={connection}")
+    name = page.get_by_label(WORDS["en"]["name"])
+    name.focus()
+    page.route("**/session", ended)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#session-ended")).to_be_visible()
+    expect(name).to_be_focused()
+
+
+def test_a_page_of_a_proxy_does_not_count_as_the_updated_form(
+    place: Place, open_page: Open
+) -> None:
+    connection = fill(place.world, segments=3)
+    page = open_page()
+    page.goto(f"/setup/export?connection={connection}")
+    page.route(
+        "**/setup/export",
+        lambda route: route.fulfill(body="<h1>Proxy</h1>", content_type="text/html"),
+    )
+    page.locator("#addAttribute").click()
+    expect(page.locator("#no-answer")).to_be_focused()
+    expect(page.locator("#announce")).to_be_empty()

@@ -26,6 +26,7 @@
 
   const replaceParts = (html, moveFocus) => {
     const answer = new DOMParser().parseFromString(html, "text/html");
+    if (!answer.getElementById(form.id)) throw new Error("not a page of the app");
     const wanted = answer.querySelector("[data-part] [autofocus]");
     wanted?.removeAttribute("autofocus");
     const focused = document.activeElement && document.activeElement.id;
@@ -50,13 +51,13 @@
     const body = new URLSearchParams(new FormData(form));
     body.set("do", action);
     const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-    if (isEnded(answer)) return show(ended);
+    if (isEnded(answer)) return show(ended, moveFocus);
     if (!answer.ok) throw new Error(String(answer.status));
     const html = await answer.text();
     // What was typed meanwhile is newer than the answer. The server keeps nothing, so the action can be repeated.
     if (seen !== edits) return send(action, moveFocus);
-    show(null);
-    return replaceParts(html, moveFocus);
+    replaceParts(html, moveFocus);
+    show(null, false);
   };
 
   // One request at a time, in the order of the actions.

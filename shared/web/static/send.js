@@ -5,21 +5,24 @@
 window.app = (() => {
   const [ended, silent, waiting] = ["session-ended", "no-answer", "waiting"].map((id) => document.getElementById(id));
   const MOST_MILLISECONDS = 20_000;
+  // Azure answers a form within 230 seconds or not at all.
+  const MOST_MILLISECONDS_OF_A_FORM = 240_000;
 
   // Azure sends people whose session has ended to a sign-in page.
   const isEnded = (answer) => answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
 
   // Shows one of the two notes, or hides both.
-  const show = (note, moveFocus = true) => {
+  const show = (note, moveFocus) => {
     for (const one of [ended, silent]) one.hidden = one !== note;
     if (note && moveFocus) note.focus();
   };
 
   // Returns whether a form can be sent now, and shows why it cannot.
-  const look = async () => {
+  const look = async (moveFocus) => {
     const answer = await fetch("/session", { redirect: "manual", signal: AbortSignal.timeout(MOST_MILLISECONDS) }).catch(() => null);
-    const reason = !answer || answer.status >= 500 ? silent : isEnded(answer) ? ended : null;
-    show(reason);
+    // Any other answer is not from the app but from Azure or a proxy.
+    const reason = answer?.status === 204 ? null : answer && isEnded(answer) ? ended : silent;
+    show(reason, moveFocus);
     return !reason;
   };
 
@@ -37,7 +40,7 @@ window.app = (() => {
   };
 
   let stop = null; // while a form is sent
-  let isChecked = false; // whether a submit may pass
+  let isChecked = false; // whether the next submit may pass
 
   const end = () => {
     stop?.();
@@ -46,18 +49,26 @@ window.app = (() => {
 
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if (isChecked || event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    if (isChecked) {
+      isChecked = false;
+      return;
+    }
     event.preventDefault();
     // The second click of a double click, or a click on a page that waits, would add a second copy.
     if (stop) return;
     stop = wait(event.submitter);
     // What was typed would be lost in an ended session, or behind the browser's own page about a failed connection.
-    if (!(await look())) return void end();
+    if (!(await look(true))) return void end();
     isChecked = true;
     form.requestSubmit(event.submitter);
-    isChecked = false;
-    // A later click may try again what got no answer.
-    setTimeout(end, MOST_MILLISECONDS);
+    // The browser sends nothing, and says why, if a field became invalid meanwhile.
+    if (isChecked) {
+      isChecked = false;
+      return void end();
+    }
+    // A second copy could be executed as well. Only after a person stopped the browser is the page still here then.
+    setTimeout(end, MOST_MILLISECONDS_OF_A_FORM);
   });
 
   // The page as it was left, after the browser's back button.
@@ -65,9 +76,9 @@ window.app = (() => {
     if (event.persisted) end();
   });
 
-  // The session may have been renewed in another tab.
+  // The session may have been renewed in another tab. The focus stays where the person types.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && (!ended.hidden || document.getElementById("export-form"))) look();
+    if (!document.hidden && (!ended.hidden || document.getElementById("export-form"))) look(false);
   });
 
   return { ended, silent, isEnded, show, wait };
