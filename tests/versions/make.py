@@ -7,7 +7,6 @@ run: some chunks are sent, and one is claimed by a killed process.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 import tomllib
 from datetime import UTC, datetime
@@ -20,8 +19,8 @@ from azure.storage.queue import QueueClient
 from devhost.processes import ROOT, Azurite, running, start_app, start_azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.samples import Sample
-from shared.app import UsedNonce
 from shared.connections.entra import PendingSignIn
+from shared.model.connection import UsedNonce
 from tests.e2e.running_app import (
     SEGMENTS,
     ContactState,
@@ -142,8 +141,8 @@ class Story:
         scenario = self.scenario()
         scenario.define(scenario.sample(10), schedule={"enabled": True})
         scenario.refresh(scenario.sample(10))
-        watches = app_on(self._running_app.storage).refreshes.watches
-        until(lambda: watches.read(scenario.export["id"]))
+        progress = app_on(self._running_app.storage).open_refreshes.progress
+        until(lambda: progress.read(scenario.export["id"]))
         return scenario
 
     def half_send(self) -> tuple[ExportScenario, dict[str, Any], dict[str, ContactState]]:
@@ -183,7 +182,8 @@ def main() -> None:
     """Write the folder of the version in pyproject.toml."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     stored_state = StoredState(HERE / version)
-    shutil.rmtree(stored_state.folder, ignore_errors=True)
+    if stored_state.folder.exists():
+        raise SystemExit(f"the state of version {version} is stored already, and is never replaced")
     with (
         tempfile.TemporaryDirectory() as scratch,
         running(start_azurite(Path(scratch) / "azurite")) as emulator,

@@ -16,6 +16,7 @@ from shared.storage.record_entity import EntityForm
 from tests import reused_databases
 from tests.fakes import MemoryFiles, MemoryStore, StoreClient
 from tests.ledgers import LEDGER_COLUMNS
+from tests.versions import make
 from tests.versions.checks import (
     app_on_stored_state,
     everything_else_continues,
@@ -148,3 +149,8 @@ def test_a_run_half_sent_by_an_older_version_completes(
         )
         half_sent_run_completes(running_app, stored_state)
         everything_else_continues(running_app, stored_state)
+
+
+def test_the_stored_state_of_a_released_version_is_not_replaced() -> None:
+    with pytest.raises(SystemExit, match="stored already"):
+        make.main()
