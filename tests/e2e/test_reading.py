@@ -115,7 +115,7 @@ def test_a_column_is_interpreted_from_all_its_values(
     scenario: ExportScenario, files: Files
 ) -> None:
     british, unclear = scenario.named("British"), scenario.named("Unclear")
-    rows = [person(1, "NULL", "05/06/1980"), person(2, "Bo", "25/06/1980")]
+    rows = [person(1, "NULL", "05/06/1980"), person(2, "Bo", "２５／０６／１９８０")]
     rows.append([f"{3:032x}", "Info@Müller.de", "N/A", "29 Feb 1980"])
     files.put("b.csv", csv_bytes([NAMES, *rows]))
     files.model(entity(british, NAMES, ["b.csv"]))
@@ -190,9 +190,14 @@ def test_numbers_are_read_as_the_column_or_the_culture_writes_them(
     ]
 
     # A text is not written by the culture of the model, and nothing else shows its decimal mark.
-    run, sent = export(unclear, ("1.234", "1.234", "5"), ("17", "2", "7"), culture="de-DE")
-    assert sent == [{"DECIMAL": 1234, "WHOLE": 5}, {"TEXT": 17, "DECIMAL": 2, "WHOLE": 7}]
-    assert "1 number of the attribute “Text”" in codes(run)["decimalMarkUnknown"]
+    rows = ("1.234", "1.234", "5"), ("17", "2", "7"), ("１．２３４", "2", "7")
+    run, sent = export(unclear, *rows, culture="de-DE")
+    assert sent == [
+        {"DECIMAL": 1234, "WHOLE": 5},
+        {"TEXT": 17, "DECIMAL": 2, "WHOLE": 7},
+        {"DECIMAL": 2, "WHOLE": 7},
+    ]
+    assert "2 numbers of the attribute “Text”" in codes(run)["decimalMarkUnknown"]
     outcomes = {row["email"]: row for row in scenario.outcomes(run)}
     assert outcomes[f"{unclear}0@example.com".lower()]["code"] == "valueDropped"
     assert outcomes[f"{unclear}0@example.com".lower()]["field"] == "TEXT"

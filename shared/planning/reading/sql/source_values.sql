@@ -1,7 +1,8 @@
 -- name: dates
 -- How many dates of the column $cell are clearly day first, clearly month first, and neither. Most values
 -- have no slash or hyphen, or not at these positions, so the slow expressions are not evaluated for them.
--- A date begins with a digit or a blank, and not with a character from colon to DEL, as most texts do.
+-- A date begins with a digit or a blank, maybe in full width, and not with a letter, as most texts do. Other characters
+-- than those in full width, which fields/values.py takes for digits and hyphens, too, would take DuckDB too long.
 SELECT
     count(*) FILTER (a > 12 AND b <= 12),
     count(*) FILTER (b > 12 AND a <= 12),
@@ -11,12 +12,19 @@ FROM (
         try_cast(nullif(regexp_extract(text, $first, 1), '') AS INTEGER) AS a,
         try_cast(nullif(regexp_extract(text, $second, 1), '') AS INTEGER) AS b
     FROM (
-        SELECT trim(cell) AS text
+        SELECT trim(
+            CASE
+                WHEN strlen(cell) = length(cell) THEN cell
+                ELSE translate(cell, '０１２３４５６７８９－．，／', '0123456789-.,/')
+            END
+        ) AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
-        WHERE cell NOT BETWEEN ':' AND chr(127)
-            AND strlen(cell) BETWEEN 3 AND 40 AND (contains(cell, '/') OR contains(cell, '-'))
+        WHERE strlen(cell) BETWEEN 3 AND 120
+            AND cell NOT BETWEEN ':' AND chr(127) AND cell NOT BETWEEN chr(192) AND chr(8191)
+            AND cell NOT BETWEEN chr(12289) AND chr(65280)
+            AND (contains(cell, '/') OR contains(cell, '-') OR contains(cell, '／') OR contains(cell, '－'))
     )
-    WHERE text[2] IN ('/', '-') OR text[3] IN ('/', '-')
+    WHERE strlen(text) BETWEEN 3 AND 40 AND (text[2] IN ('/', '-') OR text[3] IN ('/', '-'))
 );
 
 -- name: numbers
@@ -33,11 +41,19 @@ FROM (
         regexp_full_match(text, $point) AS has_point,
         regexp_full_match(text, $comma) AS has_comma
     FROM (
-        SELECT trim(cell) AS text
+        SELECT trim(
+            CASE
+                WHEN strlen(cell) = length(cell) THEN cell
+                ELSE translate(cell, '０１２３４５６７８９－．，／', '0123456789-.,/')
+            END
+        ) AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
-        WHERE cell NOT BETWEEN ':' AND chr(127)
-            AND strlen(cell) BETWEEN 2 AND 40 AND (contains(cell, '.') OR contains(cell, ','))
+        WHERE strlen(cell) BETWEEN 2 AND 120
+            AND cell NOT BETWEEN ':' AND chr(127) AND cell NOT BETWEEN chr(192) AND chr(8191)
+            AND cell NOT BETWEEN chr(12289) AND chr(65280)
+            AND (contains(cell, '.') OR contains(cell, ',') OR contains(cell, '．') OR contains(cell, '，'))
     )
+    WHERE strlen(text) BETWEEN 2 AND 40
 );
 
 -- name: consent
