@@ -30,6 +30,7 @@ from typing import Any
 import requests
 
 from devhost.api_client import ApiClient, ApiError
+from devhost.find_python import find_python
 from devhost.mailchimp import start_mailchimp
 from devhost.processes import Process, ProcessError, start_azurite
 from infra.check import code, project, settings
@@ -147,18 +148,8 @@ def _site_interpreter() -> str | None:
     version = site_python()
     if f"{sys.version_info.major}.{sys.version_info.minor}" == version:
         return sys.executable
-    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
-    candidates = [shutil.which(f"python{version}")]
-    candidates += [
-        str(one) for root in roots for one in root.glob(f"versions/{version}*/bin/python")
-    ]
-    for candidate in filter(None, candidates):
-        done = subprocess.run(
-            [candidate, "-m", "pip", "--version"], capture_output=True, check=False
-        )
-        if done.returncode == 0:
-            return candidate
-    return None
+    found = find_python(version, ("-m", "pip", "--version"))
+    return str(found) if found else None
 
 
 def _install_host(folder: Path, python: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from devhost.find_python import find_python
 from devhost.processes import ROOT
 
 ENGINES = ("sdk", "runtime")
@@ -32,7 +33,7 @@ def interpreter_for(engine: str) -> Path:
 @functools.cache
 def _with_runtime() -> Path | str:
     """A Python 3.13 with the locked packages in .cache/, created once; or the reason why it is missing."""
-    base = _python313()
+    base = find_python("3.13", ("-c", "import venv"))
     if base is None:
         return "Azure's worker library needs Python 3.13, which this machine does not have"
     app = (ROOT / "requirements.txt").read_text()
@@ -74,21 +75,3 @@ def _installed(base: Path, home: Path, locks: str) -> Path | str:
         return "the packages for Python 3.13 could not be installed; is the network up?"
     ready.touch()
     return python
-
-
-def _python313() -> Path | None:
-    on_path = shutil.which("python3.13")
-    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
-    if on_path and Path(on_path).parent.name == "shims":  # pyenv's, which may point to nothing
-        roots.append(Path(on_path).parent.parent)
-    candidates = [on_path]
-    candidates += [str(one) for root in roots for one in root.glob("versions/3.13*/bin/python")]
-    for candidate in filter(None, candidates):
-        check = [
-            candidate,
-            "-c",
-            "import sys, venv; sys.exit(sys.version_info < (3, 13))",
-        ]
-        if subprocess.run(check, capture_output=True, check=False).returncode == 0:
-            return Path(candidate)
-    return None
