@@ -17,7 +17,7 @@ from shared.fields.address import BLANKS
 from shared.fields.consent import consent_words
 from shared.model.export import MAX_SEGMENTS, ConsentMeaning
 from shared.model.source import SegmentSnapshot, Snapshot, UnreadableRow
-from shared.planning.reading.source_values import SourceValues
+from shared.planning.reading.source_values import SourceValues, define_digit_macros
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def read_people(
     if len(snapshot.segments) > MAX_SEGMENTS:
         raise ConfigError("tooManySegments", most=MAX_SEGMENTS)
     _SQL.run(db, "create")
+    define_digit_macros(db)
     values = values or SourceValues()
     unreadable: list[tuple[int, UnreadableRow]] = []
     for number, segment in enumerate(snapshot.segments):

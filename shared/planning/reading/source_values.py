@@ -79,6 +79,11 @@ class _Consent:
     unclear: int = 0
 
 
+def define_digit_macros(db: DuckDBPyConnection) -> None:
+    """Create the macros that `SourceValues.add` needs in a database."""
+    _SQL.run(db, "create")
+
+
 @dataclass
 class SourceValues:
     """Facts about the columns of all segments of a run. Call `add` once for each loaded segment."""

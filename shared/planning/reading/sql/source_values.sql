@@ -1,8 +1,22 @@
+-- name: create
+-- A cell without blanks around it, and with the digits and punctuation of ASCII instead of those in full width. Other
+-- characters that fields/values.py takes for digits and hyphens, too, would take DuckDB too long.
+CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
+    CASE
+        WHEN strlen(cell) = length(cell) THEN cell
+        ELSE translate(cell, '０１２３４５６７８９－．，／', '0123456789-.,/')
+    END
+);
+-- Whether a cell begins like a number or a date: with a digit or a blank, maybe in full width, and not with a letter, as
+-- most texts do. It excludes most cells without the slow expressions.
+CREATE OR REPLACE MACRO begins_with_digit(cell) AS
+    cell NOT BETWEEN ':' AND chr(127)
+    AND cell NOT BETWEEN chr(192) AND chr(8191)
+    AND cell NOT BETWEEN chr(12289) AND chr(65280);
+
 -- name: dates
 -- How many dates of the column $cell are clearly day first, clearly month first, and neither. Most values
 -- have no slash or hyphen, or not at these positions, so the slow expressions are not evaluated for them.
--- A date begins with a digit or a blank, maybe in full width, and not with a letter, as most texts do. Other characters
--- than those in full width, which fields/values.py takes for digits and hyphens, too, would take DuckDB too long.
 SELECT
     count(*) FILTER (a > 12 AND b <= 12),
     count(*) FILTER (b > 12 AND a <= 12),
@@ -12,16 +26,9 @@ FROM (
         try_cast(nullif(regexp_extract(text, $first, 1), '') AS INTEGER) AS a,
         try_cast(nullif(regexp_extract(text, $second, 1), '') AS INTEGER) AS b
     FROM (
-        SELECT trim(
-            CASE
-                WHEN strlen(cell) = length(cell) THEN cell
-                ELSE translate(cell, '０１２３４５６７８９－．，／', '0123456789-.,/')
-            END
-        ) AS text
+        SELECT with_ascii_digits(cell) AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
-        WHERE strlen(cell) BETWEEN 3 AND 120
-            AND cell NOT BETWEEN ':' AND chr(127) AND cell NOT BETWEEN chr(192) AND chr(8191)
-            AND cell NOT BETWEEN chr(12289) AND chr(65280)
+        WHERE strlen(cell) BETWEEN 3 AND 120 AND begins_with_digit(cell)
             AND (contains(cell, '/') OR contains(cell, '-') OR contains(cell, '／') OR contains(cell, '－'))
     )
     WHERE strlen(text) BETWEEN 3 AND 40 AND (text[2] IN ('/', '-') OR text[3] IN ('/', '-'))
@@ -41,16 +48,9 @@ FROM (
         regexp_full_match(text, $point) AS has_point,
         regexp_full_match(text, $comma) AS has_comma
     FROM (
-        SELECT trim(
-            CASE
-                WHEN strlen(cell) = length(cell) THEN cell
-                ELSE translate(cell, '０１２３４５６７８９－．，／', '0123456789-.,/')
-            END
-        ) AS text
+        SELECT with_ascii_digits(cell) AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
-        WHERE strlen(cell) BETWEEN 2 AND 120
-            AND cell NOT BETWEEN ':' AND chr(127) AND cell NOT BETWEEN chr(192) AND chr(8191)
-            AND cell NOT BETWEEN chr(12289) AND chr(65280)
+        WHERE strlen(cell) BETWEEN 2 AND 120 AND begins_with_digit(cell)
             AND (contains(cell, '.') OR contains(cell, ',') OR contains(cell, '．') OR contains(cell, '，'))
     )
     WHERE strlen(text) BETWEEN 2 AND 40
