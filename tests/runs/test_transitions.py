@@ -17,6 +17,7 @@ from shared.people.erasures import Erasures
 from shared.runs.transitions import Transitions
 from tests.fakes import MemoryRecords, ProcessKilled, StoreClient
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.runs.canceled_runs import canceled_when, chunk_states
 
 NewDeployment = Callable[[], SimulatedDeployment]
 
@@ -45,40 +46,28 @@ def is_canceled_in_the_queue(deployment: SimulatedDeployment) -> Run:
 
 
 def is_canceled_while_planned(deployment: SimulatedDeployment) -> Run:
-    run = begin(deployment)
-
-    def call(ask: Callable[[], object]) -> object:
-        if deployment.app.runs.read(run.id).value.status is RunStatus.PLANNING:
-            deployment.app.commands.cancel(run.id)
-        return ask()
-
-    deployment.call = call
-    return deployment.run_to_end(run.id)
+    return canceled_in(RunStatus.PLANNING, deployment)
 
 
 def is_canceled_while_sent(deployment: SimulatedDeployment) -> Run:
+    return canceled_in(RunStatus.SENDING, deployment)
+
+
+def canceled_in(status: RunStatus, deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
-
-    def call(ask: Callable[[], object]) -> object:
-        if deployment.app.runs.read(run.id).value.status is RunStatus.SENDING:
-            deployment.app.commands.cancel(run.id)
-        return ask()
-
-    deployment.call = call
-    return deployment.run_to_end(run.id)
+    return canceled_when(
+        deployment, run, lambda: deployment.app.runs.read(run.id).value.status is status
+    )
 
 
 def is_canceled_during_its_last_call(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
 
-    def call(ask: Callable[[], object]) -> object:
-        states = {stored.value.state for stored in deployment.app.chunks.all(run.id)}
-        if states and ChunkState.PENDING not in states:
-            deployment.app.commands.cancel(run.id)
-        return ask()
+    def is_last_call() -> bool:
+        states = chunk_states(deployment, run)
+        return bool(states) and ChunkState.PENDING not in states
 
-    deployment.call = call
-    return deployment.run_to_end(run.id)
+    return canceled_when(deployment, run, is_last_call)
 
 
 def is_canceled_before_its_first_call(deployment: SimulatedDeployment) -> Run:
