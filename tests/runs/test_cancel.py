@@ -17,6 +17,7 @@ from tests.faults.simulated_deployment import (
     SavedDeployment,
     SimulatedDeployment,
 )
+from tests.runs.canceled_runs import canceled_when, chunk_states
 
 # `make faults` cancels at every call, `make test` at some of them and at the last one.
 STEP = 1 if os.environ.get("LONG_TESTS") else 8
@@ -79,16 +80,11 @@ def canceled_at_last_chunk(deployment: SimulatedDeployment) -> Run:
     """Cancel a run while its last chunk is sent. Returns the ended run."""
     run = going(deployment)
 
-    def counted(do: Callable[[], object]) -> object:
-        states = {stored.value.state for stored in deployment.app.chunks.all(run.id)}
-        if ChunkState.CLAIMED in states and ChunkState.PENDING not in states:
-            deployment.app.commands.cancel(run.id)
-        return do()
+    def is_last_chunk() -> bool:
+        states = chunk_states(deployment, run)
+        return ChunkState.CLAIMED in states and ChunkState.PENDING not in states
 
-    deployment.call = counted
-    ended: Run = deployment.run_to_end(run.id)
-    deployment.call = None
-    return ended
+    return canceled_when(deployment, run, is_last_chunk)
 
 
 def rows(deployment: SimulatedDeployment, run: Run) -> list[tuple[str, str, str]]:
