@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from shared.errors import Fault
+from shared.errors import Fault, faults_of_read
 from shared.model.export import Export
 
 
@@ -22,5 +22,5 @@ class Draft:
     faults: tuple[Fault, ...] = ()
 
     def with_faults(self, found: Collection[Fault]) -> Draft:
-        """The draft with more faults."""
-        return replace(self, faults=(*self.faults, *found))
+        """The draft with more faults, except those of values that could not be read: they concern placeholders."""
+        return replace(self, faults=(*self.faults, *faults_of_read(found, self.unread)))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from shared.errors import Fault, faults_of_read, is_unread
+from shared.errors import Fault, is_unread
 from shared.exports.draft import Draft
 from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG
 from shared.model.export import (
@@ -42,7 +42,7 @@ def is_audience_id(text: str) -> bool:
     return _AUDIENCE.fullmatch(text) is not None
 
 
-def faults(draft: Draft, connections: Collection[str]) -> list[Fault]:
+def faults(draft: Draft, connections: Collection[str]) -> tuple[Fault, ...]:
     """Return all faults of a definition: those that were found before, then the others in the order of its fields.
 
     `connections` are the ids of the connections that the caller may use.
@@ -61,8 +61,7 @@ def faults(draft: Draft, connections: Collection[str]) -> list[Fault]:
         *_schedule_faults(export),
     )
     uncertain = {field for field, needed in _DEPENDS.items() if is_unread(needed, draft.unread)}
-    known = faults_of_read(found, draft.unread)
-    return [*draft.faults, *(fault for fault in known if fault.field not in uncertain)]
+    return draft.with_faults([fault for fault in found if fault.field not in uncertain]).faults
 
 
 def _connection_faults(connection: str | None, connections: Collection[str]) -> Iterator[Fault]:

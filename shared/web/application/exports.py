@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from shared.errors import (
-    Changed,
-    ConfigError,
-    Conflict,
-    ConnectorError,
-    Fault,
-    NotFound,
-    faults_of_read,
-)
+from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
 from shared.exports.definitions import export_findings
 from shared.exports.draft import Draft
 from shared.exports.validation import is_audience_id
@@ -61,7 +53,7 @@ def create(context: Context, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
     draft, usable = body.draft(), usable_connections(context)
     faults = _faults_in_mailchimp(context, draft, usable)
-    if body.connection_id is None and "connectionId" not in body.unread:
+    if body.connection_id is None:
         faults.append(Fault("connectionId", code="connectionRequired"))
     stored = context.services.definitions.create(
         draft.with_faults(faults), context.caller.name, usable
@@ -106,12 +98,11 @@ def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]
     except ConnectorError:
         return []
     taken = {folded(name) for name in saved}
-    found = [
+    return [
         Fault(f"segments[{index}].tag", code="tagNameOfSegment", values={"tag": segment.tag_name})
         for index, segment in enumerate(export.segments)
         if folded(segment.tag_name) in taken
     ]
-    return faults_of_read(found, draft.unread)
 
 
 def delete(context: Context, export_id: str, if_match: str | None = None) -> None:
