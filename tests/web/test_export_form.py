@@ -54,6 +54,7 @@ def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
         fields={
             "growthShare": "-1",
             "growthContacts": "many",
+            "exclusionSegment": ["New", ""],
             "contactBudget": "-1",
             "maxShare": "200",
             "repeat": "weekly",
@@ -70,6 +71,7 @@ def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
         "attribute-0",
         "field-0",
         "segments",
+        "exclusionSegments",
         "maxShare",
         "growthShare",
         "growthContacts",

@@ -25,6 +25,9 @@ _IDS = {
     "growthGuard.maxShare": "growthShare",
     "growthGuard.maxContacts": "growthContacts",
     "newContacts.status": "newStatus",
+    "schedule.enabled": "repeat",
+    "schedule.days": "day-monday",
+    "schedule.times": "time-0",
 }
 _SEGMENT = re.compile(r"segments\[(\d+)\](?:\..+)?")
 
@@ -117,11 +120,8 @@ def field_id(path: str, definition: Definition, known: Sequence[str]) -> str:
     if _SEGMENT.fullmatch(path):
         name = row_name(path, definition)
         return f"tag-{known.index(name) + 1}" if name in known else "segments"
-    if path.startswith("schedule."):
-        field = re.sub(r"\[\d+\]", "", path.removeprefix("schedule."))
-        ids = {"times": "time-0", "days": "day-monday", "timeZone": "timeZone"}
-        return ids.get(field, "repeat")
-    return _IDS.get(path, path.rpartition(".")[2])
+    field = re.sub(r"\[\d+\]", "", path)
+    return _IDS.get(field, field.rpartition(".")[2])
 
 
 def attribute_number(path: str) -> int | None:
