@@ -59,9 +59,8 @@ class Connections:
         self, display_name: str, agreed: bool, locale: str, shared_with: tuple[str, ...], by: str
     ) -> Stored[Connection]:
         """Create a connection without a grant. ConfigError unless the person agreed."""
-        if not agreed:
-            fault = Fault("consent.agreed", code="consentRequired")
-            raise ConfigError("consentRequired", faults=[fault])
+        if missing := consent_faults(agreed):
+            raise ConfigError("consentRequired", faults=missing)
         now = self.now()
         connection = Connection(
             id=self.new_id(),
@@ -188,6 +187,11 @@ class Connections:
         if stored.etag != etag:
             raise Changed("connectionChanged")
         return self.records.replace(connection_id, changed(stored.value), etag)
+
+
+def consent_faults(agreed: bool) -> tuple[Fault, ...]:
+    """The fault of a person who did not agree that data is sent to Mailchimp; none if they agreed."""
+    return () if agreed else (Fault("consent.agreed", code="consentRequired"),)
 
 
 def mark_reconnect(records: Records[Connection], connection_id: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.connections.connections import mark_reconnect
+from shared.connections.connections import consent_faults, mark_reconnect
 from shared.connections.sign_in import AuthorizationRequest, Provider, SignIns
-from shared.errors import ConfigError, Disconnected, Fault, Forbidden, NotFound, Refused
+from shared.errors import ConfigError, Disconnected, Forbidden, NotFound, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Audience, MergeField
 from shared.model.connection import Connection, GrantKind
@@ -56,8 +56,8 @@ def create(context: Context, body: NewConnectionBody) -> Stored[Connection]:
     """Create a connection; it is not connected to Mailchimp yet. ConfigError with every fault, also without consent."""
     consent = body.consent
     if body.faults:
-        not_agreed = () if consent.agreed else (Fault("consent.agreed", code="consentRequired"),)
-        raise ConfigError("connectionFaults", faults=(*body.faults, *not_agreed))
+        faults = (*body.faults, *consent_faults(consent.agreed))
+        raise ConfigError("connectionFaults", faults=faults)
     stored = context.services.connections.create(
         body.display_name, consent.agreed, consent.locale, body.shared_with, context.caller.name
     )
