@@ -73,13 +73,7 @@ class Browser:
     ) -> Browser:
         """Send the form that leads to `action`, with other values for some fields, and with a query."""
         wanted = self._target(action)
-        fitting = [
-            fields_known
-            for given, fields_known in self._read.forms
-            if given.get("method") == "post" and self._target(given.get("action", "")) == wanted
-        ]
-        assert fitting, f"no form leads to {wanted}: {self.text}"
-        known = fitting[0]
+        known = self._form(wanted)
         changes = dict(fields or {})
         values = [(name, value) for name, value in known if name not in changes]
         for name, value in changes.items():
@@ -92,16 +86,25 @@ class Browser:
         target = f"{wanted}?{query}" if query else wanted
         return self._go("POST", target, urlencode(values).encode(), headers)
 
+    def _form(self, path: str) -> list[tuple[str, str]]:
+        """The values of the first form that is sent to a path."""
+        fitting = [
+            known
+            for given, known in self._read.forms
+            if given.get("method") == "post" and self._target(given.get("action", "")) == path
+        ]
+        assert fitting, f"no form leads to {path}: {self.text}"
+        return fitting[0]
+
     def _target(self, action: str) -> str:
         """The path to which a form of this page is sent; a query is not compared."""
         return urlsplit(urljoin(ORIGIN + self.path, action)).path
 
     def upload(self, action: str, content: bytes) -> Browser:
         """Send the form that leads to `action` with a file."""
-        fields = next(known for given, known in self._read.forms if given.get("action") == action)
         parts = [
             f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in fields
+            for name, value in self._form(action)
             if name != "file"
         ]
         body = b"".join(
