@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.web.client import wsgi
@@ -27,6 +27,11 @@ CHROMIUM = next(
     ),
     None,
 )
+
+
+def session_ended(route: Route) -> None:
+    """Answer as Azure does when the session has ended."""
+    route.fulfill(status=302, headers={"Location": "https://login.example.com/"})
 
 
 class Quiet(WSGIRequestHandler):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from shared.model.audience import MergeField
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo, SegmentSample
-from tests.browser.conftest import Open, Place
+from tests.browser.conftest import Open, Place, session_ended
 from tests.browser.test_admin_pages import AXE, violations
 from tests.web.client import new_connection
 from tests.web.world import KEY, NOW, World
@@ -148,12 +148,8 @@ def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
         expect(page.locator("input[name=segment]:checked")).to_have_count(3)
         expect(page.locator("#time-0")).to_have_value("06:00")
 
-    # As Azure answers when the session has ended.
-    def sign_in(route: Route) -> None:
-        route.fulfill(status=302, headers={"Location": "https://login.example.com/"})
-
     page.locator("#displayName").fill("Weekly news")
-    page.route("**/session", sign_in)
+    page.route("**/session", session_ended)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#session-ended")).to_be_focused()
     expect(page.locator("#displayName")).to_have_value("Weekly news")

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Open, Place
+from tests.browser.conftest import Open, Place, session_ended
 from tests.browser.test_admin_pages import WORDS, is_sent, violations
 from tests.browser.test_export_form import fill
 from tests.web.client import new_export
@@ -15,11 +15,6 @@ from tests.web.client import new_export
 pytestmark = pytest.mark.browser
 
 LISTED = "mina.park@example.com\nj.doe@example.org"
-
-
-def ended(route: Route) -> None:
-    """As Azure answers when the session has ended."""
-    route.fulfill(status=302, headers={"Location": "https://login.example.com/"})
 
 
 def exclusion_list(place: Place, open_page: Open) -> Page:
@@ -37,7 +32,7 @@ def save(page: Page) -> None:
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        (ended, "#session-ended"),
+        (session_ended, "#session-ended"),
         (lambda route: route.abort(), "#no-answer"),
         (lambda route: route.fulfill(status=503), "#no-answer"),
         (lambda route: route.fulfill(status=429), "#no-answer"),
@@ -198,7 +193,7 @@ def test_a_return_to_a_page_leaves_the_focus_in_the_field(place: Place, open_pag
     page.goto(f"/setup/export?connection={connection}")
     name = page.get_by_label(WORDS["en"]["name"])
     name.focus()
-    page.route("**/session", ended)
+    page.route("**/session", session_ended)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#session-ended")).to_be_visible()
     expect(name).to_be_focused()
