@@ -18,6 +18,7 @@ from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.response_values import list_in, object_in, text_in, total_in, whole_number_in
 from shared.model.audience import Account, Audience, Automation, MergeField, Tag
 from shared.model.source import plain_name
+from shared.model.tag import same_name
 
 T = TypeVar("T")
 
@@ -168,13 +169,13 @@ class AudienceCalls(Calls):
         ]
 
     def _tag_named(self, audience_id: str, name: str) -> Tag | None:
-        return next((t for t in self.tags(audience_id) if _equal(t.name, name)), None)
+        return next((t for t in self.tags(audience_id) if same_name(t.name, name)), None)
 
     def _name_refused(self, audience_id: str, name: str) -> ConfigError:
         """Return why a name was refused. Mailchimp gives the reason as text only, so look it up."""
         if self._tag_named(audience_id, name):
             return Conflict("tagNameTaken", tag=name)
-        if any(_equal(saved, name) for saved in self.saved_segments(audience_id)):
+        if any(same_name(saved, name) for saved in self.saved_segments(audience_id)):
             return ConfigError("tagNameOfSegment", tag=name)
         return ConfigError("tagNameRefused", tag=name)
 
@@ -217,7 +218,8 @@ def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:
 
 
 def _same(fields: list[MergeField], name: str, field_type: str) -> MergeField | None:
-    return next((f for f in fields if _equal(f.name, name) and f.type == field_type), None)
+    wanted = plain_name(name)
+    return next((f for f in fields if plain_name(f.name) == wanted and f.type == field_type), None)
 
 
 def _audience(item: Mapping[str, Any]) -> Audience:
@@ -249,7 +251,3 @@ def _tag(item: Mapping[str, Any]) -> Tag:
     if not tag_id:
         raise Unavailable("answerBroken", maybe_applied=True)
     return Tag(tag_id, text_in(item, "name"), count)
-
-
-def _equal(one: str, other: str) -> bool:
-    return plain_name(one) == plain_name(other)
