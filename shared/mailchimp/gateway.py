@@ -44,7 +44,7 @@ class MailchimpGateway:
         names, or 0.
         """
         grant, secret = self._grant(connection_id)
-        account_id, used = grant.account_id, (grant.kind, grant.data_centre, secret)
+        account_id, used = grant.account_id, (grant.kind, secret, grant.data_centre)
 
         def replaced() -> tuple[str, AuthBase] | None:
             nonlocal used
@@ -52,7 +52,7 @@ class MailchimpGateway:
                 grant, secret = self._grant(connection_id)
             except Disconnected:
                 return None
-            current = (grant.kind, grant.data_centre, secret)
+            current = (grant.kind, secret, grant.data_centre)
             if grant.account_id != account_id or current == used:
                 return None
             used = current
@@ -72,22 +72,16 @@ class MailchimpGateway:
             raise Disconnected("secretMissing")
         return connection.grant, secret
 
-    def open_with(
+    def open_with(self, kind: GrantKind, secret: str, data_centre: str) -> MailchimpSession:
+        """Open a session with a grant that is not stored yet, to check it."""
+        return self._open(kind, secret, data_centre)
+
+    def _open(
         self,
         kind: GrantKind,
         secret: str,
         data_centre: str,
         on_throttled: Callable[[float], None] | None = None,
-    ) -> MailchimpSession:
-        """Open a session with a grant that is not stored yet, to check it."""
-        return self._open(kind, data_centre, secret, on_throttled)
-
-    def _open(
-        self,
-        kind: GrantKind,
-        data_centre: str,
-        secret: str,
-        on_throttled: Callable[[float], None] | None,
         replaced: Callable[[], tuple[str, AuthBase] | None] | None = None,
     ) -> MailchimpSession:
         transport = Transport(
