@@ -745,7 +745,7 @@ class App:
             transitions=self.transitions,
             starter=self.starter,
             now=self.runtime.now,
-            times=WaitingTimes(),
+            times=self.open_refreshes.times,
         )
         return Refreshes(
             exports=self.exports,
