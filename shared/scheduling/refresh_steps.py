@@ -20,6 +20,7 @@ from shared.runs.transitions import Transitions
 from shared.scheduling.open_refreshes import OpenRefreshes
 from shared.scheduling.refresh_progress import (
     CheckResult,
+    Decision,
     FilesState,
     RefreshProgress,
     Step,
@@ -59,9 +60,7 @@ class RefreshSteps:
             progress = replace(decision.progress, incomplete_since=self.now())
             decision = replace(decision, step=Step.WAIT, progress=progress)
         if decision.step is Step.WAIT:
-            # The reminder first: without one, the refresh would wait for the next tick.
-            self.open_refreshes.remind(export.id, decision.progress.check_number, decision.delay)
-            self.open_refreshes.write(stored, decision.progress)
+            self._wait(stored, decision)
         elif decision.step is Step.START:
             self._start(stored, decision.progress, result)
         else:
@@ -91,11 +90,15 @@ class RefreshSteps:
             recheck = wait(
                 replace(started, opened_at=now), now, self.times.longest_interval, self.times
             )
-            self.open_refreshes.remind(stored.key, recheck.progress.check_number, recheck.delay)
-            self.open_refreshes.write(stored, recheck.progress)
+            self._wait(stored, recheck)
         else:
             self.open_refreshes.write(stored, replace(started, open=False))
         return None
+
+    def _wait(self, stored: Stored[RefreshProgress], decision: Decision) -> None:
+        # The reminder first: without one, the refresh would wait for the next tick.
+        self.open_refreshes.remind(stored.key, decision.progress.check_number, decision.delay)
+        self.open_refreshes.write(stored, decision.progress)
 
     def _start(
         self, stored: Stored[RefreshProgress], progress: RefreshProgress, result: CheckResult
