@@ -11,6 +11,7 @@ from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG, Chunk,
 from shared.model.outcome import Code
 from shared.model.plan import Plan
 from shared.model.run import (
+    CANCELED_AFTER_SENDING,
     REMOVAL_GUARD,
     ConsentProof,
     Counts,
@@ -135,7 +136,7 @@ def _cancel_reason(run: Run, chunks: Sequence[Chunk]) -> Reason:
     if not any(c.attempts for c in chunks):
         return Reason("canceledBeforeSending")
     if not unsent:
-        return Reason("canceledAfterSending")
+        return Reason(CANCELED_AFTER_SENDING)
     return Reason("canceled") if run.covers_export else Reason("canceledPartly")
 
 

@@ -95,6 +95,9 @@ REMOVAL_GUARD = "removalGuard"
 # The reason of a run that waits because tags were made outside the export.
 TAG_EXISTS = "tagExists"
 
+# The reason of a run that was canceled when it had already sent everything.
+CANCELED_AFTER_SENDING = "canceledAfterSending"
+
 # The reasons of a run that waits before its first write because it looks like a mistake (planning/checking/guards.py).
 GUARDS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
 
@@ -386,7 +389,7 @@ class Run:
     @property
     def sent_before_cancel(self) -> bool:
         """Whether the run was canceled when it had already sent everything."""
-        return self.reason is not None and self.reason.code == "canceledAfterSending"
+        return self.reason is not None and self.reason.code == CANCELED_AFTER_SENDING
 
     @property
     def covers_export(self) -> bool:
