@@ -17,14 +17,11 @@ def reads(tmp_path: Path, data: bytes, width: int = 2, **form: object) -> object
     return load_bytes(data, names, tmp_path, CsvFormat(**{"header": False, **form}))
 
 
-def counted(data: bytes, names: list[str], form: CsvFormat) -> int:
-    """The number of rows that are counted without storing them."""
+def counted(data: bytes, names: list[str], form: CsvFormat, piece: int = 1000) -> int:
+    """The number of rows that are counted without storing them. `piece` is the size of each download, in bytes."""
     partition = Partition("a.csv", etag_of(data), len(data), form)
-    return count_rows(
-        MemoryContainer({"a.csv": data}),  # type: ignore[arg-type]
-        partition,
-        [Attribute(name) for name in names],
-    )
+    container = MemoryContainer({"a.csv": data}, piece)
+    return count_rows(container, partition, [Attribute(name) for name in names])  # type: ignore[arg-type]
 
 
 def header_of(data: bytes, names: list[str], tmp_path: Path, header: bool | None) -> object:

@@ -14,23 +14,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError, NotFound
-from shared.model.source import Attribute, CsvFormat, Partition
+from shared.model.source import Attribute, CsvFormat
 from shared.segments.choosing.catalogue import Catalogue
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.finding.model_json import read_model
-from shared.segments.reading.count_rows import count_rows
 from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.segments.weighted_cache import WeightedCache
 from tests import reused_databases
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import (
-    MemoryContainer,
     csv_bytes,
     entity,
-    etag_of,
     load_bytes,
     model_json,
 )
+from tests.segments.small_csv_files import counted
 
 PEOPLE = [["CustomerId", "EMail"], *([f"{n}", f"p{n}@example.com"] for n in range(1, 8))]
 
@@ -327,12 +325,6 @@ def test_a_column_with_mostly_addresses_is_suggested_as_address() -> None:
     assert not looks_like_addresses([])
 
 
-def counted(data: bytes, names: list[str], form: CsvFormat, piece: int = 7) -> int:
-    partition = Partition("a.csv", etag_of(data), len(data), form)
-    container = MemoryContainer({"a.csv": data}, piece)
-    return count_rows(container, partition, [Attribute(name) for name in names])
-
-
 texts = st.lists(
     st.sampled_from(
         ["a", "b", ",", '"', '""', "\n", "\r\n", "é", "name,other\n", '"x\ny"', ";", "name;other\n"]
@@ -354,9 +346,9 @@ def test_counting_finds_as_many_rows_as_the_reader(
         if error.code == "columnMissing":
             return  # counting needs no column
         with pytest.raises(InputError):
-            counted(data, ["name", "other"], form)
+            counted(data, ["name", "other"], form, 7)
         return
-    assert counted(data, ["name", "other"], form) == len(rows) + len(unreadable)
+    assert counted(data, ["name", "other"], form, 7) == len(rows) + len(unreadable)
 
 
 def test_parquet_rows_are_counted(tmp_path: Path) -> None:
