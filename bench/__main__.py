@@ -303,8 +303,8 @@ def _section(size: int, rows: list[Row], refresh: Refresh, idle: float) -> str:
 def _about_host(first: Row, idle: float) -> str:
     polling = idle * first.seconds
     return (
-        f"The local host asks its eight queues twice a second, which takes {1000 * idle:.0f} ms of processor time a "
-        f"second also when nothing runs: {polling:.1f} s of the first run. In Azure, the host is another process. "
+        f"The local host polls its eight queues twice a second, which takes {1000 * idle:.0f} ms of processor time a "
+        f"second even when nothing runs: {polling:.1f} s of the first run. In Azure, the host is another process. "
         f"Without it, the first run took {(first.cpu - polling) / first.people * 1e6:,.0f} us a person."
     )
 
