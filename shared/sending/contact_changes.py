@@ -45,7 +45,6 @@ class ContactChanges:
         several contacts had the address, all of them are.
         `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
-        retried = self.session.calls.retried
 
         def call(part: Sequence[str], *, resend: bool) -> None:
             before = self._send_status(part, None, resend=resend)
@@ -64,8 +63,7 @@ class ContactChanges:
                 if one.status == _SUBSCRIBED and one.address
             )
             after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
-            lost_answer = self.isolation.lost_answer or self.session.calls.retried > retried
-            maybe_by_run = maybe_applied or lost_answer
+            maybe_by_run = maybe_applied or self.isolation.lost_answer
             for address in after.created:
                 # Archived, deleted or renamed between the two calls: it must not return as a contact.
                 archive(self.session, self.audience_id, address)

@@ -46,16 +46,25 @@ class Isolation:
     """Sends rows in as few calls as possible.
 
     `is_up` checks whether Mailchimp answers at all. `may_continue` is called between two calls.
-    `answered_before` is whether Mailchimp has answered any call of the run. `lost_answer` is whether the answer of a
-    call is missing, so that its rows may have been applied.
+    `answered_before` is whether Mailchimp has answered any call of the run. `retried` returns how many calls the
+    session has repeated so far.
     """
 
     is_up: Callable[[], bool]
     may_continue: Callable[[], bool]
     answered_before: Callable[[], bool]
-    lost_answer: bool = False
+    retried: Callable[[], int]
     _answered: bool = False
     _called: bool = False
+    _failed: bool = False
+
+    def __post_init__(self) -> None:
+        self._retried_before = self.retried()
+
+    @property
+    def lost_answer(self) -> bool:
+        """Whether the answer of a call is missing, so that its rows may have been applied."""
+        return self._failed or self.retried() > self._retried_before
 
     def send(self, rows: Sequence[T], call: _Call[T], reject: Callable[[T, Failure], None]) -> None:
         """Send all rows. `reject` is called with each row that fails alone, and its failure.
@@ -113,7 +122,7 @@ class Isolation:
         except Disconnected:
             raise
         except Unavailable as failure:
-            self.lost_answer = True
+            self._failed = True
             if failure.throttled or not failure.maybe_applied:
                 raise
             return failure

@@ -262,7 +262,12 @@ class _LaneSlice:
     def _write(self, payload: ChunkPayload, results: dict[str, Result]) -> None:
         """Make the calls of a chunk. `results` gets the results so far, also before an error."""
         chunk, session, audience_id = payload.chunk, self.session, self.plan.audience_id
-        isolation = Isolation(self._is_up, self._may_continue, self.shared.queue.has_answers)
+        isolation = Isolation(
+            self._is_up,
+            self._may_continue,
+            self.shared.queue.has_answers,
+            lambda: session.calls.retried,
+        )
         writer = Writer(
             session,
             audience_id,

@@ -90,7 +90,6 @@ class Writer:
         self.isolation.send(addresses, call, reject)
 
     def _add(self, people: Sequence[Person], maybe_applied: bool) -> None:
-        retried = self.session.calls.retried
         existing: list[Person] = []
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
@@ -105,7 +104,7 @@ class Writer:
         if not existing:
             return
         # A call that failed may have been applied in part, so its rows may exist already.
-        maybe_applied = maybe_applied or self._lost_answer(retried)
+        maybe_applied = maybe_applied or self.isolation.lost_answer
         archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
@@ -127,7 +126,6 @@ class Writer:
 
     def _restore(self, people: Sequence[Person], maybe_applied: bool) -> None:
         """Restore people to what they were before a run that is undone. No one is added."""
-        retried = self.session.calls.retried
 
         def restore(part: Sequence[Person], *, resend: bool) -> None:
             opted_in: dict[str, str] = {}
@@ -140,7 +138,7 @@ class Writer:
                 skip_merge_validation=True,
                 opted_in=opted_in,
             )
-            repeated = maybe_applied or self._lost_answer(retried)
+            repeated = maybe_applied or self.isolation.lost_answer
             for person in part:
                 address, result = person.address, answer[person.address]
                 by_run = repeated and self._is_subscribed_by_run(
@@ -184,10 +182,6 @@ class Writer:
         # Deleted in Mailchimp since: add them as new people, or get the reason of the refusal.
         deleted = [person for person, _ in absent if person.address in to_add]
         self._add_absent([*deleted, *archived], to_add)
-
-    def _lost_answer(self, retried: int) -> bool:
-        """Whether the answer of a call is missing. The session had repeated `retried` calls before."""
-        return self.isolation.lost_answer or self.session.calls.retried > retried
 
     def _record_or_archive(self, person: Person, result: Result, archived: list[Person]) -> None:
         """Record the result of a call without a status; a new contact with a wrong status is archived instead.

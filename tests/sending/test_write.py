@@ -132,7 +132,9 @@ class writer:
                 return False
             return True
 
-        isolation = Isolation(is_up, may_continue, lambda: answered_before)
+        isolation = Isolation(
+            is_up, may_continue, lambda: answered_before, lambda: session.calls.retried
+        )
         self.writer = Writer(session, "aud", status, SINCE, isolation)  # type: ignore[arg-type]
 
     def write(self, kind: ChunkKind, people: Sequence[Person], maybe_applied: bool) -> list[Result]:
