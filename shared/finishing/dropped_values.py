@@ -13,7 +13,7 @@ from shared.model.run import Finding, Severity
 
 @dataclass
 class DroppedValues:
-    """Values that do not fit their merge field, by field, and the number of people with a value."""
+    """Counts values of the people of a run, both by merge tag: `dropped` those that do not fit, `given` all."""
 
     merge_fields: Sequence[MergeField]
     dropped: Counter[str] = field(default_factory=Counter)

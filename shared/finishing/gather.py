@@ -45,7 +45,10 @@ def gather_outcomes(
 
 
 def open_changes(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path) -> None:
-    """Make `changes` and `other_rows` views of files in `scratch`. PlanGone as in `gather_outcomes`."""
+    """Download the files of the plan to `scratch`, and create the views `changes` and `other_rows` on them.
+
+    PlanGone as in `gather_outcomes`.
+    """
     local = {name: scratch / f"{name}.parquet" for name in ("changes", "rows")}
     try:
         files.download(plan.changes, local["changes"])
@@ -60,7 +63,7 @@ def open_results(
 ) -> None:
     """Fill `results` and `removals` from a local file that `outcome_ranges` formatted, and delete it.
 
-    Needs the views of `open_changes`.
+    `unsent` is the code of people whose chunk was not sent. Needs the views of `open_changes`.
     """
     # A stopped run no longer waits for a confirmation.
     on_hold = [

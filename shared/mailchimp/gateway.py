@@ -46,7 +46,7 @@ class MailchimpGateway:
         grant, secret = self._grant(connection_id)
         account_id, used = grant.account_id, (grant.kind, secret, grant.data_centre)
 
-        def replaced() -> tuple[str, AuthBase] | None:
+        def read_new_grant() -> tuple[str, AuthBase] | None:
             nonlocal used
             try:
                 grant, secret = self._grant(connection_id)
@@ -58,7 +58,7 @@ class MailchimpGateway:
             used = current
             return api_base(self.api_url, grant.data_centre), credential(grant.kind, secret)
 
-        return self._open(*used, on_throttled, replaced)
+        return self._open(*used, on_throttled, read_new_grant)
 
     def _grant(self, connection_id: str) -> tuple[Grant, str]:
         """Read the grant of a connection and its secret. Disconnected when there is no valid one."""
@@ -82,7 +82,7 @@ class MailchimpGateway:
         secret: str,
         data_centre: str,
         on_throttled: Callable[[float], None] | None = None,
-        replaced: Callable[[], tuple[str, AuthBase] | None] | None = None,
+        read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
     ) -> MailchimpSession:
         transport = Transport(
             api_base(self.api_url, data_centre),
@@ -91,7 +91,7 @@ class MailchimpGateway:
             sleep=self.sleep,
             random=self.random,
             on_throttled=on_throttled,
-            replaced=replaced,
+            read_new_grant=read_new_grant,
             retry_policy=self.retry_policy,
         )
         return MailchimpSession(transport)

@@ -107,8 +107,8 @@ def credential(kind: str, secret: str) -> AuthBase:
 class Transport:
     """Makes calls to one account, one at a time. `clock` counts seconds from any point.
 
-    `replaced` is called when Mailchimp refuses the grant. It returns the address and the authentication of the grant
-    that has replaced it, or None.
+    `read_new_grant` is called when Mailchimp refuses the grant. It returns the base URL and the authentication of the
+    grant that has replaced it, or None.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Transport:
         random: Callable[[], float],
         on_throttled: Callable[[float], None] | None = None,
         retry_policy: RetryPolicy | None = None,
-        replaced: Callable[[], tuple[str, AuthBase] | None] | None = None,
+        read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
     ) -> None:
         self.calls = CallCounts()
         self._base = base_url
@@ -129,7 +129,7 @@ class Transport:
         self._sleep = sleep
         self._random = random
         self._on_throttled = on_throttled
-        self._replaced = replaced
+        self._read_new_grant = read_new_grant
         self._retry_policy = retry_policy or RetryPolicy()
         self._http = HttpSession()
         # Without an explicit `auth`, requests would use a .netrc file.
@@ -189,7 +189,7 @@ class Transport:
             try:
                 outcome = self._try(request)
             except Disconnected:
-                if not self._use_replaced_grant():
+                if not self._use_new_grant():
                     raise
                 continue
             if not isinstance(outcome, _Failure):
@@ -207,12 +207,12 @@ class Transport:
                 _give_up(outcome, maybe_applied=bool(doubtful))
             self._sleep(wait)
 
-    def _use_replaced_grant(self) -> bool:
-        """Use the grant that has replaced the present one. Returns whether there is one."""
-        replaced = self._replaced() if self._replaced else None
-        if replaced is None:
+    def _use_new_grant(self) -> bool:
+        """Switch to the grant that has replaced the current one. Returns whether there was one."""
+        new = self._read_new_grant() if self._read_new_grant else None
+        if new is None:
             return False
-        self._base, self._http.auth = replaced
+        self._base, self._http.auth = new
         return True
 
     def _try(self, request: _Request) -> dict[str, Any] | _Failure:

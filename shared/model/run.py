@@ -387,8 +387,8 @@ class Run:
         return self.cancel_requested or self.reason is not None
 
     @property
-    def sent_before_cancel(self) -> bool:
-        """Whether the run was canceled when it had already sent everything."""
+    def sent_everything_before_cancel(self) -> bool:
+        """Whether the run had already sent everything when it was canceled."""
         return self.reason is not None and self.reason.code == CANCELED_AFTER_SENDING
 
     @property

@@ -1,7 +1,7 @@
 """Tags of an audience: which export owns which tag, and how names compare.
 
-Names compare without case, as Mailchimp compares them, and without Unicode form: a letter with an accent, or a Korean
-syllable, may be one character or several. Mailchimp does not document whether the forms are different names for it.
+Names are compared regardless of case, as Mailchimp does, and of Unicode form: a letter with an accent, or a Korean
+syllable, may be one character or several. Mailchimp does not document whether it takes the forms for different names.
 So an existing tag is used in whatever form it has, and none is created beside it that looks the same.
 """
 

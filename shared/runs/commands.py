@@ -118,7 +118,10 @@ def _refuse_retry(run: Run) -> None:
     """Raise Conflict when a run has no failed rows, or when they are unknown or already deleted."""
     counts = run.counts
     failed = counts.rejected + counts.not_sent + max(0, counts.left - counts.removed)
-    stopped = run.status in (RunStatus.FAILED, RunStatus.CANCELED) and not run.sent_before_cancel
+    stopped = (
+        run.status in (RunStatus.FAILED, RunStatus.CANCELED)
+        and not run.sent_everything_before_cancel
+    )
     if run.is_active:
         raise Conflict("runGoing")
     if run.status is RunStatus.AWAITING_CONFIRMATION:

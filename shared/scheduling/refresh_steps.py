@@ -69,7 +69,10 @@ class RefreshSteps:
             self.open_refreshes.write(stored, _closed(decision.progress, result))
 
     def complete_start(self, stored: Stored[RefreshProgress]) -> Stored[RefreshProgress] | None:
-        """Start the run of a stored intent; returns what remains to be checked, or None."""
+        """Start the run that `starting_at` announces, unless it was started already.
+
+        Returns the stored progress if newer announcements remain to be checked, else None.
+        """
         progress, now = stored.value, self.now()
         newest = self.newest.read(stored.key)
         requested_at = newest.value.run.queued_at if newest else None
@@ -110,9 +113,9 @@ class RefreshSteps:
             self.complete_start(written)
 
     def _must_wait_for_run(self, export_id: str) -> bool:
-        """Whether an active run may not read the state that this check found.
+        """Whether there is an active run that might not read the state that this check found.
 
-        A run that is still queued will read it, because it pins its files later than this check.
+        A queued run of the whole export will read it, because it pins its files after this check.
         """
         run = newest_run(self.newest, self.runs, export_id)
         if run is None or not run.is_active:

@@ -8,7 +8,7 @@ import re
 from shared.errors import InputError
 
 # Bytes from which the encoding is recognized.
-PEEKED = 1024
+PEEK_SIZE = 1024
 # Characters at the edges of cells.
 _EDGES = b",;|\t\r\n"
 
@@ -48,7 +48,7 @@ def utf16_without_mark(head: bytes) -> str:
     One of the two bytes of an ASCII character is zero. So it is beside most delimiters and line ends, or in the first two
     characters. Text in other encodings has no zero bytes, or few in other places.
     """
-    head = head[:PEEKED]
+    head = head[:PEEK_SIZE]
     pairs = list(zip(head[::2], head[1::2], strict=False))
     if (0, 0) in pairs:
         return ""  # text in UTF-8 that is filled up with zero bytes, or UTF-32

@@ -39,9 +39,9 @@ class ContactChanges:
     def unsubscribe(self, addresses: Sequence[str], *, maybe_applied: bool) -> None:
         """Unsubscribe people who are subscribed; contacts in another status stay as they are.
 
-        The status in the plan is old by now. A call without a status changes no contact, creates
-        none, and its response has the present status of each. Only subscribers are then sent with
-        `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
+        The status in the plan is old by now. A call without a status changes no contact, and its response has the
+        present status of each. If it creates one, which Mailchimp does not rule out, the new contact is archived at
+        once. Only subscribers are then sent with `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
         several contacts had the address, all of them are.
         `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """

@@ -28,8 +28,8 @@ class Cookie:
     def header(self, value: str, seconds: int) -> str:
         """The `Set-Cookie` header that stores a value for some seconds.
 
-        Lax: the browser also sends it when a sign-in page or an email leads to the app, but with no form of
-        another site.
+        SameSite=Lax: the browser sends it when a link on a sign-in page or in an email opens the app, but not with
+        a form of another site.
         """
         secure = "; Secure" if self._secure else ""
         return f"{self.name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"

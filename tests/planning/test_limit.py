@@ -6,7 +6,7 @@ import pytest
 
 from shared import workspace
 from shared.model.run import RunStatus
-from shared.planning.reading.limit import within_limit
+from shared.planning.reading.limit import check_limit
 from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -16,11 +16,11 @@ LIMIT = 1_000_000
 
 
 def test_a_run_with_exactly_the_limit_is_sent_without_a_finding() -> None:
-    assert within_limit(RowCounts(LIMIT + 5, LIMIT, LIMIT), LIMIT) == []
+    assert check_limit(RowCounts(LIMIT + 5, LIMIT, LIMIT), LIMIT) == []
 
 
 def test_more_memberships_than_the_limit_are_only_a_finding() -> None:
-    (finding,) = within_limit(RowCounts(LIMIT + 1, LIMIT, LIMIT + 1), LIMIT)
+    (finding,) = check_limit(RowCounts(LIMIT + 1, LIMIT, LIMIT + 1), LIMIT)
 
     assert finding.code == "nearLimit"
     assert finding.values == {
@@ -30,7 +30,7 @@ def test_more_memberships_than_the_limit_are_only_a_finding() -> None:
 
 def test_a_run_with_one_person_above_the_limit_is_skipped_with_the_real_number() -> None:
     with pytest.raises(PlanningEnded) as ended:
-        within_limit(RowCounts(LIMIT + 1, LIMIT + 1, LIMIT + 1), LIMIT)
+        check_limit(RowCounts(LIMIT + 1, LIMIT + 1, LIMIT + 1), LIMIT)
 
     assert ended.value.status is RunStatus.SKIPPED
     assert ended.value.reason.code == "tooManyProfiles"

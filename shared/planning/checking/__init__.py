@@ -1,1 +1,1 @@
-"""Stop or hold back a run that looks like a mistake, or that would pass the contact budget."""
+"""Stop or hold back a run that looks like a mistake, or that would exceed the contact budget."""

@@ -76,8 +76,8 @@ def _size(
     )
 
 
-def within_budget(size: AudienceSize | None, rows: RowCounts, *, is_preview: bool) -> list[Finding]:
-    """Raise PlanningEnded (skipped) when the audience would pass its contact budget.
+def check_budget(size: AudienceSize | None, rows: RowCounts, *, is_preview: bool) -> list[Finding]:
+    """Raise PlanningEnded (skipped) when the audience would exceed its contact budget.
 
     A preview returns a finding.
     """

@@ -11,7 +11,7 @@ from shared.memory import waiting_for_network
 from shared.model.export import Leavers
 from shared.model.run import AudienceSize, Finding, Severity
 from shared.planning.audience.found_audience import FoundAudience
-from shared.planning.checking.audience_size import predict_size, within_budget
+from shared.planning.checking.audience_size import check_budget, predict_size
 from shared.planning.checking.automations import automation_findings
 from shared.planning.checking.guards import apply_guards, guard_tags
 from shared.planning.comparing.compare import Rules, compare
@@ -123,7 +123,7 @@ def _compare(
             db, context.audience, audience.contacts, is_preview=request.is_preview
         )
         automations = automation_findings(db, request, context.audience.automations)
-    over_budget = within_budget(size, inputs.rows, is_preview=request.is_preview)
+    over_budget = check_budget(size, inputs.rows, is_preview=request.is_preview)
     context.findings += [*uncertain, *over_budget, *automations]
     return size
 

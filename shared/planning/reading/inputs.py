@@ -20,7 +20,7 @@ from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import with_fields_to_create
 from shared.planning.context import PlanContext
 from shared.planning.reading.exclusions import Exclusions
-from shared.planning.reading.limit import within_limit
+from shared.planning.reading.limit import check_limit
 from shared.planning.reading.people import RowCounts, SourceColumns, read_people
 from shared.planning.reading.source_values import SourceValues
 from shared.workspace import check_disk
@@ -78,7 +78,7 @@ def read_inputs(context: PlanContext, source: PlanSource, segments: SegmentSourc
     context.findings += [
         *found.findings,
         *excluded,
-        *within_limit(rows, context.dependencies.max_profiles),
+        *check_limit(rows, context.dependencies.max_profiles),
         *values.findings(attributes, orders, marks),
     ]
     check_disk(scratch, rows.people)

@@ -7,7 +7,7 @@ from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
 
 
-def within_limit(rows: RowCounts, limit: int) -> list[Finding]:
+def check_limit(rows: RowCounts, limit: int) -> list[Finding]:
     """Return findings about the number of people. PlanningEnded (skipped) when it exceeds the limit.
 
     A person in several segments counts once; memberships above the limit are a warning.

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _SQL = SqlFile.of(__file__)
 
 
-def any_unreadable(db: DuckDBPyConnection) -> bool:
+def has_unreadable_rows(db: DuckDBPyConnection) -> bool:
     """Whether `rejects` has rows that cannot be read."""
     _, _, unreadable = _SQL.row(db, "rejects")
     return bool(unreadable)
 
 
-def unreadable_rows(db: DuckDBPyConnection) -> list[Finding]:
+def unreadable_findings(db: DuckDBPyConnection) -> list[Finding]:
     """Return why rows cannot be read, and where the first one is: for each cause, one finding."""
     return [
         Finding(
@@ -44,7 +44,7 @@ def unreadable_rows(db: DuckDBPyConnection) -> list[Finding]:
     ]
 
 
-def repeated_headers(db: DuckDBPyConnection) -> list[Finding]:
+def repeated_header_findings(db: DuckDBPyConnection) -> list[Finding]:
     """Return a finding about headers that files have again below the first row, as joined files do."""
     rows, file, line = _SQL.row(db, "repeated_headers")
     if not rows:

@@ -17,7 +17,11 @@ from shared.planning.audience.found_audience import FoundAudience, status_for_ne
 from shared.planning.context import PlanContext
 from shared.planning.reading.inputs import Inputs
 from shared.planning.reading.ledger import VALUES, deleted_tags, forget_tags, load_ledger
-from shared.planning.reading.rejected_rows import no_usable_rows, repeated_headers, unreadable_rows
+from shared.planning.reading.rejected_rows import (
+    no_usable_rows,
+    repeated_header_findings,
+    unreadable_findings,
+)
 from shared.planning.request import PlanRequest
 from shared.planning.selecting.consent import find_do_not_send
 from shared.planning.selecting.one_person import find_person
@@ -57,7 +61,7 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
         db, dependencies.files, retried, context.scratch
     )
     reason = no_usable_rows(db, request.export, inputs.rows.people)
-    context.findings += (*unreadable_rows(db), *repeated_headers(db))
+    context.findings += (*unreadable_findings(db), *repeated_header_findings(db))
     find_do_not_send(db, status, add_archived=request.adds_archived)
     inputs.source.exclusions.apply(db)
     return Eligibility(audience, status, deleted, only_failed, reason)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.model.export import Export
 from shared.model.run import Finding, Severity
 from shared.planning.comparing.compare import SegmentMembers
-from shared.planning.reading.rejected_rows import any_unreadable
+from shared.planning.reading.rejected_rows import has_unreadable_rows
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def people_findings(
         findings.append(Finding(info, "addressChanged", values={"people": str(moved)}))
     if different := _SQL.number(db, "different_rows"):
         findings.append(Finding(info, "differentRows", values={"people": str(different)}))
-    for number, unreadable, people in _SQL.rows(db, "kept_tags") if any_unreadable(db) else ():
+    for number, unreadable, people in _SQL.rows(db, "kept_tags") if has_unreadable_rows(db) else ():
         values = {
             "segment": export.segments[number].name,
             "rows": str(unreadable),

@@ -20,7 +20,7 @@ from pathlib import Path
 from shared.errors import InputError
 from shared.segments.text_encodings import (
     BYTE_ORDER_MARKS,
-    PEEKED,
+    PEEK_SIZE,
     codec_of,
     is_utf8,
     utf16_without_mark,
@@ -132,9 +132,9 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _without_boms(_recoded(_without(len(mark), rest), name, where))
-    head, rest = _peek(rest, PEEKED)
+    head, rest = _peek(rest, PEEK_SIZE)
     codec = utf16_without_mark(head) or codec_of(encoding, where)
-    if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:PEEKED] and is_utf8(head):
+    if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:PEEK_SIZE] and is_utf8(head):
         codec = "utf-8"  # a wrong declaration: .NET calls UTF-16 Unicode, and others UTF-8
     return _without_boms(_recoded(rest, codec, where))
 

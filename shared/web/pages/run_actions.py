@@ -99,9 +99,9 @@ def next_steps(
     elif run.status is RunStatus.FAILED:
         steps.append(say("failedUndo" if run.undo_of else "failed"))
     elif run.status is RunStatus.CANCELED:
-        if run.undo_of and not run.sent_before_cancel:
+        if run.undo_of and not run.sent_everything_before_cancel:
             steps.append(say("canceledUndo"))
-        elif run.mode is not Mode.ARCHIVE and not run.sent_before_cancel:
+        elif run.mode is not Mode.ARCHIVE and not run.sent_everything_before_cancel:
             steps.append(say("canceled"))
     elif run.mode is Mode.PREVIEW:
         steps.append(say("preview"))

@@ -144,7 +144,7 @@ def _sentence(run: Run, language: str) -> str:
     stopped = {RunStatus.FAILED: "failed", RunStatus.CANCELED: "canceled"}.get(run.status)
     if stopped:
         if run.counts.created or run.counts.updated or run.counts.removed:
-            after = "canceledAtEnd" if run.sent_before_cancel else f"{stopped}After"
+            after = "canceledAtEnd" if run.sent_everything_before_cancel else f"{stopped}After"
             return _of_stopped(run.counts, after, language)
         progress = run.progress
         if progress.profiles_done:

@@ -1,4 +1,4 @@
-// Keeps the time zone of the browser, and shows the sum of the chosen segments.
+// Keeps the time zone of the browser, and shows how many segments are chosen and how many members they have.
 // Everything works without this file.
 "use strict";
 

@@ -1,6 +1,6 @@
 -- name: create
--- A cell without blanks around it, and with the digits and punctuation of ASCII instead of those in full width. Other
--- characters that fields/values.py takes for digits and hyphens, too, would take DuckDB too long.
+-- A cell without blanks around it, and with the digits and punctuation of ASCII instead of those in full width.
+-- fields/values.py also converts digits of other scripts and other hyphens, which would take DuckDB too long here.
 CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
     CASE
         WHEN strlen(cell) = length(cell) THEN cell
