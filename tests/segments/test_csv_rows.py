@@ -1,5 +1,6 @@
 """Rows of CSV files are read exactly: with quotes, line breaks and broken rows."""
 
+import codecs
 import gzip
 import re
 from itertools import pairwise
@@ -92,6 +93,9 @@ def test_every_table_is_read_back_exactly_in_every_dialect(
     if encoding in {"utf-8", "utf-16-le"}:
         # A zero byte beside most of the delimiters of a tiny file can really be UTF-16.
         assume(utf16_without_mark(data) in {"", encoding})
+    if encoding == "utf-16":
+        # With a zero character at the beginning, a file has the mark of UTF-32.
+        assume(not data.startswith(codecs.BOM_UTF32_LE))
     if encoding in {"utf-16-le", "utf-32"} and not header and rows:
         assume("\ufeff" not in rows[0][0])
     form = CsvFormat(header=header, delimiter=delimiter, encoding=encoding)
