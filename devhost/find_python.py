@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def find_python(version: str, works: Sequence[str]) -> Path | None:
-    """An interpreter of a version such as 3.13, on the PATH or one of pyenv's; None if there is none.
+def find_python(version: str, probe: Sequence[str]) -> Path | None:
+    """Return an interpreter of a version such as "3.13" from the PATH or from pyenv, or None.
 
-    With the arguments `works` it must end without an error: a command of pyenv may stand for a version that is not chosen.
+    Only an interpreter that succeeds with the arguments `probe` counts: pyenv has a command for each installed version
+    on the PATH, which fails unless that version is selected.
     """
     on_path = shutil.which(f"python{version}")
     roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
@@ -20,7 +21,7 @@ def find_python(version: str, works: Sequence[str]) -> Path | None:
         roots.append(Path(on_path).parent.parent)
     installed = [one for root in roots for one in root.glob(f"versions/{version}*/bin/python")]
     for candidate in [*([Path(on_path)] if on_path else []), *installed]:
-        done = subprocess.run([candidate, *works], capture_output=True, check=False)
+        done = subprocess.run([candidate, *probe], capture_output=True, check=False)
         if done.returncode == 0:
             return candidate
     return None

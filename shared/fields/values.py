@@ -40,13 +40,13 @@ _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII
 
 # Types of fields whose values consist of digits and punctuation.
 _OF_DIGITS = frozenset({"number", "date", "birthday", "phone", "zip"})
-# Punctuation as East Asian and word processors write it: in full width, and hyphens, dashes and blanks of other kinds. The
-# Japanese long vowel mark is on the key of the hyphen. Invisible characters, such as marks of the direction of text, come
-# with numbers and dates that were copied.
+# Punctuation as East Asian input methods and word processors write it. People type the Japanese long vowel mark for a
+# hyphen, because both are on one key. Copied numbers and dates contain invisible characters such as direction marks.
 _PUNCTUATION: dict[int, str | None] = {
-    **{ord(each) + 0xFEE0: each for each in "+-,./:()#*"},
-    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0x30FC, 0xFF70), "-"),
-    **dict.fromkeys((0x00A0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),
+    **{ord(each) + 0xFEE0: each for each in "+-,./:()#*"},  # full width
+    **dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0x30FC, 0xFF70), "-"),  # hyphens
+    **dict.fromkeys((0x00A0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),  # spaces
+    # Invisible characters.
     **dict.fromkeys((0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060), None),
     **dict.fromkeys((*range(0x2066, 0x206A), 0xFEFF), None),
 }

@@ -35,7 +35,7 @@ NOTHING_HELD = Held()
 
 
 def find_held(db: DuckDBPyConnection, max_share: float) -> Held:
-    """Return what of `changes` concerns more than `max_share` (0-1) of these people of `ledger`."""
+    """Return which kinds of changes concern more than `max_share` (0-1) of the people with the tag, or of the subscribers."""
     unsubscribing, archiving = _SQL.row(
         db, "contacts", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
     )

@@ -67,7 +67,8 @@ window.app = (() => {
       isChecked = false;
       return void end();
     }
-    // A second copy could be executed as well. Only after a person stopped the browser is the page still here then.
+    // Sending the form again could execute it twice, so it stays locked. If the page is still open after this time,
+    // the person has stopped the request, and may try again.
     setTimeout(end, MOST_MILLISECONDS_OF_A_FORM);
   });
 
