@@ -17,10 +17,13 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
+from datetime import datetime
 
 import orjson
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, Conflict
+from shared.model.connection import UsedNonce
+from shared.model.ports import Records
 
 LIFE_SECONDS = 600
 
@@ -112,6 +115,22 @@ class SignedStates:
         if not self.use_once(checked.nonce):
             raise ConfigError("signInUsed")
         return checked.connection_id
+
+
+@dataclass(frozen=True)
+class UsedNonces:
+    """Stores the nonces of redeemed states. `now` returns UTC times."""
+
+    records: Records[UsedNonce]
+    now: Callable[[], datetime]
+
+    def use_once(self, nonce: str) -> bool:
+        """Store a nonce. Returns whether it is new."""
+        try:
+            self.records.create(nonce, UsedNonce(self.now()))
+        except Conflict:
+            return False
+        return True
 
 
 def _signature(payload: str, browser: str, key: bytes) -> bytes:

@@ -70,6 +70,11 @@ class History:
         stored = self.newest_runs.read(export_id)
         return None if stored is None else self._run(stored.value)
 
+    def has_active_run(self, export_id: str) -> bool:
+        """Whether a run of an export is active."""
+        run = self.last_run(export_id)
+        return run is not None and run.is_active
+
     def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
         """The newest run of each export that has one, by the id of the export."""
         wanted = set(export_ids)

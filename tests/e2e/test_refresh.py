@@ -35,7 +35,7 @@ from shared.scheduling.refresh_progress import WaitingTimes
 
 planner.LONGEST_WAIT = timedelta(seconds={QUIET})
 settled_source.UNCHANGED = timedelta(seconds={QUIET})
-shared.app.WaitingTimes = lambda: WaitingTimes(unchanged={QUIET})
+shared.app.scheduling.WaitingTimes = lambda: WaitingTimes(unchanged={QUIET})
 spec = importlib.util.spec_from_file_location("the_app", {str(ROOT / "function_app.py")!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)

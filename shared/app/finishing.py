@@ -1,0 +1,52 @@
+"""Finishing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.finishing.erased_contacts import ErasedContacts
+from shared.finishing.finish import Finisher
+from shared.finishing.mailchimp_check import MailchimpCheck
+from shared.finishing.preview_differences import Differences
+from shared.sending.chunk_payload import ChunkPayloads
+
+if TYPE_CHECKING:
+    from shared.app import App
+
+
+def finisher(app: App) -> Finisher:
+    """Finishes runs."""
+    return Finisher(
+        runs=app.runs,
+        transitions=app.transitions,
+        chunks=app.chunks,
+        ledgers=app.ledgers,
+        erasures=app.erasures,
+        files=app.files,
+        leases=app.leases,
+        check=app.mailchimp_check,
+        erased_contacts=ErasedContacts(app.erasures, app.sessions),
+        slots=app.slots,
+        pace=app.pace,
+        plan_of=app.plans.get,
+        abandon=app.abandon,
+        now=app.runtime.now,
+        token=app.runtime.token,
+        outcome_file=app.outcome_file,
+    )
+
+
+def mailchimp_check(app: App) -> MailchimpCheck:
+    """Checks runs against Mailchimp before they are closed."""
+    return MailchimpCheck(
+        app.sessions,
+        app.files,
+        lambda plan: ChunkPayloads(plan, app.chunks, app.files, app.runtime.now),
+        app.mailchimp_accounts.connection_lost,
+        app.stored_contacts,
+    )
+
+
+def differences(app: App) -> Differences:
+    """Reads the differences of previews, person by person."""
+    return Differences(app.plans, app.chunks, app.files, app.runtime.now)
