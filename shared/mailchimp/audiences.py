@@ -10,6 +10,7 @@ https://mailchimp.com/developer/marketing/api/list-segments/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
@@ -92,13 +93,17 @@ class AudienceCalls(Calls):
                 return _created(
                     create, lambda: _same(self.merge_fields(audience_id), name, field_type)
                 )
-            except Disconnected:
-                raise
             except Refused as error:
+                if isinstance(error, Disconnected):
+                    raise
                 # Someone may have created it, or taken its tag, since the fields were read.
                 before, present = present, self.merge_fields(audience_id)
                 if len(present) > len(before):
                     continue
+                # How Mailchimp reports the limit is not documented; 403 may be about the plan.
+                is_full = len(present) >= _FIELD_LIMIT and error.status == HTTPStatus.FORBIDDEN
+                if not (is_full or _is_about_content(error)):
+                    raise
                 code = "mergeFieldLimit" if len(present) >= _FIELD_LIMIT else "mergeFieldNotCreated"
                 raise ConfigError(code, tag=free_tag, fields=len(present)) from error
 
@@ -123,7 +128,7 @@ class AudienceCalls(Calls):
         return [text_in(item, "name") for item in found]
 
     def create_tag(self, audience_id: str, name: str) -> Tag:
-        """Create an empty tag. Conflict when the name is taken, in any case."""
+        """Create an empty tag. Conflict when the name is taken, in any case; ConfigError when Mailchimp refuses it."""
         body = {"name": name, "static_segment": []}
 
         def create() -> Tag:
@@ -132,9 +137,9 @@ class AudienceCalls(Calls):
 
         try:
             return _created(create, lambda: self._tag_named(audience_id, name))
-        except Disconnected:
-            raise
         except Refused as error:
+            if not _is_about_content(error):
+                raise
             raise self._name_refused(audience_id, name) from error
 
     def rename_tag(self, audience_id: str, tag_id: int, name: str) -> Tag:
@@ -145,9 +150,9 @@ class AudienceCalls(Calls):
         path = f"{audience_path(audience_id)}/segments/{int(tag_id)}"
         try:
             return _tag(self._transport.write("PATCH", path, {"name": name}))
-        except Disconnected:
-            raise
         except Refused as error:
+            if not _is_about_content(error):
+                raise
             raise self._name_refused(audience_id, name) from error
 
     def automations(self, audience_id: str) -> list[Automation]:
@@ -205,6 +210,11 @@ class AudienceCalls(Calls):
         if part == "segments" and reached >= _MOST_PAGES * PAGE:
             raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
         raise Unavailable("answerBroken")
+
+
+def _is_about_content(error: Refused) -> bool:
+    """Whether Mailchimp refused what a call contains, such as a name, and not the call, such as for the user's role."""
+    return error.status == HTTPStatus.BAD_REQUEST and not isinstance(error, Disconnected)
 
 
 def _created(create: Callable[[], T], find: Callable[[], T | None]) -> T:

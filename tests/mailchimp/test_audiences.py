@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from sandbox.mailchimp import Fault
-from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Unavailable
+from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey
-from tests.mailchimp.scripted_server import ScriptedServer, json
+from tests.mailchimp.scripted_server import Answer, ReceivedRequest, ScriptedServer, json, problem
 
 LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
 
@@ -150,6 +151,51 @@ def test_an_audience_with_the_maximum_of_merge_fields_is_reported(sandbox, sessi
     with pytest.raises(ConfigError, match="4 fields") as caught:
         session.create_merge_field(audience.id, "COLOUR", "Colour", "text")
     assert caught.value.code == "mergeFieldNotCreated"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (problem(403, "Forbidden"), "forbidden"),
+        (problem(405, "Method Not Allowed"), "refused"),
+        (problem(503, "Compliance Related"), "methodDisabled"),
+        (Answer(302, b"", {"Location": "/elsewhere"}), "redirected"),
+    ],
+)
+def test_a_call_that_is_refused_for_another_reason_does_not_blame_the_name(transport, answer, code):
+    nothing = '{"merge_fields":[],"segments":[],"total_items":0}'
+
+    def respond(asked: ReceivedRequest) -> Answer:
+        return json(nothing) if asked.method == "GET" else answer
+
+    with ScriptedServer(respond) as server:
+        session = MailchimpSession(transport(server.url))
+        for call in (
+            lambda: session.create_merge_field("a1", "COLOUR", "Colour", "text"),
+            lambda: session.create_tag("a1", "VIP"),
+            lambda: session.rename_tag("a1", 7, "VIP"),
+        ):
+            with pytest.raises(Refused) as refused:
+                call()
+            assert refused.value.code == code
+
+
+def test_a_full_audience_is_reported_although_mailchimp_answers_forbidden(transport):
+    fields = [
+        {"merge_id": n, "tag": f"F{n}", "name": f"Field {n}", "type": "text"} for n in range(1, 31)
+    ]
+    listed = orjson.dumps({"merge_fields": fields, "total_items": 30})
+
+    def respond(asked: ReceivedRequest) -> Answer:
+        if asked.method == "GET":
+            return json(listed)
+        return problem(403, "Forbidden")
+
+    with ScriptedServer(respond) as server:
+        session = MailchimpSession(transport(server.url))
+        with pytest.raises(ConfigError) as refused:
+            session.create_merge_field("a1", "COLOUR", "Colour", "text")
+    assert refused.value.code == "mergeFieldLimit"
 
 
 def test_a_grant_revoked_while_creating_a_field_is_disconnected(sandbox, session):
