@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import exports, runs
 from shared.web.authentication import Role
 from shared.web.models.schedules import ScheduleBody, ScheduleView
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
 from shared.web.problems import error_text
@@ -59,12 +59,12 @@ def _schedules(
     page: Page,
     chosen: list[Export],
     fields: dict[str, Any] | None = None,
-    refusal: RefusedAction = NO_REFUSAL,
+    errors: FormErrors = NO_ERRORS,
     unchanged: list[tuple[Export, str]] | None = None,
 ) -> Response:
     return page.render(
         "schedules.html",
-        refusal=refusal,
+        errors=errors,
         chosen=chosen,
         schedule=fields or ScheduleView.of(chosen[0].schedule).shown(),
         unchanged=unchanged or [],
@@ -90,8 +90,8 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
         ]
 
     unchanged = attempt(page, changed)
-    if isinstance(unchanged, RefusedAction):
+    if isinstance(unchanged, FormErrors):
         return _schedules(page, chosen, fields, unchanged)
     if unchanged:
-        return _schedules(page, [one for one, _ in unchanged], fields, NO_REFUSAL, unchanged)
+        return _schedules(page, [one for one, _ in unchanged], fields, NO_ERRORS, unchanged)
     return redirect("/?done=scheduled")

@@ -16,7 +16,7 @@ from shared.web.cookies import sign_in_cookie
 from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
 from shared.web.models.consent import audience_consent_view
 from shared.web.pages.conflicts import conflicting_fields
-from shared.web.pages.forms import NO_REFUSAL, Form, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -48,10 +48,10 @@ def show_new(page: CurrentPage) -> Response:
     return _new(page, {"displayName": "", "agreed": False, "shared": True})
 
 
-def _new(page: Page, form: Mapping[str, object], refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _new(page: Page, form: Mapping[str, object], errors: FormErrors = NO_ERRORS) -> Response:
     return page.render(
         "connection_new.html",
-        refusal=refusal,
+        errors=errors,
         form=form,
     )
 
@@ -75,7 +75,7 @@ def create(page: CurrentPage, form: SentForm) -> Response:
         return connections.create(page.context, body).value.id
 
     connection_id = attempt(page, created)
-    if isinstance(connection_id, RefusedAction):
+    if isinstance(connection_id, FormErrors):
         again = {name: form.has(name) for name in ("agreed", "shared")}
         return _new(page, {"displayName": form.get("displayName"), **again}, connection_id)
     return redirect(f"/connections/{connection_id}")
@@ -91,7 +91,7 @@ def show(connection_id: Id, page: CurrentPage) -> Response:
 def _show(
     page: Page,
     connection_id: str,
-    refusal: RefusedAction = NO_REFUSAL,
+    errors: FormErrors = NO_ERRORS,
     sent: Mapping[str, object] | None = None,
 ) -> Response:
     """Show a connection, with the values that were `sent` instead of the saved ones if they were refused."""
@@ -99,11 +99,11 @@ def _show(
     connection, sign_ins = stored.value, page.services.sign_ins
     saved = {"displayName": connection.display_name, "sharedWith": list(connection.shared_with)}
     conflict = (
-        conflicting_fields(saved, sent, page.language) if refusal.is_outdated and sent else None
+        conflicting_fields(saved, sent, page.language) if errors.is_outdated and sent else None
     )
     return page.render(
         "connection.html",
-        refusal=refusal,
+        errors=errors,
         connection=connection,
         form=sent or saved,
         conflict=conflict,
@@ -120,7 +120,7 @@ def _show(
 
 def _done(page: Page, connection_id: str, action: Callable[[], object], done: str) -> Response:
     result = attempt(page, action)
-    if isinstance(result, RefusedAction):
+    if isinstance(result, FormErrors):
         return _show(page, connection_id, result)
     return redirect(f"/connections/{connection_id}?done={done}")
 
@@ -136,7 +136,7 @@ def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
         return connections.change(page.context, connection_id, body, form.etag)
 
     result = attempt(page, changed)
-    if isinstance(result, RefusedAction):
+    if isinstance(result, FormErrors):
         return _show(page, connection_id, result, sent)
     return redirect(f"/connections/{connection_id}?done=saved")
 
@@ -192,7 +192,7 @@ def _show_sign_in_link(page: Page, connection_id: str, provider: Provider) -> Re
     A page and not a redirect: `form-action 'self'` keeps a form from leading to another site.
     """
     begun = attempt(page, lambda: connections.begin_sign_in(page.context, provider, connection_id))
-    if isinstance(begun, RefusedAction):
+    if isinstance(begun, FormErrors):
         return _show(page, connection_id, begun)
     cookie = sign_in_cookie(page.request, page.services.public_url, begun.cookie)
     return page.render("sign_in_link.html", cookie=cookie, url=begun.url)
@@ -231,11 +231,11 @@ def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
     return _removal(page, connection_id)
 
 
-def _removal(page: Page, connection_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _removal(page: Page, connection_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     stored = page.services.connections.read(connection_id)
     return page.render(
         "remove_connection.html",
-        refusal=refusal,
+        errors=errors,
         connection=stored.value,
         etag=etag_of(stored.etag),
         exports=page.services.definitions.using(connection_id),
@@ -252,6 +252,6 @@ def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
             page.context, connection_id, detach_exports=form.has("detach"), if_match=form.etag
         ),
     )
-    if isinstance(result, RefusedAction):
+    if isinstance(result, FormErrors):
         return _removal(page, connection_id, result)
     return redirect("/connections?done=removed")

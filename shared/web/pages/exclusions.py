@@ -11,7 +11,7 @@ from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
-from shared.web.pages.forms import NO_REFUSAL, Form, RefusedAction, SentForm, Upload, attempt
+from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, Upload, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -21,12 +21,12 @@ _PAGE = "/exports/{id:id}/exclusions"
 
 
 def _shown(
-    page: Page, export_id: str, form: Form | None = None, refusal: RefusedAction = NO_REFUSAL
+    page: Page, export_id: str, form: Form | None = None, errors: FormErrors = NO_ERRORS
 ) -> Response:
     read = attempt(page, lambda: exclusions.read(page.context, export_id), only_reads=True)
-    if isinstance(read, RefusedAction):
+    if isinstance(read, FormErrors):
         # The page repairs a damaged list.
-        listed, refusal = ExclusionList(), refusal if refusal.message else read
+        listed, errors = ExclusionList(), errors if errors.message else read
     else:
         listed = read
     saved = "\n".join((*listed.addresses, *listed.customers))
@@ -34,12 +34,12 @@ def _shown(
     sent = form.get("entries") if form and form.has("entries") else None
     return page.render(
         "exclusions.html",
-        refusal=refusal,
+        errors=errors,
         export=page.services.definitions.read(export_id).value,
         entries=saved if sent is None else sent,
-        saved=saved if refusal.is_outdated and sent is not None else None,
-        # After a refusal for another reason, the list may have changed since the form was opened.
-        etag=form.get("etag") if form and not refusal.is_outdated else exclusions.etag(listed),
+        saved=saved if errors.is_outdated and sent is not None else None,
+        # After an error for another reason, the list may have changed since the form was opened.
+        etag=form.get("etag") if form and not errors.is_outdated else exclusions.etag(listed),
     )
 
 
@@ -82,6 +82,6 @@ def _save(page: Page, export_id: str, data: bytes, form: Form) -> Response:
         return True
 
     result = attempt(page, saved)
-    if isinstance(result, RefusedAction):
+    if isinstance(result, FormErrors):
         return _shown(page, export_id, form, result)
     return redirect(f"/exports/{export_id}?done=saved")

@@ -33,7 +33,7 @@ from shared.web.pages.export_definition import (
     field_id,
     row_name,
 )
-from shared.web.pages.forms import NO_REFUSAL, Form, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, attempt
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_of
@@ -75,7 +75,7 @@ def _form(
     export_id: str | None = None,
     *,
     etag: str = "",
-    refusal: RefusedAction = NO_REFUSAL,
+    errors: FormErrors = NO_ERRORS,
     suggest: bool = False,
     focus: str = "",
 ) -> Response:
@@ -88,7 +88,7 @@ def _form(
     if suggest:
         definition = _suggested(definition, choices.attributes)
     conflict = None
-    if refusal.is_outdated and export_id:
+    if errors.is_outdated and export_id:
         saved = exports.read(page.context, export_id)
         names = {connection.id: connection.display_name for connection in choices.connections}
         conflict = conflicting_fields(
@@ -101,12 +101,12 @@ def _form(
     known = [info.name for info in choices.segments]
     summary = [
         (field_id(path, definition, known), _fault_label(path, definition, page.language), words)
-        for path, words in sorted(refusal.faults.items(), key=lambda one: field_position(one[0]))
+        for path, words in sorted(errors.faults.items(), key=lambda one: field_position(one[0]))
     ]
     return page.render(
         "export_form.html",
-        refusal=refusal,
-        focus="errors" if refusal.message and conflict is None else focus,
+        errors=errors,
+        focus="errors" if errors.message and conflict is None else focus,
         summary=summary,
         mapped=mapping_rows(
             definition["mapping"],
@@ -204,12 +204,12 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
         return exports.change(page.context, export_id, body, form.etag)
 
     saved = attempt(page, save)
-    if isinstance(saved, RefusedAction):
-        return _form(page, definition, export_id, etag=form.get("etag"), refusal=saved)
+    if isinstance(saved, FormErrors):
+        return _form(page, definition, export_id, etag=form.get("etag"), errors=saved)
     saved_id = saved.export.id
     if action == "saveAndRun":
         run = attempt(page, lambda: runs.start(page.context, saved_id, Mode.EXPORT))
-        if isinstance(run, RefusedAction):
+        if isinstance(run, FormErrors):
             return redirect(f"/exports/{saved_id}?done=savedNotRun")
         # The page of the export shows its findings.
         return redirect(

@@ -24,7 +24,7 @@ from shared.web.authentication import Role
 from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import charts
 from shared.web.pages.first_visit import first_visit
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -139,7 +139,7 @@ def show(export_id: Id, page: CurrentPage, done: Annotated[str, Query()] = "") -
 
 
 def _show(
-    page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL, *, saved: bool = False
+    page: Page, export_id: str, errors: FormErrors = NO_ERRORS, *, saved: bool = False
 ) -> Response:
     services = page.services
     details = exports.read(page.context, export_id, saved=saved)
@@ -148,7 +148,7 @@ def _show(
     connection = services.connections.find(export.connection_id)
     return page.render(
         "export.html",
-        refusal=refusal,
+        errors=errors,
         export=export,
         may_use=connection is None or may_use(page.context, connection),
         findings=finding_views(details.findings, page.language),
@@ -209,7 +209,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         return runs.start(page.context, export_id, mode, add_archived=again)
 
     run = attempt(page, started)
-    if isinstance(run, RefusedAction):
+    if isinstance(run, FormErrors):
         return _show(page, export_id, run)
     return redirect(f"/runs/{run.id}")
 
@@ -219,7 +219,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Copy, and continue with changing the copy."""
     copy = attempt(page, lambda: exports.duplicate(page.context, export_id))
-    if isinstance(copy, RefusedAction):
+    if isinstance(copy, FormErrors):
         return _show(page, export_id, copy)
     return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
 
@@ -231,12 +231,12 @@ def ask_detach(export_id: Id, page: CurrentPage) -> Response:
     return _detach(page, export_id)
 
 
-def _detach(page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _detach(page: Page, export_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     details = exports.read(page.context, export_id)
     connection = page.services.connections.find(details.export.connection_id)
     return page.render(
         "detach.html",
-        refusal=refusal,
+        errors=errors,
         export=details.export,
         connection=connection.display_name if connection else "",
         running=details.last_run is not None and details.last_run.is_active,
@@ -248,7 +248,7 @@ def _detach(page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL) -> 
 def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Detach the connection."""
     detached = attempt(page, lambda: exports.detach(page.context, export_id))
-    if isinstance(detached, RefusedAction):
+    if isinstance(detached, FormErrors):
         return _detach(page, export_id, detached)
     return redirect(f"/exports/{export_id}?done=detached")
 
@@ -260,10 +260,10 @@ def ask_removal(export_id: Id, page: CurrentPage) -> Response:
     return _removal(page, export_id)
 
 
-def _removal(page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _removal(page: Page, export_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     stored = page.services.definitions.read(export_id)
     etag = etag_of(stored.etag)
-    return page.render("remove_export.html", refusal=refusal, export=stored.value, etag=etag)
+    return page.render("remove_export.html", errors=errors, export=stored.value, etag=etag)
 
 
 @router.post(f"{_ONE}/remove")
@@ -271,6 +271,6 @@ def _removal(page: Page, export_id: str, refusal: RefusedAction = NO_REFUSAL) ->
 def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove an export."""
     result = attempt(page, lambda: exports.delete(page.context, export_id, form.etag))
-    if isinstance(result, RefusedAction):
+    if isinstance(result, FormErrors):
         return _removal(page, export_id, result)
     return redirect("/?done=removed")

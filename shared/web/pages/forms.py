@@ -139,8 +139,8 @@ Upload = Annotated[FileForm, Depends(_upload)]
 
 
 @dataclass(frozen=True)
-class RefusedAction:
-    """An action that failed, in words: what a person can correct, by field."""
+class FormErrors:
+    """Why an action failed, in words: one message, and what a person can correct, by field."""
 
     status: int
     message: str = ""
@@ -152,24 +152,24 @@ class RefusedAction:
         return self.status == 412
 
 
-# A page that shows no refusal.
-NO_REFUSAL = RefusedAction(200)
+# A page that shows no errors, such as a form in another language.
+NO_ERRORS = FormErrors(200)
 
 
-def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) -> T | RefusedAction:
-    """The result of an action, or a RefusedAction when a person can correct the cause of its failure.
+def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) -> T | FormErrors:
+    """The result of an action, or FormErrors when a person can correct the cause of its failure.
 
     A form that was sent for another language changes nothing: its page is shown again with its input.
     """
     if page.switches_language and not only_reads:
-        return NO_REFUSAL
+        return NO_ERRORS
     try:
         return action()
     except (ConnectorError, HttpProblem, RequestValidationError) as error:
         problem = for_error(error)
         if problem.status_code in (401, 403, 404, 500):
             raise
-        return RefusedAction(
+        return FormErrors(
             problem.status_code,
             detail_text(problem, page.language),
             {fault.field: fault_text(fault, page.language) for fault in problem.faults},

@@ -10,7 +10,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import hygiene
 from shared.web.authentication import Role
 from shared.web.models.hygiene import ArchiveBody
-from shared.web.pages.forms import RefusedAction, SentForm, attempt
+from shared.web.pages.forms import FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import AudienceId, Id
 from shared.web.texts import text
@@ -25,8 +25,8 @@ def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Respo
     found = attempt(
         page, lambda: page.services.hygiene.read(connection_id, audience_id), only_reads=True
     )
-    if isinstance(found, RefusedAction):
-        return page.render("hygiene.html", refusal=found, found=None)
+    if isinstance(found, FormErrors):
+        return page.render("hygiene.html", errors=found, found=None)
     return page.render("hygiene.html", found=found)
 
 
@@ -44,16 +44,16 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     if page.switches_language:
         return redirect(_page_of(page, export_id))
     if not form.has("sure"):
-        refusal = RefusedAction(400, text(page.language, "pages.hygiene.tick"))
-        return page.render("hygiene.html", refusal=refusal, found=None)
+        errors = FormErrors(400, text(page.language, "pages.hygiene.tick"))
+        return page.render("hygiene.html", errors=errors, found=None)
 
     def archived() -> Run:
         body = ArchiveBody.from_form({"people": form.whole_number("people")})
         return hygiene.archive(page.context, export_id, body.people)
 
     run = attempt(page, archived)
-    if isinstance(run, RefusedAction):
-        return page.render("hygiene.html", refusal=run, found=None)
+    if isinstance(run, FormErrors):
+        return page.render("hygiene.html", errors=run, found=None)
     return redirect(f"/runs/{run.id}")
 
 

@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import person_named
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -22,11 +22,11 @@ _PAGE = "/exports/{id:id}/person"
 
 
 def _shown(
-    page: Page, export_id: str, person: str = "", refusal: RefusedAction = NO_REFUSAL
+    page: Page, export_id: str, person: str = "", errors: FormErrors = NO_ERRORS
 ) -> Response:
     return page.render(
         "one_person.html",
-        refusal=refusal,
+        errors=errors,
         export=page.services.definitions.read(export_id).value,
         person=person,
     )
@@ -45,6 +45,6 @@ def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Send the person."""
     person = form.get("person")
     run = attempt(page, lambda: people.send(page.context, export_id, person_named(person)))
-    if isinstance(run, RefusedAction):
+    if isinstance(run, FormErrors):
         return _shown(page, export_id, person, run)
     return redirect(f"/runs/{run.id}")

@@ -15,7 +15,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import EraseBody, PersonInExportView, person_named, person_view
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.texts import text
 
@@ -49,7 +49,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
     """Erase the person everywhere; the receipt."""
     email = form.get("email")
     if not form.has("sure"):
-        return _found(page, email, RefusedAction(400, text(page.language, "pages.people.tick")))
+        return _found(page, email, FormErrors(400, text(page.language, "pages.people.tick")))
 
     def erased() -> Erasure:
         sent = {"email": email, "deleteInMailchimp": form.has("deleteInMailchimp")}
@@ -57,12 +57,12 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
         return people.erase(page.context, body.email, body.delete_in_mailchimp)
 
     receipt = attempt(page, erased)
-    if isinstance(receipt, RefusedAction):
+    if isinstance(receipt, FormErrors):
         return _people(page, email, receipt)
     return _people(page, email, receipt=receipt)
 
 
-def _found(page: Page, person: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _found(page: Page, person: str, errors: FormErrors = NO_ERRORS) -> Response:
     """The result of a search by address, or by CustomerId when there is no @ in it."""
 
     def found() -> list[PersonInExportView]:
@@ -70,15 +70,15 @@ def _found(page: Page, person: str, refusal: RefusedAction = NO_REFUSAL) -> Resp
         return [person_view(one, page.language) for one in results]
 
     results = attempt(page, found, only_reads=True)
-    if isinstance(results, RefusedAction):
+    if isinstance(results, FormErrors):
         return _people(page, person, results)
-    return _people(page, person, refusal, found=results)
+    return _people(page, person, errors, found=results)
 
 
 def _people(
     page: Page,
     person: str = "",
-    refusal: RefusedAction = NO_REFUSAL,
+    errors: FormErrors = NO_ERRORS,
     *,
     found: Sequence[PersonInExportView] | None = None,
     receipt: Erasure | None = None,
@@ -87,7 +87,7 @@ def _people(
     addresses = {one.email.lower() for one in found or () if one.email}
     return page.render(
         "people.html",
-        refusal=refusal,
+        errors=errors,
         person=person,
         # A profile may have had several addresses; each is erased by itself.
         email=person if "@" in person else next(iter(sorted(addresses)), ""),

@@ -32,7 +32,7 @@ from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.models.runs import in_words
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction
+from shared.web.pages.forms import NO_ERRORS, FormErrors
 from shared.web.pages.run_summary import rows_per_second, seconds_of
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
@@ -132,7 +132,7 @@ class Page:
         self,
         template: str,
         *,
-        refusal: RefusedAction = NO_REFUSAL,
+        errors: FormErrors = NO_ERRORS,
         cookie: str | None = None,
         **context: object,
     ) -> Response:
@@ -151,14 +151,14 @@ class Page:
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
             "done_kind": "warn" if action in _NOT_DONE else "good",
-            "message": refusal.message,
-            "faults": refusal.faults,
+            "message": errors.message,
+            "faults": errors.faults,
             **_formats(self.language, self.zone, self.services.clock()),
             "may_run": self.caller.may(Role.CONTRIBUTOR),
             "may_administer": self.caller.may(Role.ADMINISTRATOR),
             **context,
         }
-        response = _html(template, shown, refusal.status)
+        response = _html(template, shown, errors.status)
         switched = [language_cookie(self.language)] if self.switches_language else []
         for value in (
             csrf.header(token, _FORM_SECONDS),

@@ -19,7 +19,7 @@ from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import run_view
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
@@ -57,7 +57,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
     )
 
 
-def _show(page: Page, run_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     services = page.services
     run = services.runs.read(run_id)
     export = services.definitions.find(run.export_id)
@@ -73,7 +73,7 @@ def _show(page: Page, run_id: str, refusal: RefusedAction = NO_REFUSAL) -> Respo
     actions = actions_of(page, run, export, rejected, has_outcomes=has_outcomes)
     return page.render(
         "run.html",
-        refusal=refusal,
+        errors=errors,
         run=run,
         view=run_view(run, page.language),
         waits_until=_waits_until(run),
@@ -136,9 +136,7 @@ def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
 
 def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:
     run = attempt(page, act)
-    return (
-        _show(page, run_id, run) if isinstance(run, RefusedAction) else redirect(f"/runs/{run.id}")
-    )
+    return _show(page, run_id, run) if isinstance(run, FormErrors) else redirect(f"/runs/{run.id}")
 
 
 @router.get(f"{_ONE}/cancel")
@@ -178,11 +176,11 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
     return _undo(page, run_id)
 
 
-def _undo(page: Page, run_id: str, refusal: RefusedAction = NO_REFUSAL) -> Response:
+def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     run = page.services.runs.read(run_id)
     return page.render(
         "undo.html",
-        refusal=refusal,
+        errors=errors,
         run=run,
         audience=run.audience_name,
         export=page.services.definitions.find(run.export_id),
@@ -194,6 +192,4 @@ def _undo(page: Page, run_id: str, refusal: RefusedAction = NO_REFUSAL) -> Respo
 def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Undo a run."""
     run = attempt(page, lambda: runs.undo(page.context, run_id, form.has("archive")))
-    return (
-        _undo(page, run_id, run) if isinstance(run, RefusedAction) else redirect(f"/runs/{run.id}")
-    )
+    return _undo(page, run_id, run) if isinstance(run, FormErrors) else redirect(f"/runs/{run.id}")

@@ -15,7 +15,7 @@ from shared.web.authentication import Role
 from shared.web.chosen_language import language_cookie
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 from shared.web.pages.conflicts import conflicting_fields
-from shared.web.pages.forms import NO_REFUSAL, RefusedAction, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_fields
 from shared.web.problems import HttpProblem
@@ -35,17 +35,17 @@ def show_schedule(page: CurrentPage) -> Response:
 
 
 def _schedule(
-    page: Page, fields: dict[str, Any] | None = None, refusal: RefusedAction = NO_REFUSAL
+    page: Page, fields: dict[str, Any] | None = None, errors: FormErrors = NO_ERRORS
 ) -> Response:
     """The form: as saved, or as sent and refused."""
     stored = schedule.read(page.context)
     saved = ScheduleView.of(stored.value).shown()
     conflict = None
-    if refusal.is_outdated and fields:
+    if errors.is_outdated and fields:
         conflict = conflicting_fields({"schedule": saved}, {"schedule": fields}, page.language)
     return page.render(
         "schedule.html",
-        refusal=refusal,
+        errors=errors,
         schedule=fields or saved,
         coming=coming_runs(stored.value, page.services.clock(), page.language),
         is_new=not fields and not schedule.is_set(stored),
@@ -65,7 +65,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
         return schedule.change(page.context, body, form.etag)
 
     saved = attempt(page, save)
-    if isinstance(saved, RefusedAction):
+    if isinstance(saved, FormErrors):
         return _schedule(page, fields, saved)
     return redirect("/schedule?done=saved")
 
