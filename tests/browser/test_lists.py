@@ -53,12 +53,12 @@ def test_each_button_of_a_list_names_its_export(place: Place, open_page: Open) -
     page.goto("/")
     buttons = page.locator("main .actions").get_by_role("button").or_(page.get_by_role("link"))
     names = [
-        one for one in buttons.all() if (one.text_content() or "") in ("Run", "Preview", "View")
+        one for one in buttons.all() if (one.text_content() or "") in ("Run", "Preview", "View run")
     ]
     assert len(names) == len(NAMES)
     expect(page.get_by_role("button", name="Run: Weekly newsletter")).to_be_visible()
     # A run that is active or waits is looked at, not started again.
-    page.get_by_role("link", name="View: Win back: no purchase in 12 months").click()
+    page.get_by_role("link", name="View run: Win back: no purchase in 12 months").click()
     page.wait_for_url(f"**/runs/{found[RunStatus.SENDING]}")
     connection = next(iter(place.world.connections.kept))
     page.goto(f"/connections/{connection}/audiences/a1b2c3d4e5")

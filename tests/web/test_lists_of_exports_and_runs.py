@@ -45,11 +45,11 @@ def test_the_list_offers_a_preview_before_the_first_run_and_the_run_while_it_is_
 
     assert first_button() == "Preview"
     run = world.runs.start(export, Trigger.ON_DEMAND, Mode.PREVIEW, "Ada")
-    assert first_button() == "View"
+    assert first_button() == "View run"
     world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
     assert first_button() == "Run"
     world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION)
-    assert first_button() == "View"
+    assert first_button() == "View run"
 
 
 def test_the_list_of_exports_shows_that_the_newest_run_was_a_preview() -> None:
