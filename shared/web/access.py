@@ -7,7 +7,7 @@ reads the body; a route without a rule cannot be created.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Match
 
 from shared.web.application import connections
 from shared.web.authentication import Role
@@ -91,7 +92,7 @@ class AccessRoute(APIRoute):
 
         async def admitted(request: Request) -> Response:
             services: Services = request.app.state.services
-            request.state.context = await self._admit(request, services)
+            request.state.context = await self._admit(request, services, request.path_params)
             refuse_other_sites(request, services.public_url)
             if self._is_operation and (self._query_names or self._changes):
                 check_parameters(request, self._query_names)
@@ -111,7 +112,9 @@ class AccessRoute(APIRoute):
         """Whether the route changes something for a known caller."""
         return self.method not in ("GET", "HEAD") and self.access.role is not None
 
-    async def _admit(self, request: Request, services: Services) -> Context:
+    async def _admit(
+        self, request: Request, services: Services, path_params: Mapping[str, str]
+    ) -> Context:
         state = request.state
         if self.access.role is None:
             return Context(services, ANONYMOUS, state.language, state.trace_id)
@@ -123,9 +126,19 @@ class AccessRoute(APIRoute):
             raise HttpProblem(403, "forbidden", values={"role": self.access.role.label})
         context = Context(services, principal, state.language, state.trace_id)
         if self.access.shared and not principal.may(Role.ADMINISTRATOR):
-            subject_id = request.path_params["id"]
-            await run_in_threadpool(self.access.refuse, context, subject_id)
+            await run_in_threadpool(self.access.refuse, context, path_params["id"])
         return context
+
+    @staticmethod
+    async def check_form(request: Request, path: str) -> None:
+        """Raise the 401 or 403 with which the app would answer a form that is sent to a path."""
+        sent = {**request.scope, "method": "POST", "path": path, "root_path": ""}
+        for route in request.app.routes:
+            if isinstance(route, AccessRoute):
+                match, found = route.matches(sent)
+                if match is Match.FULL:
+                    services: Services = request.app.state.services
+                    await route._admit(request, services, found["path_params"])
 
     async def _json_request(self, request: Request) -> Request:
         """The request with a JSON body that is small enough to validate."""

@@ -149,11 +149,11 @@ def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
         expect(page.locator("#time-0")).to_have_value("06:00")
 
     page.locator("#displayName").fill("Weekly news")
-    page.route("**/session", session_ended)
+    page.route("**/session**", session_ended)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#session-ended")).to_be_focused()
     expect(page.locator("#displayName")).to_have_value("Weekly news")
-    page.unroute("**/session")
+    page.unroute("**/session**")
     page.locator("#audienceId").select_option(AUDIENCE)
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url("**/exports/*?done=saved**")

@@ -94,12 +94,24 @@ def test_a_page_shows_that_the_session_has_ended(place: Place, open_page: Open) 
     world, page = place.world, open_page("ko")
     run = queued(world)
     page.goto(f"/runs/{run}")
-    expect(page.locator("#progress-ended")).to_be_hidden()
+    expect(page.locator("#progress-session-ended")).to_be_hidden()
     signed_out = replace(world.services.authenticator, developer=None)
     world.serve(replace(world.services, authenticator=signed_out))
-    expect(page.locator("#progress-ended")).to_be_visible()
-    expect(page.locator("#progress-ended")).to_contain_text("세션이 끝나")
+    expect(page.locator("#progress-session-ended")).to_be_visible()
+    expect(page.locator("#progress-session-ended")).to_contain_text("세션이 끝나")
     assert violations(page) == []
+
+
+def test_a_page_shows_that_the_person_may_no_longer_see_the_run(
+    place: Place, open_page: Open
+) -> None:
+    page = open_page()
+    page.goto(f"/runs/{queued(place.world)}")
+    place.world = place.world.seen_by(None)
+    note = page.locator("#progress-not-allowed")
+    expect(note).to_contain_text("requires the role Viewer")
+    expect(note).to_contain_text("Runs continue.")
+    expect(page.locator("#progress-session-ended")).to_be_hidden()
 
 
 def test_a_page_shows_that_the_app_does_not_answer_and_recovers(
@@ -109,6 +121,6 @@ def test_a_page_shows_that_the_app_does_not_answer_and_recovers(
     run = queued(place.world)
     page.goto(f"/runs/{run}")
     page.route("**/progress", lambda route: route.abort())
-    expect(page.locator("#progress-silent")).to_be_visible()
+    expect(page.locator("#progress-no-answer")).to_be_visible()
     page.unroute("**/progress")
-    expect(page.locator("#progress-silent")).to_be_hidden()
+    expect(page.locator("#progress-no-answer")).to_be_hidden()

@@ -7,10 +7,11 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from shared.web.authentication import Role
 from tests.browser.conftest import Open, Place, session_ended
 from tests.browser.test_admin_pages import WORDS, is_sent, violations
 from tests.browser.test_export_form import fill
-from tests.web.client import new_export
+from tests.web.client import new_connection, new_export
 
 pytestmark = pytest.mark.browser
 
@@ -47,14 +48,50 @@ def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
     place: Place, open_page: Open, answer: object, note: str
 ) -> None:
     page = exclusion_list(place, open_page)
-    page.route("**/session", answer)  # type: ignore[arg-type]
+    page.route("**/session**", answer)  # type: ignore[arg-type]
     save(page)
     expect(page.locator(note)).to_be_focused()
     expect(page.locator("#entries")).to_have_value(LISTED)
     assert violations(page) == []
-    page.unroute("**/session")
+    page.unroute("**/session**")
     save(page)
     page.wait_for_url("**?done=saved")
+
+
+def test_a_refusal_by_azure_is_not_taken_for_one_by_the_app(place: Place, open_page: Open) -> None:
+    page = exclusion_list(place, open_page)
+    stopped = "<h1>Error 403 - This web app is stopped.</h1>"
+    page.route("**/session**", lambda route: route.fulfill(status=403, body=stopped))
+    save(page)
+    expect(page.locator("#no-answer")).to_be_focused()
+    expect(page.locator("#session-ended")).to_be_hidden()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_form_that_is_not_allowed_any_more_stays_on_the_page_and_says_why(
+    place: Place, open_page: Open, language: str
+) -> None:
+    world, page = place.world, open_page(language)
+    connection = new_connection(world, sharedWith=["Contributor"])
+    export = new_export(world, connection)
+    place.world = world.seen_by(Role.CONTRIBUTOR)
+    page.goto(f"/exports/{export}/edit")
+    page.locator("#displayName").fill("Weekly news for members")
+    stored = world.services.connections.read(connection)
+    world.services.connections.change(connection, stored.value.display_name, (), stored.etag)
+    note = page.locator("#not-allowed")
+    words = {
+        "en": "This connection is not shared with you. An administrator can share it. Your input",
+        "ko": "이 연결은 나와 공유되지 않았습니다. 관리자가 공유할 수 있습니다. 입력한 내용은",
+    }
+    page.locator("button.primary").click()
+    expect(note).to_be_focused()
+    expect(note).to_contain_text(words[language])
+    page.evaluate("document.activeElement.blur()")
+    page.locator("#addAttribute").click()
+    expect(note).to_be_focused()
+    expect(page.locator("#displayName")).to_have_value("Weekly news for members")
+    assert violations(page) == []
 
 
 def test_a_form_can_be_sent_after_signing_in_again_in_another_tab(
@@ -138,10 +175,10 @@ def test_a_slow_app_says_that_it_works_and_gets_a_form_once(place: Place, open_p
     page.route(
         "**", lambda route: sent.append(route.request.url) if is_sent(route) else route.continue_()
     )
-    page.route("**/session", lambda route: held.append(route))
+    page.route("**/session**", lambda route: held.append(route))
     button = page.locator("form[action$='/duplicate'] button")
     button.click()
-    expect(page.locator("#waiting")).to_have_text("처리하고 있습니다. 잠시 기다려 주세요.")
+    expect(page.locator("#working")).to_have_text("처리하고 있습니다. 잠시 기다려 주세요.")
     assert violations(page) == []
     # Clicks by Playwright would wait for the answer.
     button.evaluate("button => { setInterval(() => button.click(), 20); }")
@@ -174,14 +211,14 @@ def test_a_form_that_became_invalid_while_it_waited_can_be_corrected(
     person = page.locator("#search-form input:not([type=hidden])")
     person.fill("mina.park@example.com")
     held: list[Route] = []
-    page.route("**/session", lambda route: held.append(route))
+    page.route("**/session**", lambda route: held.append(route))
     find = page.locator("#search-form button.primary")
-    with page.expect_request("**/session"):
+    with page.expect_request("**/session**"):
         find.click()
     person.fill("")
     held[0].continue_()
     expect(find).not_to_have_attribute("aria-disabled", "true")
-    page.unroute("**/session")
+    page.unroute("**/session**")
     person.fill("mina.park@example.com")
     with page.expect_navigation():
         find.click()
@@ -193,7 +230,7 @@ def test_a_return_to_a_page_leaves_the_focus_in_the_field(place: Place, open_pag
     page.goto(f"/setup/export?connection={connection}")
     name = page.get_by_label(WORDS["en"]["name"])
     name.focus()
-    page.route("**/session", session_ended)
+    page.route("**/session**", session_ended)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator("#session-ended")).to_be_visible()
     expect(name).to_be_focused()

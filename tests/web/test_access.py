@@ -116,6 +116,22 @@ def test_a_contributor_cannot_move_an_export_on_a_private_connection_to_another_
     assert not world.runs.kept
 
 
+def test_a_page_learns_whether_its_form_would_be_accepted_before_it_sends_it() -> None:
+    private, shared = Stage(shared=False), Stage(shared=True)
+
+    def asked(stage: Stage, role: Role | None, form: str) -> Response:
+        path = form.replace("{id}", stage.ids[Subject.EXPORT])
+        return call(stage.world.seen_by(role), "GET", f"/session?form={path}")
+
+    refused = asked(private, Role.CONTRIBUTOR, "/exports/{id}/edit")
+    assert (refused.status, b"not shared with you" in refused.body) == (403, True)
+    assert asked(shared, Role.CONTRIBUTOR, "/exports/{id}/edit").status == 204
+    refused = asked(shared, Role.VIEWER, "/exports/{id}/exclusions/file")
+    assert (refused.status, b"requires the role Contributor" in refused.body) == (403, True)
+    assert asked(shared, None, "").status == 403
+    assert asked(shared, Role.VIEWER, "/no/form").status == 204
+
+
 @pytest.mark.parametrize("page", [True, False])
 def test_a_contributor_who_runs_all_runs_the_exports_on_shared_connections(page: bool) -> None:
     world = World()

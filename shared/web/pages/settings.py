@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.web.access import AccessRoute, requires
@@ -72,8 +73,14 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
 
 @router.get("/session")
 @requires(Role.VIEWER)
-def check_session() -> Response:
-    """Answers without content, so that a page learns that its session has ended before it sends a form."""
+async def check_session(
+    request: Request, form: Annotated[str, Query(max_length=300)] = ""
+) -> Response:
+    """Answers without content if the caller may send a form to the path `form`.
+
+    A page asks before it sends the form, because what was typed would be lost with the page.
+    """
+    await AccessRoute.check_form(request, form)
     return Response(status_code=204)
 
 

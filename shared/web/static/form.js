@@ -5,7 +5,7 @@
   const form = document.getElementById("export-form");
   if (!form) return;
   const announce = document.getElementById("announce");
-  const { ended, silent, isEnded, show, wait } = window.app;
+  const { showNote, showReason, showWorking } = window.app;
   let edits = 0;
   let requests = 0;
   let queue = Promise.resolve();
@@ -25,16 +25,16 @@
   };
 
   const replaceParts = (html, moveFocus) => {
-    const answer = new DOMParser().parseFromString(html, "text/html");
-    if (!answer.getElementById(form.id)) throw new Error("not a page of the app");
-    const wanted = answer.querySelector("[data-part] [autofocus]");
+    const updated = new DOMParser().parseFromString(html, "text/html");
+    if (!updated.getElementById(form.id)) throw new Error("not a page of the app");
+    const wanted = updated.querySelector("[data-part] [autofocus]");
     wanted?.removeAttribute("autofocus");
     const focused = document.activeElement && document.activeElement.id;
     const typed = document.getElementById("find-segment")?.value;
     const open = [...document.querySelectorAll("#matching details[open]")].map((one) => one.id);
     const scrolled = document.querySelector(".segments")?.scrollTop;
     for (const part of document.querySelectorAll("[data-part]")) {
-      const next = answer.getElementById(part.id);
+      const next = updated.getElementById(part.id);
       if (next && next.innerHTML !== part.innerHTML) part.replaceWith(document.adoptNode(next));
     }
     if (typed) document.getElementById("find-segment").value = typed;
@@ -50,14 +50,14 @@
     const seen = edits;
     const body = new URLSearchParams(new FormData(form));
     body.set("do", action);
-    const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-    if (isEnded(answer)) return show(ended, moveFocus);
-    if (!answer.ok) throw new Error(String(answer.status));
-    const html = await answer.text();
-    // What was typed meanwhile is newer than the answer. The server keeps nothing, so the action can be repeated.
+    const response = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    // What was typed stays. The focus moves only after a button, not away from a field.
+    if (!response.ok) return showReason(response, moveFocus);
+    const html = await response.text();
+    // What was typed meanwhile is newer than the response. The server keeps nothing, so the action can be repeated.
     if (seen !== edits) return send(action, moveFocus);
     replaceParts(html, moveFocus);
-    show(null, false);
+    showNote(null, false);
   };
 
   // One request at a time, in the order of the actions.
@@ -67,14 +67,13 @@
       // A later action reads everything that this one would.
       if (action === "look" && request !== requests) return;
       form.setAttribute("aria-busy", "true");
-      const stop = wait();
+      const hideWorking = showWorking();
       try {
         await send(action, moveFocus);
       } catch {
-        // What was typed stays. The focus moves only after a button, not away from a field.
-        show(silent, moveFocus);
+        await showReason(null, moveFocus);
       } finally {
-        stop();
+        hideWorking();
         form.removeAttribute("aria-busy");
       }
     });

@@ -1,50 +1,73 @@
-// Sends the forms that change something: once, and only if the app answers and the session has not ended.
+// Sends the forms that change something: once, and only if the app answers and accepts forms of this person.
 // Without this file, forms are sent at once (docs/decisions/0104-look-before-a-form-is-sent.md).
 "use strict";
 
 window.app = (() => {
-  const [ended, silent, waiting] = ["session-ended", "no-answer", "waiting"].map((id) => document.getElementById(id));
-  const MOST_MILLISECONDS = 20_000;
+  const [sessionEndedNote, notAllowedNote, noAnswerNote, workingNote] = ["session-ended", "not-allowed", "no-answer", "working"].map(
+    (id) => document.getElementById(id),
+  );
+  const CHECK_TIMEOUT_MS = 20_000;
   // Azure answers a form within 230 seconds or not at all.
-  const MOST_MILLISECONDS_OF_A_FORM = 240_000;
+  const FORM_TIMEOUT_MS = 240_000;
 
   // Azure sends people whose session has ended to a sign-in page.
-  const isEnded = (answer) => answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
+  const hasSessionEnded = (response) => response.type === "opaqueredirect" || response.status === 401;
 
-  // Shows one of the two notes, or hides both.
-  const show = (note, moveFocus) => {
-    for (const one of [ended, silent]) one.hidden = one !== note;
+  // The sentence of the app's own page about an error. "" for other responses: Azure and proxies send a 403 for reasons of their own.
+  const problemOf = async (response) => {
+    if (response.status < 400 || response.status >= 500) return "";
+    const page = new DOMParser().parseFromString(await response.text().catch(() => ""), "text/html");
+    return page.getElementById("problem")?.textContent ?? "";
+  };
+
+  // Shows one of the notes, or hides all.
+  const showNote = (note, moveFocus) => {
+    for (const one of [sessionEndedNote, notAllowedNote, noAnswerNote]) one.hidden = one !== note;
     if (note && moveFocus) note.focus();
   };
 
-  // Returns whether a form can be sent now, and shows why it cannot.
-  const look = async (moveFocus) => {
-    const answer = await fetch("/session", { redirect: "manual", signal: AbortSignal.timeout(MOST_MILLISECONDS) }).catch(() => null);
-    // Any other answer is not from the app but from Azure or a proxy.
-    const reason = answer?.status === 204 ? null : answer && isEnded(answer) ? ended : silent;
-    show(reason, moveFocus);
-    return !reason;
+  // Shows why the app did not do something. `response` is null if there was none.
+  const showReason = async (response, moveFocus) => {
+    if (response && hasSessionEnded(response)) return showNote(sessionEndedNote, moveFocus);
+    const problem = response ? await problemOf(response) : "";
+    if (problem) notAllowedNote.querySelector("span").textContent = problem;
+    showNote(problem ? notAllowedNote : noAnswerNote, moveFocus);
   };
 
-  // Says after a second that the app is working. Returns what ends that.
-  const wait = (button) => {
+  // Returns whether a form can be sent to an address now, and shows why it cannot.
+  const canSend = async (address, moveFocus) => {
+    const check = `/session?form=${encodeURIComponent(new URL(address, location).pathname)}`;
+    const response = await fetch(check, { redirect: "manual", signal: AbortSignal.timeout(CHECK_TIMEOUT_MS) }).catch(() => null);
+    // A 204 can only come from the app, not from Azure or a proxy.
+    if (response?.status !== 204) {
+      await showReason(response, moveFocus);
+      return false;
+    }
+    showNote(null, false);
+    return true;
+  };
+
+  // Says after a second that the app is working. Returns a function that ends that.
+  const showWorking = (button) => {
     const timer = setTimeout(() => {
-      waiting.textContent = waiting.dataset.text;
+      workingNote.textContent = workingNote.dataset.text;
     }, 1000);
     button?.setAttribute("aria-disabled", "true");
     return () => {
       clearTimeout(timer);
-      waiting.textContent = "";
+      workingNote.textContent = "";
       button?.removeAttribute("aria-disabled");
     };
   };
 
-  let stop = null; // while a form is sent
+  let hideWorking = null; // set while a form is checked and sent
   let isChecked = false; // whether the next submit may pass
+  let isSent = false; // whether the browser waits for the response to a form
 
-  const end = () => {
-    stop?.();
-    stop = null;
+  const unlock = () => {
+    hideWorking?.();
+    hideWorking = null;
+    isSent = false;
   };
 
   document.addEventListener("submit", async (event) => {
@@ -52,35 +75,38 @@ window.app = (() => {
     if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
     if (isChecked) {
       isChecked = false;
+      isSent = true;
       return;
     }
     event.preventDefault();
     // The second click of a double click, or a click on a page that waits, would add a second copy.
-    if (stop) return;
-    stop = wait(event.submitter);
+    if (hideWorking) return;
+    hideWorking = showWorking(event.submitter);
+    const address = event.submitter?.getAttribute("formaction") || form.action;
     // What was typed would be lost in an ended session, or behind the browser's own page about a failed connection.
-    if (!(await look(true))) return void end();
+    if (!(await canSend(address, true))) return void unlock();
     isChecked = true;
     form.requestSubmit(event.submitter);
     // The browser sends nothing, and says why, if a field became invalid meanwhile.
     if (isChecked) {
       isChecked = false;
-      return void end();
+      return void unlock();
     }
     // Sending the form again could execute it twice, so it stays locked. If the page is still open after this time,
     // the person has stopped the request, and may try again.
-    setTimeout(end, MOST_MILLISECONDS_OF_A_FORM);
+    setTimeout(unlock, FORM_TIMEOUT_MS);
   });
 
   // The page as it was left, after the browser's back button.
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) end();
+    if (event.persisted) unlock();
   });
 
   // The session may have been renewed in another tab. The focus stays where the person types.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && (!ended.hidden || document.getElementById("export-form"))) look(false);
+    const form = document.getElementById("export-form");
+    if (!document.hidden && (!sessionEndedNote.hidden || form)) canSend(form?.action ?? location, false);
   });
 
-  return { ended, silent, isEnded, show, wait };
+  return { isSending: () => isSent, hasSessionEnded, problemOf, showNote, showReason, showWorking };
 })();
