@@ -148,6 +148,8 @@ class Page:
             "principal": self.caller,
             "path": self.request.scope["path"],
             "address": self._address,
+            # Where the form was sent that this page answers; "" for a page that was opened.
+            "sent_to": self.request.scope["path"] if self.request.method == "POST" else "",
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
             "done_kind": "warn" if action in _NOT_DONE else "good",

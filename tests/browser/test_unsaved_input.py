@@ -1,0 +1,131 @@
+"""Leaving a page in a browser: it warns about unsaved input, and about nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from tests.browser.conftest import Open, Place
+from tests.browser.test_export_form import fill
+from tests.web.client import new_connection, new_export
+
+pytestmark = pytest.mark.browser
+
+
+class Warnings:
+    """The questions that a browser asks before it leaves a page; the person stays."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked = 0
+        page.on("dialog", self._stay)
+
+    def _stay(self, dialog: Dialog) -> None:
+        assert dialog.type == "beforeunload"
+        self.asked += 1
+        dialog.dismiss()
+
+
+def type_into(page: Page, field: str, words: str) -> None:
+    """Type as a person does: browsers warn only people who have used the page."""
+    page.locator(field).click()
+    page.keyboard.type(words)
+
+
+def test_leaving_unsaved_input_by_a_link_the_back_button_or_the_tab_warns(
+    place: Place, open_page: Open
+) -> None:
+    page, export = open_page(), new_export(place.world)
+    warnings = Warnings(page)
+    page.goto(f"/exports/{export}")
+    page.goto(f"/exports/{export}/exclusions")
+    type_into(page, "#entries", "mina.park@example.com")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.locator("#entries")).to_have_value("mina.park@example.com")
+    assert warnings.asked == 1
+    page.evaluate("history.back()")
+    page.wait_for_timeout(300)
+    assert warnings.asked == 2
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(300)
+    assert warnings.asked == 3
+    expect(page.locator("#entries")).to_have_value("mina.park@example.com")
+
+
+def test_a_page_without_changes_or_with_saved_changes_is_left_without_a_warning(
+    place: Place, open_page: Open
+) -> None:
+    page, export = open_page(), new_export(place.world)
+    warnings = Warnings(page)
+    page.goto(f"/exports/{export}/exclusions")
+    type_into(page, "#entries", "m")
+    page.keyboard.press("Backspace")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.wait_for_url("**/runs")
+    page.goto(f"/exports/{export}/exclusions")
+    type_into(page, "#entries", "mina.park@example.com")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**?done=saved")
+    # A search is not lost input.
+    page.goto("/people")
+    type_into(page, "#person", "mina.park@example.com")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.wait_for_url("**/runs")
+    assert warnings.asked == 0
+
+
+def test_a_chosen_file_and_a_refused_form_are_unsaved(place: Place, open_page: Open) -> None:
+    page, export = open_page(), new_export(place.world)
+    warnings = Warnings(page)
+    runs = page.get_by_role("link", name="Runs", exact=True)
+    page.goto(f"/exports/{export}/exclusions")
+    page.locator("#entries").click()
+    chosen = {"name": "list.csv", "mimeType": "text/csv", "buffer": b"mina.park@example.com"}
+    page.locator("#file").set_input_files(files=[chosen])  # type: ignore[list-item]
+    runs.click()
+    assert warnings.asked == 1
+    page.get_by_role("button", name="Replace the list").click()
+    page.wait_for_url("**?done=saved")
+    page.goto(f"/exports/{export}/exclusions")
+    page.locator("#entries").fill("mina.park@@example.com")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#errors")).to_be_focused()
+    page.locator("h1").click()
+    runs.click()
+    expect(page.locator("#errors")).to_be_visible()
+    assert warnings.asked == 2
+
+
+def test_the_export_form_warns_about_a_row_that_was_added_and_not_about_a_look(
+    place: Place, open_page: Open
+) -> None:
+    connection = fill(place.world, segments=3)
+    page = open_page()
+    warnings = Warnings(page)
+    page.goto(f"/setup/export?connection={connection}")
+    with page.expect_response("**/setup/export"):
+        page.get_by_role("button", name="Look up audiences and fields").click()
+    expect(page.locator("#announce")).not_to_be_empty()
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.wait_for_url("**/runs")
+    page.goto(f"/setup/export?connection={connection}")
+    page.locator("#addAttribute").click()
+    expect(page.locator("#attribute-0")).to_be_focused()
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.locator("#attribute-0")).to_be_visible()
+    assert warnings.asked == 1
+
+
+def test_discarding_the_own_version_of_a_conflict_does_not_warn(
+    place: Place, open_page: Open
+) -> None:
+    world, page = place.world, open_page()
+    connection = new_connection(world, "Main")
+    warnings = Warnings(page)
+    page.goto(f"/connections/{connection}")
+    type_into(page, "#displayName", " 2")
+    stored = world.services.connections.read(connection)
+    world.services.connections.change(connection, "Changed", stored.value.shared_with, stored.etag)
+    page.locator("#settings-form button").click()
+    page.get_by_role("link", name="Discard my changes").click()
+    expect(page.locator("#displayName")).to_have_value("Changed")
+    assert warnings.asked == 0
