@@ -77,7 +77,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
     """Give the chosen exports one schedule."""
     chosen = _chosen(page, form.all("export"))
     if not chosen:
-        return redirect(_NOTHING_CHOSEN)
+        return redirect("/?done=chosenGone")
     fields = schedule_fields(form)
 
     def changed() -> list[tuple[Export, str]]:

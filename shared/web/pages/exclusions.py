@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
 from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, Upload, attempt
-from shared.web.pages.render import CurrentPage, Page, redirect
+from shared.web.pages.render import CurrentPage, Page, redirect, removed_export
 from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
@@ -74,6 +74,9 @@ def upload(export_id: Id, page: CurrentPage, sent: Upload) -> Response:
 
 
 def _save(page: Page, export_id: str, data: bytes, form: Form) -> Response:
+    if page.services.definitions.find(export_id) is None:
+        return removed_export(page, form.get("entries"))
+
     def saved() -> bool:
         if data.strip():
             exclusions.put(page.context, export_id, data, form.etag)

@@ -131,6 +131,7 @@ def _form(
         most_segments=MAX_SEGMENTS,
         conflict=conflict,
         etag=etag,
+        path=f"/exports/{export_id}/edit" if export_id else "/setup/export",
     )
 
 
@@ -196,6 +197,12 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
         definition["segments"], focus = _all_segments(page, form, action), "selectAll"
     if action not in ("save", "saveAndRun"):
         return _form(page, definition, export_id, etag=form.get("etag"), focus=focus)
+
+    if export_id is not None and page.services.definitions.find(export_id) is None:
+        # Saving the form again creates an export.
+        return _form(
+            page, definition, errors=FormErrors(404, text(page.language, "pages.gone.form"))
+        )
 
     def save() -> ExportDetails:
         body = ExportBody.from_form(definition)

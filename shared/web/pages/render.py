@@ -47,7 +47,7 @@ CSP = (
 )
 # With no-referrer a browser sends the app's own forms with "Origin: null".
 _REFERRER = "same-origin"
-_NOT_DONE = ("chooseExports", "savedNotRun")
+_NOT_DONE = ("chooseExports", "chosenGone", "savedNotRun")
 # The time zone of the browser, which app.js stores.
 _ZONE_COOKIE = "zone"
 # How long a page may stay open before its forms are refused, also when the browser was closed in between.
@@ -209,6 +209,11 @@ CurrentPage = Annotated[Page, Depends(_page)]
 def redirect(location: str) -> Response:
     """See Other: the browser continues with GET. `location` is a path of this app, never an input."""
     return Response(status_code=303, headers={"Location": location})
+
+
+def removed_export(page: Page, typed: str) -> Response:
+    """The page after a form was sent to an export that someone has removed: what was typed, to be copied."""
+    return page.render("removed_export.html", errors=FormErrors(404), typed=typed)
 
 
 def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime) -> Response:
