@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from shared.model.run import Mode, RunStatus, Trigger
+from shared.model.run import Mode, Progress, RunStatus, Trigger
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export
 from tests.web.realistic_data import NAMES, fill
+from tests.web.world import NOW
 
 pytestmark = pytest.mark.browser
 
@@ -105,3 +106,65 @@ def test_a_phone_shows_the_export_of_each_run(place: Place, open_page: Open) -> 
     )
     assert seen
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
+    place: Place, open_page: Open, complaints: list[str]
+) -> None:
+    world, page = place.world, open_page()
+    # Time passes faster, but not the minute that the browser waits for the app.
+    page.add_init_script(
+        "{ const later = setTimeout; window.setTimeout = (call, time) => later(call, time / 20); }"
+    )
+    first, second = (
+        new_export(world, displayName=name, segments=[{"name": "Segment_Vip", "tag": name}])
+        for name in ("News", "Offers")
+    )
+    runs = [
+        world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+        for export in (first, second)
+    ]
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "progress" in one.url else None)
+    page.goto("/")
+    page.evaluate("window.sameDocument = true")
+    link = page.locator(f"#state-{first} a")
+    link.focus()
+    world.runs.move(
+        runs[0],
+        status=RunStatus.SENDING,
+        progress=Progress(500, 1200, 1, 3, 42, 90, 490, 41.6),
+    )
+    expect(page.locator(f"#left-{first}")).to_have_text("42%, 2 minutes left")
+    expect(link).to_have_text("Processing: sending")
+    expect(link).to_be_focused()
+    # Screen readers are told what is over, and not each step.
+    expect(page.locator("#announce")).to_be_empty()
+    assert violations(page) == []
+    world.runs.move(runs[1], status=RunStatus.AWAITING_CONFIRMATION)
+    expect(page.locator("#announce")).to_have_text("Offers: Awaiting confirmation")
+    world.runs.move(runs[0], status=RunStatus.SUCCESSFUL, started_at=NOW, finished_at=NOW)
+    expect(page.locator("#announce")).to_have_text("News: Successful")
+    expect(link).to_have_text("Successful")
+    expect(link).to_be_focused()
+    expect(page.locator(f"#left-{first}")).to_be_empty()
+    assert second not in asked[-1]
+    before = len(asked)
+    page.wait_for_timeout(600)
+    assert len(asked) == before
+    # The button still leads to the run: another one must not start under the pointer.
+    page.get_by_role("link", name="View run: News").click()
+    page.wait_for_url(f"**/runs/{runs[0]}")
+    assert complaints == []
+
+
+def test_a_list_of_exports_without_an_active_run_asks_for_nothing(
+    place: Place, open_page: Open
+) -> None:
+    new_export(place.world)
+    page = open_page()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "progress" in one.url else None)
+    page.goto("/")
+    page.wait_for_timeout(1500)
+    assert asked == []

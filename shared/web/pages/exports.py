@@ -32,6 +32,7 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/exports/{id:id}"
 _HISTORY = 30
+_MOST_FOLLOWED = 100
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,15 @@ def list_all(
         has_connection=bool(page.services.connections.all()),
         first=None if rows else first_visit(page),
     )
+
+
+@router.get("/exports-progress")
+@requires(Role.VIEWER)
+def progress(
+    page: CurrentPage, export: Annotated[list[str] | None, Query(max_length=_MOST_FOLLOWED)] = None
+) -> Response:
+    """The parts of the list that change while runs of these exports are active."""
+    return page.render("exports_progress.html", runs=page.services.history.last_runs(export or ()))
 
 
 def _rows(page: Page) -> list[Row]:
