@@ -50,6 +50,7 @@ def read_back(
         now = shown_values(plan, state)
         person = sent.get(address) if is_contact else None
         fields = person.fields if person else {}
+        reasons = dict(person.dropped + person.cut) if person else {}
         contacts.append(
             SentPerson(
                 address=address,
@@ -62,8 +63,9 @@ def read_back(
                         EVIDENCE.get(tag, tag),
                         value_text(fields[tag]) if tag in fields else None,
                         value_text(now.get(tag)),
+                        reasons.get(tag, ""),
                     )
-                    for tag in sorted({*now, *fields})
+                    for tag in sorted({*now, *fields, *reasons})
                 ),
                 tags_sent=person.tags if person else (),
                 tags_removed=tuple(names[tag] for tag in removed or () if tag in names),

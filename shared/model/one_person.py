@@ -23,12 +23,14 @@ class ChosenPerson:
 class SentField:
     """A value that was sent, None if none was, and the value that Mailchimp has now.
 
-    `tag` is a merge tag, or the name of a value of evidence (`ip_opt`).
+    `tag` is a merge tag, or the name of a value of evidence (`ip_opt`). `reason` says why the value was not sent, or
+    was cut: a reason of `shared/fields`, "" for a value that was sent whole, and in runs of earlier versions.
     """
 
     tag: str
     sent: str | None
     now: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -219,6 +219,6 @@ def _person(
         address,
         tagsets[tagset],
         fields,
-        tuple(one.field for one in dropped if one.reason != "cut"),
-        tuple(one.field for one in dropped if one.reason == "cut"),
+        tuple(one for one in dropped if one.reason != "cut"),
+        tuple(one for one in dropped if one.reason == "cut"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.errors import Refused, Unavailable
+from shared.fields.contact import Dropped
 from shared.model.audience import Refusal
 from shared.model.outcome import Code, Outcome
 
@@ -12,14 +13,14 @@ from shared.model.outcome import Code, Outcome
 class Person(NamedTuple):
     """A person to send, with merge fields as Mailchimp takes them.
 
-    `dropped` names merge fields whose value did not fit and was omitted.
+    `dropped` are the values that did not fit and were omitted, `cut` those that were sent in part.
     """
 
     address: str
     tags: tuple[str, ...]
     fields: dict[str, object]
-    dropped: tuple[str, ...] = ()
-    cut: tuple[str, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    cut: tuple[Dropped, ...] = ()
 
 
 class Result(NamedTuple):
@@ -46,10 +47,14 @@ def with_values(person: Person, result: Result) -> Result:
     if result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
         return result
     if person.dropped:
-        return result._replace(code=Code.VALUE_DROPPED, field=" ".join(person.dropped))
+        return result._replace(code=Code.VALUE_DROPPED, field=_fields(person.dropped))
     if person.cut:
-        return result._replace(code=Code.VALUE_CUT, field=" ".join(person.cut))
+        return result._replace(code=Code.VALUE_CUT, field=_fields(person.cut))
     return result
+
+
+def _fields(values: tuple[Dropped, ...]) -> str:
+    return " ".join(one.field for one in values)
 
 
 def refused(refusal: Refusal) -> Result:

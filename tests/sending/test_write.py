@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
+from shared.fields.contact import Dropped
 from shared.model.audience import (
     Account,
     Audience,
@@ -388,7 +389,8 @@ def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_p
 
 
 def test_a_value_that_was_dropped_is_named_in_the_outcome() -> None:
-    person = Person("ann@example.com", (), {}, ("AGE", "PHONE"))
+    dropped = (Dropped("AGE", "notANumber"), Dropped("PHONE", "notAPhoneNumber"))
+    person = Person("ann@example.com", (), {}, dropped)
 
     (result,) = writer(Mailchimp()).write(ChunkKind.ADD, [person], maybe_applied=False)
 

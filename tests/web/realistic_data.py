@@ -183,7 +183,7 @@ _SENT = SentPerson(
         SentField("FNAME", "Mina", "Mina"),
         SentField("LNAME", "Park", "Park"),
         SentField("CITY", "Seoul", "Seoul"),
-        SentField("BIRTHDAY", None, "04/17"),
+        SentField("BIRTHDAY", None, "04/17", "dateAmbiguous"),
     ),
     ("Birthday voucher",),
     (),

@@ -18,7 +18,7 @@ SENT = SentPerson(
     "updated",
     "valueDropped",
     "BIRTHDAY",
-    (SentField("FNAME", "<b>Ada", "<b>Ada"), SentField("BIRTHDAY", None, "05/06")),
+    (SentField("FNAME", "<b>Ada", "<b>Ada"), SentField("BIRTHDAY", None, "05/06", "dateAmbiguous")),
     ("VIP",),
     ("News",),
     "subscribed",
@@ -43,6 +43,7 @@ def test_a_person_is_sent_from_the_page_of_the_export(language: str) -> None:
     for text in (ADA, "&lt;b&gt;Ada", "05/06", "BIRTHDAY", "News"):
         assert text in shown.html
     assert f'href="/exports/{export}/person"' in shown.html
+    assert {"en": "Choose their order", "ko": "순서를 선택하세요"}[language] in shown.text
     assert "person." not in shown.text
     viewer = Browser(world.seen_by(Role.VIEWER), language).open(f"/runs/{run_id}")
     assert ADA not in viewer.html
@@ -71,7 +72,13 @@ def test_a_person_is_sent_over_http() -> None:
         ["VIP"],
         "valueDropped",
     )
-    assert contact["fields"][1] == {"tag": "BIRTHDAY", "sent": None, "now": "05/06"}
+    assert contact["fields"][0] == {
+        "tag": "FNAME",
+        "sent": "<b>Ada",
+        "now": "<b>Ada",
+        "reason": "",
+    }
+    assert contact["fields"][1]["reason"].startswith("It is not clear which part is the day")
     assert contact["reason"]
     assert contact["action"]
     going = call(world, "POST", f"/api/exports/{export}/runs", {})

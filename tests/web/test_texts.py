@@ -57,6 +57,12 @@ def test_every_kind_of_problem_has_its_texts() -> None:
         assert {f"problems.{kind}.title", f"problems.{kind}.detail"} <= messages.codes()
 
 
+def test_every_reason_for_which_a_value_is_not_sent_has_a_text() -> None:
+    reasons = written(r'(?:Unusable\(|Dropped\(tag, )"(\w+)"', "fields")
+    assert len(reasons) > 14
+    assert not {reason for reason in reasons if not has(f"pages.notSent.{reason}")}
+
+
 def test_every_code_of_web_and_connections_has_a_text() -> None:
     codes = written(r'code="(\w+)"', "web", "connections", "mailchimp/../web")
     codes |= {"exportFaults", "tagTaken", "exportRunning", "exportChanged", "exportNotFound"}

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.model.one_person import SentPerson
 from shared.web.models.base import ListView, View
-from shared.web.texts import action_text, reason_text
+from shared.web.texts import action_text, has, reason_text, text
 
 
 class SentFieldView(View):
@@ -19,6 +19,13 @@ class SentFieldView(View):
         str | None, Field(description="Null if the value was not sent", examples=["Ada"])
     ]
     now: Annotated[str, Field(description="In Mailchimp now", examples=["Ada"])]
+    reason: Annotated[
+        str,
+        Field(
+            description="Why the value was not sent, or was cut; empty if it was sent whole",
+            examples=[""],
+        ),
+    ] = ""
 
 
 class SentPersonView(View):
@@ -51,10 +58,19 @@ class SentPersonList(ListView[SentPersonView]):
     """The contacts of one person."""
 
 
+def _reason_text(reason: str, language: str) -> str:
+    key = f"pages.notSent.{reason}"
+    return text(language, key) if has(key) else ""
+
+
 def sent_person_view(contact: SentPerson, language: str) -> SentPersonView:
     """The JSON form of a contact."""
     return SentPersonView.of(
         contact,
+        fields=tuple(
+            SentFieldView.of(one, reason=_reason_text(one.reason, language))
+            for one in contact.fields
+        ),
         reason=reason_text(contact.code, language),
         action=action_text(contact.code, language),
     )
