@@ -211,7 +211,7 @@ def refusal(error: Mapping[str, object], sent: Mapping[str, object] | None) -> R
     named = error.get("error_code")
     code = _ERROR_CODES.get(named) if isinstance(named, str) else None
     field = _named(error.get("field"))
-    is_address = field.upper() in _ADDRESS_FIELDS
+    is_address = _MEMBER.sub("", field).upper() in _ADDRESS_FIELDS
     if code:
         return Refusal(code)
     if field and not is_address:
@@ -236,12 +236,14 @@ def _refused_field(path: str) -> tuple[Code, str]:
 
 
 def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
-    """Return the tag and the value of a field that was sent, or the field as it is and None.
+    """Return the tag and the value of a field that was sent. The value of a field that was not sent is None.
 
-    The field may be a path, such as `merge_fields.FNAME` or `ADDRESS.zip`.
+    The field may be a path, such as `merge_fields.FNAME`, `members.item:3.merge_fields.FNAME` or `ADDRESS.zip`.
     """
-    tag = field.removeprefix(_MERGE_FIELDS).partition(".")[0].upper()
-    return next(((name, sent[name]) for name in sent if name.upper() == tag), (field, None))
+    name = _MEMBER.sub("", field)
+    tag = name.removeprefix(_MERGE_FIELDS).partition(".")[0]
+    not_sent = (tag.upper() if name.startswith(_MERGE_FIELDS) else field, None)
+    return next(((key, sent[key]) for key in sent if key.upper() == tag.upper()), not_sent)
 
 
 def _cause(detail: str) -> str:
