@@ -44,8 +44,8 @@ class Options:
     """A merge value of the wrong JSON kind costs the member, or the whole call (400)."""
     compliance_in_batch: OneOf["error", "silent"] = "error"
     """Subscribing a person who unsubscribed: an error, or an unchanged member in the response."""
-    missing_status: OneOf["refuse", "subscribe"] = "refuse"
-    """A person without a status in a batch call who is not in the audience."""
+    missing_status: OneOf["refuse", "subscribe", "pending"] = "refuse"
+    """A person without a status in a batch call who is not in the audience: refused, subscribed, or asked to confirm."""
     batch_tags_match_case: bool = False
     """Whether a batch call takes a tag whose name differs in case only for another tag."""
     refusals_name_field: bool = False

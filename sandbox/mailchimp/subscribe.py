@@ -81,7 +81,7 @@ def next_status(world: World, audience: Audience, member: Member | None, wanted:
         if wanted is None:
             if world.options.missing_status == "refuse":
                 raise RefusedMember("member.status", email=member.address if member else "")
-            wanted = "subscribed"
+            wanted = "subscribed" if world.options.missing_status == "subscribe" else "pending"
         if (
             wanted == "subscribed"
             and audience.double_optin

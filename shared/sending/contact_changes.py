@@ -41,16 +41,19 @@ class ContactChanges:
 
         The status in the plan is old by now. A call without a status changes no contact, and its response has the
         present status of each. If it creates one, which Mailchimp does not rule out, the new contact is archived at
-        once. Only subscribers are then sent with `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
+        once, or unsubscribed if Mailchimp archives no contact in its status. Otherwise, only subscribers are then sent with `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
         several contacts had the address, all of them are.
         `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
 
         def call(part: Sequence[str], *, resend: bool) -> None:
             before = self._send_status(part, None, resend=resend)
-            # Mailchimp does not document that a call without a status creates no contact.
-            for address in before.created:
-                archive(self.session, self.audience_id, address)
+            # Mailchimp does not document that a call without a status creates no contact. It archives none that is pending.
+            not_archived = [
+                address
+                for address in before.created
+                if archive(self.session, self.audience_id, address).outcome is not Outcome.REMOVED
+            ]
             absent = [a for a in part if a not in before.updated]
             found = self.contacts_of(absent, by_id_only=True)
             contacts = {
@@ -62,7 +65,8 @@ class ContactChanges:
                 for one in of_person
                 if one.status == _SUBSCRIBED and one.address
             )
-            after = self._send_status(list(subscribed), _UNSUBSCRIBED, resend=resend)
+            to_unsubscribe = list(dict.fromkeys([*subscribed, *not_archived]))
+            after = self._send_status(to_unsubscribe, _UNSUBSCRIBED, resend=resend)
             maybe_by_run = maybe_applied or self.isolation.lost_answer
             for address in after.created:
                 # Archived, deleted or renamed between the two calls: it must not return as a contact.

@@ -175,6 +175,25 @@ def test_a_contact_that_mailchimp_creates_without_a_status_does_not_stay(
     assert rows.outcomes(run)["p0@example.com"][0] == "kept"
 
 
+def test_a_contact_that_mailchimp_creates_as_pending_does_not_stay_pending(
+    rows: RowDeployment,
+) -> None:
+    rows.run(person(0), person(1))
+    deployment = rows.deployment
+    # Mailchimp archives no pending contact.
+    deployment.sandbox.set(missing_status="pending")
+    rows.source.segments = {"People": [person(0, "no"), person(1)]}
+    started = deployment.app.starter.start(EXPORT)
+    deployment.plan(started.id)
+    delete(deployment.audience, "p0@example.com")
+
+    run = deployment.run_to_end(started.id)
+
+    assert [rows.status(n) for n in range(2)] == ["unsubscribed", "subscribed"]
+    assert rows.outcomes(run)["p0@example.com"] == ("kept", "withdrawnUnsubscribed")
+    assert run.consent_proof.unsubscribed == 1
+
+
 def test_an_unusual_number_of_withdrawals_waits_for_a_confirmation(rows: RowDeployment) -> None:
     rows.change(max_removal_share=0.3)
     rows.run(*(person(n) for n in range(4)))
