@@ -7,7 +7,7 @@ The way people are written protects consent:
   an existing contact never changes, even if the contact was added after planning.
 * People who are in the audience are sent without a status and with `update_existing` on. Mailchimp does not document that
   such a call creates no contact. If it creates one with another status than that of new people, the contact is
-  archived, and the person is added with the status of new people.
+  archived, and the person is added with the status of new people. A pending contact cannot be archived, and stays.
 
 A call that fails as a whole is divided until the bad rows are found (isolate.py).
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
@@ -31,8 +31,8 @@ from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Isolation
 from shared.sending.result import UNKNOWN, Person, Result, refused, rejected, with_values
 
-_SUBSCRIBED, _TRANSACTIONAL = "subscribed", "transactional"
-_STRICTEST_FIRST = ("unsubscribed", "pending", "cleaned", "archived")
+_SUBSCRIBED, _TRANSACTIONAL, _PENDING = "subscribed", "transactional", "pending"
+_STRICTEST_FIRST = ("unsubscribed", _PENDING, "cleaned", "archived")
 
 # Refusals of an update that mean that the person may not be in the audience. The missing field may be the
 # status.
@@ -188,7 +188,9 @@ class Writer:
 
         `archived` gets the people to add again. Whether they were deleted or archived before is unknown now.
         """
-        has_wrong_status = result.outcome is Outcome.CREATED and result.status != self.status
+        # Mailchimp archives no pending contact, and a pending one receives no campaign.
+        accepted = (self.status, _PENDING)
+        has_wrong_status = result.outcome is Outcome.CREATED and result.status not in accepted
         if has_wrong_status or person.address in self._to_archive:
             result = self._archive(person.address)
             if result.outcome is Outcome.REMOVED:
@@ -268,10 +270,13 @@ class Writer:
         result = rejected(failure)
         if isinstance(failure, Unavailable) and person.address not in self._to_archive:
             now = self.session.member(self.audience_id, person.address)
-            if now is not None and _is_applied(person, now):
+            if now is not None:
                 created = added and self._is_added_by_run(person, now.opted_in)
-                outcome = Outcome.CREATED if created else Outcome.UPDATED
-                result = Result(outcome, status=now.status)
+                # A contact that the run added has its values, also where Mailchimp writes them in another form.
+                has_values = (created and now.opted_in) or _has_values(person, now)
+                if has_values and _has_tags(person, now):
+                    outcome = Outcome.CREATED if created else Outcome.UPDATED
+                    result = Result(outcome, status=now.status)
         self._record(person, result)
 
     def _record(self, person: Person, result: Result) -> None:
@@ -332,10 +337,15 @@ def _kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
     return None
 
 
-def _is_applied(person: Person, now: MemberState) -> bool:
-    """Whether a contact has all the values and tags that were sent."""
+def _has_tags(person: Person, now: MemberState) -> bool:
+    """Whether a contact has all the tags that were sent."""
     tags = set(map(folded, now.tags))
-    return all(folded(tag) in tags for tag in person.tags) and all(
+    return all(folded(tag) in tags for tag in person.tags)
+
+
+def _has_values(person: Person, now: MemberState) -> bool:
+    """Whether a contact has all the values that were sent."""
+    return all(
         _text(now.fields.get(name)) == _text(value)
         for name, value in without_evidence(person.fields).items()
     )

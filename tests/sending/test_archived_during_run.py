@@ -92,6 +92,22 @@ def test_an_update_does_not_subscribe_a_person_who_must_confirm(
     assert run.consent_proof.statuses_changed == 0
 
 
+def test_a_deleted_person_whom_mailchimp_asks_to_confirm_counts_as_added(
+    rows: RowDeployment,
+) -> None:
+    rows.define(new_contacts=NewContacts(NewContactStatus.SUBSCRIBED))
+    people = [person(number) for number in range(3)]
+    rows.run(*people)
+    # Mailchimp archives no pending contact.
+    rows.deployment.sandbox.set(missing_status="pending")
+    delete(rows.deployment.audience, "p0@example.com")
+
+    run = rows.run(person(0, FirstName="Changed"), *people[1:])
+
+    assert rows.outcomes(run)["p0@example.com"] == ("created", None)
+    assert [rows.status(n) for n in range(3)] == ["pending", "subscribed", "subscribed"]
+
+
 def test_a_contact_archived_after_its_addition_was_refused_must_confirm(
     rows: RowDeployment,
 ) -> None:

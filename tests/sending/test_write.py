@@ -275,6 +275,27 @@ def test_a_call_that_fails_although_it_is_applied_is_reported_as_applied() -> No
     assert len(session.statuses) == 8
 
 
+def test_a_lost_call_is_reported_as_applied_although_mailchimp_writes_values_in_another_form() -> (
+    None
+):
+    class Rewriting(Mailchimp):
+        def member(self, audience_id: str, address: str) -> MemberState | None:
+            found = super().member(audience_id, address)
+            return replace(found, fields={"PHONE": "(415) 555-0155"}) if found else None
+
+    session = Rewriting(older="subscribed")
+    session.after = lambda _: LOST
+    sent = [
+        Person(f"{name}@example.com", ("VIP",), {"PHONE": "415 555 0155"})
+        for name in ("new", "older")
+    ]
+
+    results = writer(session).write(ChunkKind.ADD, sent, maybe_applied=False)
+
+    # Whether the contact that was there before has the new values is unknown, so the next run sends them.
+    assert outcomes(results) == [CREATED, (Outcome.REJECTED, Code.CALL_FAILED)]
+
+
 def test_a_lane_that_has_to_stop_keeps_what_was_answered() -> None:
     session = Mailchimp()
     session.before = lambda sent: LOST if "p3@example.com" in sent else None
