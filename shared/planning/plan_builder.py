@@ -16,7 +16,7 @@ from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
 from shared.model.plan import Plan
-from shared.model.ports import Records
+from shared.model.ports import Records, readable
 from shared.model.run import (
     Mode,
     Reason,
@@ -39,7 +39,7 @@ from shared.planning.reading.inputs import PlanSource
 from shared.planning.reading.people import SourceColumns
 from shared.planning.reading.settled_source import SettledSource
 from shared.planning.request import PlanRequest
-from shared.planning.undoing.undo_plan import plan_undo
+from shared.planning.undoing.undo_plan import SinceTheRun, plan_undo
 from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
@@ -161,4 +161,12 @@ class PlanBuilder:
             raise Conflict("undoTooOld")
         listed = self.exclusions.read(request.export.id)
         with self._context(request, plan.audience_id) as context:
-            return self.plans.write(*plan_undo(context, plan, pointer, listed))
+            since = SinceTheRun(pointer, listed, self._later_runs(request.run, pointer, undone))
+            return self.plans.write(*plan_undo(context, plan, since))
+
+    def _later_runs(self, undo: Run, pointer: LedgerPointer, undone: str) -> list[str]:
+        """The runs since `undone` whose outcomes count: all of one person, and the newest one of all rows."""
+        found = self.transitions.runs.all(where={"export": undo.export_id}, last=undone)
+        later = (stored.value for stored in readable(found))
+        newest = {pointer.run_of_all_rows} - {undone, ""}
+        return [run.id for run in later if run.mode is Mode.ONE_PERSON or run.id in newest]

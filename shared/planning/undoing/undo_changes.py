@@ -26,11 +26,12 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class UndoFiles:
-    """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run."""
+    """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones."""
 
     ledger: Path
     before: Path | None
     outcomes: Path
+    later: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ class UndoRules:
 
 
 def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
-    """Fill `ledger`, `before` and `outcomes`."""
+    """Fill `ledger`, `before`, `outcomes` and `later_outcomes`."""
     load_ledger(db, files.before)
     _SQL.run(db, "keep_before")
     load_ledger(db, files.ledger)
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
+    for later in files.later:
+        _SQL.run(db, "add_later_outcomes", file=str(later))
 
 
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:

@@ -6,10 +6,11 @@ Nothing is read from Customer Insights, and no one is added to the audience.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.fields.contact import Converter
 from shared.fields.merge_fields import with_deleted
 from shared.memory import waiting_for_network
@@ -42,24 +43,36 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def plan_undo(
-    context: PlanContext, undone: Plan, pointer: LedgerPointer, excluded: ExclusionList
-) -> UnstoredPlan:
-    """Make the plan that undoes the run of the plan `undone`, with its files and chunks.
+@dataclass(frozen=True)
+class SinceTheRun:
+    """What decides since the run who gets nothing back.
 
-    `pointer` is the current ledger (runs/undo.py has checked it). People on the current list
-    `excluded` get no data and no tag back.
+    `pointer` is the current ledger (runs/undo.py has checked it), `excluded` the current list, and `later_runs` are later
+    runs, which sent no one or one person, and whose outcomes have people who withdrew consent or are excluded.
     """
+
+    pointer: LedgerPointer
+    excluded: ExclusionList
+    later_runs: Sequence[str]
+
+
+def plan_undo(context: PlanContext, undone: Plan, since: SinceTheRun) -> UnstoredPlan:
+    """Make the plan that undoes the run of the plan `undone`, with its files and chunks."""
     request, db = context.request, context.db
     run, export = request.run, request.export
     if request.account_id != undone.account_id:
         raise Conflict("undoOtherAccount")
-    load_for_undo(db, _download(context, pointer))
+    pointer = since.pointer
+    load_for_undo(db, _download(context, since))
     columns = merge_tags(undone.mapping)
     audience = _read_audience(context, undone, columns)
     tags = _tags_to_restore(undone, audience.tags, tags_before(db))
     rules = UndoRules(
-        list(audience.tags), [tag.tag_id for tag in tags], columns, excluded, run.archive_created
+        list(audience.tags),
+        [tag.tag_id for tag in tags],
+        columns,
+        since.excluded,
+        run.archive_created,
     )
     compare_for_undo(db, rules)
     files, chunks = write_chunks(db, context.scratch, columns, restore=True)
@@ -119,12 +132,19 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
         return _UndoAudience(tags, fields, contacts, calls.calls)
 
 
-def _download(context: PlanContext, pointer: LedgerPointer) -> UndoFiles:
-    files, scratch = context.dependencies.files, context.scratch
+def _download(context: PlanContext, since: SinceTheRun) -> UndoFiles:
+    files, scratch, pointer = context.dependencies.files, context.scratch, since.pointer
+    later = []
+    for run_id in since.later_runs:
+        file = scratch / f"{run_id}.parquet"
+        with suppress(NotFound):  # the run ended before it had outcomes
+            files.download(outcomes_table(run_id), file)
+            later.append(file)
     local = UndoFiles(
         scratch / "ledger.parquet",
         scratch / "before.parquet" if pointer.before else None,
         scratch / "outcomes.parquet",
+        later,
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:

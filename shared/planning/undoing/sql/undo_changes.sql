@@ -7,13 +7,15 @@ created AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
+-- What may not be sent since the run must not be restored either.
+all_outcomes AS (SELECT email, code FROM outcomes UNION ALL FROM later_outcomes),
 withdrawn AS (
-    SELECT DISTINCT email AS address FROM outcomes
+    SELECT DISTINCT email AS address FROM all_outcomes
     WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed')
 ),
 -- Subscribers that the run archived because no export targeted them any more.
 archived AS (SELECT email AS address FROM outcomes WHERE code = 'unusedArchived'),
--- People that the run excluded, and people on the current list. An address on the list also
+-- People that the run or a later one excluded, and people on the current list. An address on the list also
 -- excludes the other addresses of its person.
 excluded_customers AS (
     SELECT unnest($excluded_customers::VARCHAR[]) AS customer_id
@@ -22,7 +24,7 @@ excluded_customers AS (
     WHERE customer_id IS NOT NULL AND address IN (SELECT unnest($excluded_addresses::VARCHAR[]))
 ),
 excluded AS (
-    SELECT email AS address FROM outcomes WHERE code = 'excluded'
+    SELECT email AS address FROM all_outcomes WHERE code = 'excluded'
     UNION
     SELECT unnest($excluded_addresses::VARCHAR[])
     UNION
@@ -65,8 +67,8 @@ FROM joined;
 -- The undo rules. Tags that the run gave are removed and tags that it removed are given back; values
 -- that it changed get their earlier value. A person can be restored only if the person
 --   - is subscribed,
---   - did not withdraw consent in the run,
---   - was not excluded by the run and is not on the current list.
+--   - did not withdraw consent in the run or a later one,
+--   - was not excluded by the run or a later one, and is not on the current list.
 -- Values are restored only if they are known from before the run and the person was not edited in Mailchimp since.
 -- `fields` of other restored people are NULL: they get their tags only.
 -- Contacts that the run archived as unused are added again as subscribers, because the undo is a person's
@@ -164,6 +166,12 @@ CREATE OR REPLACE TABLE before AS FROM ledger;
 
 -- name: load_outcomes
 CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
+CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, code VARCHAR);
+
+-- name: add_later_outcomes
+INSERT INTO later_outcomes
+SELECT email, code FROM read_parquet($file)
+WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
 
 -- name: tagset_tags
 SELECT tags FROM tagsets ORDER BY tagset;

@@ -1,0 +1,51 @@
+"""An undo restores nothing for people who have withdrawn consent, or were excluded, since the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.model.one_person import ChosenPerson
+from shared.model.run import Run
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+
+@pytest.fixture
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+    made = RowDeployment(new_deployment())
+    made.define(exclusion_segments=("Never",))
+    made.run(*(person(n) for n in range(4)), Never=[])
+    return made
+
+
+def undone(rows: RowDeployment, run: Run) -> Run:
+    return rows.deployment.run_to_end(rows.deployment.app.undo.start(run.id, "Kim", False).id)
+
+
+def test_a_run_that_sent_no_one_shows_who_gets_no_tag_back(rows: RowDeployment) -> None:
+    second = rows.run(person(0), Never=[])
+    assert rows.run(person(0), person(1, "no"), person(2), Never=[person(2)]).calls.write == 0
+
+    undo = undone(rows, second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
+    assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
+
+
+def test_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(rows: RowDeployment) -> None:
+    changed = [person(n, FirstName="New") for n in range(4)]
+    second = rows.run(*changed, Never=[])
+    changed[1] = person(1, "no", FirstName="New")
+    rows.source.segments = {"People": changed, "Never": [person(2)]}
+    for number in (1, 2, 3):
+        chosen = ChosenPerson(f"p{number}@example.com", "")
+        rows.deployment.run_to_end(rows.deployment.app.one_person.start(EXPORT, "Kim", chosen).id)
+
+    undo = undone(rows, second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
+    names = [m.merge_fields["FNAME"] for m in rows.deployment.audience.members().values()]
+    assert sorted(names) == ["New", "New", "P0", "P3"]
+    assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
