@@ -161,7 +161,13 @@ class PlanBuilder:
             raise Conflict("undoTooOld")
         listed = self.exclusions.read(request.export.id)
         with self._context(request, plan.audience_id) as context:
-            since = SinceTheRun(pointer, listed, self._later_runs(request.run, pointer, undone))
+            all_rows = pointer.run_of_all_rows
+            since = SinceTheRun(
+                pointer,
+                listed,
+                self._later_runs(request.run, pointer, undone),
+                self.plans.read(all_rows) if all_rows not in ("", undone) else None,
+            )
             return self.plans.write(*plan_undo(context, plan, since))
 
     def _later_runs(self, undo: Run, pointer: LedgerPointer, undone: str) -> list[str]:

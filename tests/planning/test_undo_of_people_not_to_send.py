@@ -49,3 +49,18 @@ def test_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(rows: RowDepl
     names = [m.merge_fields["FNAME"] for m in rows.deployment.audience.members().values()]
     assert sorted(names) == ["New", "New", "P0", "P3"]
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
+
+
+def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
+    rows: RowDeployment,
+) -> None:
+    app = rows.deployment.app
+    rows.run(person(0), Never=[])
+    archiving = rows.deployment.run_to_end(app.hygiene.archive(EXPORT, "Kim", 3).id)
+    assert archiving.consent_proof.archived == 3
+    rows.run(person(0), person(1, "no"), Never=[])
+
+    undo = undone(rows, archiving)
+
+    assert [rows.status(n) for n in range(4)] == ["subscribed", "archived", *["subscribed"] * 2]
+    assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}

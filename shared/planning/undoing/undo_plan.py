@@ -6,8 +6,8 @@ Nothing is read from Customer Insights, and no one is added to the audience.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Conflict, NotFound
@@ -20,6 +20,7 @@ from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import Plan, PlannedTag
+from shared.model.ports import Files
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.context import PlanContext, UnstoredPlan
@@ -49,11 +50,13 @@ class SinceTheRun:
 
     `pointer` is the current ledger (runs/undo.py has checked it), `excluded` the current list, and `later_runs` are later
     runs, which sent no one or one person, and whose outcomes have people who withdrew consent or are excluded.
+    `newest` is the plan of the newest run of all rows; None if that run is undone, or its plan is gone.
     """
 
     pointer: LedgerPointer
     excluded: ExclusionList
     later_runs: Sequence[str]
+    newest: Plan | None
 
 
 def plan_undo(context: PlanContext, undone: Plan, since: SinceTheRun) -> UnstoredPlan:
@@ -134,22 +137,33 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
 
 def _download(context: PlanContext, since: SinceTheRun) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, since.pointer
-    later = []
-    for run_id in since.later_runs:
-        file = scratch / f"{run_id}.parquet"
-        with suppress(NotFound):  # the run ended before it had outcomes
-            files.download(outcomes_table(run_id), file)
-            later.append(file)
+    # A run may have ended before it had outcomes.
+    found = (
+        _download_if_there(files, outcomes_table(run_id), scratch / f"{run_id}.parquet")
+        for run_id in since.later_runs
+    )
+    later = [file for file in found if file is not None]
     local = UndoFiles(
         scratch / "ledger.parquet",
         scratch / "before.parquet" if pointer.before else None,
         scratch / "outcomes.parquet",
         later,
+        _download_if_there(files, since.newest.changes, scratch / "newest.parquet")
+        if since.newest
+        else None,
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:
         files.download(pointer.before, local.before)
     files.download(outcomes_table(context.request.run.undo_of or ""), local.outcomes)
+    return local
+
+
+def _download_if_there(files: Files, name: str, local: Path) -> Path | None:
+    try:
+        files.download(name, local)
+    except NotFound:
+        return None
     return local
 
 

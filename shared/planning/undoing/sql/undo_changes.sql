@@ -72,7 +72,7 @@ FROM joined;
 -- Values are restored only if they are known from before the run and the person was not edited in Mailchimp since.
 -- `fields` of other restored people are NULL: they get their tags only.
 -- Contacts that the run archived as unused are added again as subscribers, because the undo is a person's
--- explicit yes; not those of people on the current list.
+-- explicit yes; not those of people on the current list, or who withdrew consent.
 -- People that the run created lose all tags of the export. They are archived if that was requested
 -- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
@@ -83,7 +83,7 @@ judged AS (
         known AND NOT edited AS has_values,
         NOT created AND NOT not_subscribed AND NOT withdrawn AND NOT excluded
             AND ((was_sent AND has_values) OR len(tags_removed) > 0) AS restored,
-        is_archived AND NOT excluded AS returned,
+        is_archived AND NOT excluded AND NOT withdrawn AS returned,
         list_concat(
             CASE
                 WHEN created THEN list_filter(tags, lambda t: list_contains($existing::BIGINT[], t))
@@ -172,6 +172,11 @@ CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, code VARCHAR);
 INSERT INTO later_outcomes
 SELECT email, code FROM read_parquet($file)
 WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
+
+-- name: add_withdrawn
+-- The outcome of an archived contact has the code of its status.
+INSERT INTO later_outcomes
+SELECT address, 'consentWithdrawn' FROM read_parquet($file) WHERE withdrawn;
 
 -- name: tagset_tags
 SELECT tags FROM tagsets ORDER BY tagset;
