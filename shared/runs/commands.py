@@ -55,10 +55,12 @@ class RunCommands:
         """Continue a run that waits for a confirmation.
 
         A run that has carried out withdrawals of consent meanwhile has its plan; a new run replaces it.
+        Conflict when the run does not wait, or its export was detached from its connection.
         """
         run = read_run(self.runs, run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             raise Conflict("notWaiting")
+        self.starter.refuse_detached(run.export_id)
         if run.waits_to_send:
             if run.sending_at is not None:
                 return self._start_confirmed(run)
@@ -68,6 +70,9 @@ class RunCommands:
         plan = self.plan_of(run_id)
         self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
         run = self.transitions.confirm(run_id)
+        if run.is_over:  # someone canceled it at the same moment
+            self.pace.leave(plan.account_id, run_id)
+            return run
         lanes = min(self.connections, -(-plan.removals // CHUNK_SIZE) + len(plan.tags))
         send_lane_messages(self.queue, run, lanes)
         return run

@@ -96,6 +96,11 @@ class Starter:
         waits = run.status is RunStatus.AWAITING_CONFIRMATION
         raise Conflict("otherRunWaits") if waits else Conflict("otherRunGoing")
 
+    def refuse_detached(self, export_id: str) -> None:
+        """Raise Conflict when an export has no connection, NotFound when it was removed."""
+        if not export_of(self._exports, export_id).connection_id:
+            raise Conflict("noConnection")
+
     def _start(
         self,
         export_id: str,
@@ -106,9 +111,7 @@ class Starter:
         before_planning: Callable[[Run], None] | None = None,
     ) -> tuple[Run, bool]:
         """Return the active run, or start a new one; and whether it is new."""
-        export = export_of(self._exports, export_id)
-        if not export.connection_id:
-            raise Conflict("noConnection")
+        self.refuse_detached(export_id)
         while True:
             stored = self._newest.read(export_id)
             if stored is not None:

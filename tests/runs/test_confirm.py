@@ -1,0 +1,57 @@
+"""Confirmations that meet another change: a detached export, and a cancel at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.errors import Conflict
+from shared.model.run import RunStatus
+from tests.faults.simulated_deployment import CONNECTION, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
+
+
+@pytest.fixture
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+    made = RowDeployment(new_deployment())
+    made.define(max_removal_share=0.1)
+    made.run(*(person(n) for n in range(3)))
+    return made
+
+
+def test_a_waiting_run_of_a_detached_export_is_not_continued(rows: RowDeployment) -> None:
+    commands = rows.deployment.app.commands
+    waiting = rows.run(person(0))
+    rows.change(connection_id=None)
+
+    with pytest.raises(Conflict) as refused:
+        commands.confirm(waiting.id)
+
+    assert refused.value.code == "noConnection"
+    assert commands.read(waiting.id).status is RunStatus.AWAITING_CONFIRMATION
+    rows.change(connection_id=CONNECTION)
+    commands.confirm(waiting.id)
+    assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
+
+
+def test_a_run_that_is_canceled_during_its_confirmation_has_no_share_of_the_account(
+    rows: RowDeployment,
+) -> None:
+    app = rows.deployment.app
+    waiting = rows.run(person(0))
+
+    class CanceledAfterJoining:
+        leave = app.pace.leave
+
+        def join(self, *run: Any) -> None:
+            app.pace.join(*run)
+            app.commands.cancel(waiting.id)
+
+    run = replace(app.commands, pace=CanceledAfterJoining()).confirm(waiting.id)
+
+    assert run.status is RunStatus.CANCELED
+    [(pace, _)] = rows.deployment.store.tables["paces"].values()
+    assert pace.runs == ()
