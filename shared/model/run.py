@@ -396,6 +396,11 @@ class Run:
         """Whether the run sends the changes of all people: no preview, undo, archiving or run of one person."""
         return self.mode in (Mode.EXPORT, Mode.FULL) and self.undo_of is None
 
+    @property
+    def sends_all_changes(self) -> bool:
+        """Whether a scheduled start, or a refresh, is done by the run: a retry may send only the rows that failed."""
+        return self.covers_export and self.retry_of is None
+
 
 def run_columns(run: Run) -> dict[str, str]:
     """The columns by which runs are queried."""

@@ -120,7 +120,7 @@ class RefreshSteps:
         run = newest_run(self.newest, self.runs, export_id)
         if run is None or not run.is_active:
             return False
-        return run.status is not RunStatus.QUEUED or not run.covers_export
+        return run.status is not RunStatus.QUEUED or not run.sends_all_changes
 
     def _record_incomplete(
         self, export: Export, progress: RefreshProgress, result: CheckResult

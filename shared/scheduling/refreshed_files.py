@@ -68,7 +68,7 @@ class RefreshedFiles:
         newest = self.newest.read(export.id)
         pointer = self.ledgers.read(export.id)
         run = self._run_ended_since(newest.value.run.id, progress) if newest else None
-        if run is not None and run.covers_export and not run.is_active:
+        if run is not None and run.sends_all_changes and not run.is_active:
             if run.waits_to_send:
                 return True  # after the confirmation, the source is read again
             if self.planned(run.id) == fingerprint:

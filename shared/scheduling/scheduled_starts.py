@@ -172,9 +172,9 @@ class ScheduledStarts:
         return self._done(stored), 1
 
     def _has_to_wait(self, export_id: str) -> bool:
-        """Whether a preview, an undo or a run of one person is active: a start would only return it."""
+        """Whether a preview, an undo, a retry or a run of one person is active: a start would only return it."""
         run = newest_run(self.newest, self.runs, export_id)
-        return run is not None and run.is_active and not run.covers_export
+        return run is not None and run.is_active and not run.sends_all_changes
 
     def _recover_claim(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:
         """Finish, or free, the claim of a tick that died."""
@@ -183,7 +183,7 @@ class ScheduledStarts:
             return stored
         newest = self.newest.read(stored.key)
         run = newest.value.run if newest else None
-        began = run.queued_at if run is not None and run.covers_export else None
+        began = run.queued_at if run is not None and run.sends_all_changes else None
         if began is not None and began >= state.claimed_at:
             return self._done(stored)
         free = replace(state, claimed=None, claimed_at=None)

@@ -216,7 +216,7 @@ class World:
         if self.now < ready:
             return
         mark = source_fingerprint(export, snapshot)
-        self._planned[run.id] = "" if run.undo_of else mark
+        self._planned[run.id] = "" if run.undo_of or run.retry_of else mark
         self.planned_at[run.id] = ready
 
         def planned(current: Run) -> Run:

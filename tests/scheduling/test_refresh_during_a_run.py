@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.model.run import Mode, RunStatus, Trigger
+from shared.model.run import Mode, Reason, RunStatus, Trigger
 from shared.runs.start import RunOptions
 from tests.scheduling.refresh_world import World, refresh
 
@@ -85,3 +85,32 @@ def test_an_undo_does_not_consume_a_refresh(world: World) -> None:
     world.announce(written)
     world.wait(600)
     assert [run.undo_of for run in world.made()] == [None, undone, None]
+
+
+def test_a_queued_retry_does_not_consume_a_refresh(world: World) -> None:
+    world.announce(refresh(world))
+    world.wait(300)
+    written = refresh(world, 7)
+    failed = world.made()[0].id
+    world.starter.start("e1", Trigger.RETRY, options=RunOptions(retry_of=failed))
+    world.announce(written)
+    world.wait(600)
+    assert [run.retry_of for run in world.made()] == [None, failed, None]
+
+
+def test_a_retry_that_waits_for_a_confirmation_does_not_consume_a_refresh(world: World) -> None:
+    world.announce(refresh(world))
+    world.wait(300)
+    failed = world.made()[0].id
+    retry = world.starter.start("e1", Trigger.RETRY, options=RunOptions(retry_of=failed))
+    waiting = replace(
+        retry,
+        status=RunStatus.AWAITING_CONFIRMATION,
+        reason=Reason("tagExists"),
+        started_at=world.now,
+    )
+    world.runs.keep(retry.id, waiting)
+    world.wait(60)
+    world.announce(refresh(world, 7))
+    world.wait(600)
+    assert [run.retry_of for run in world.made()] == [None, failed, None]

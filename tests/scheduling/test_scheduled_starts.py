@@ -20,7 +20,7 @@ from shared.model.export import Export, Repeat, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
 from shared.runs.lookup import NewestRun
-from shared.runs.start import Starter
+from shared.runs.start import RunOptions, Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.scheduled_starts import ScheduledStarts, ScheduleState, Tick
 from shared.settings import StorageAccount
@@ -205,6 +205,19 @@ def test_a_missed_time_runs_once(simulation: TickSimulation) -> None:
     simulation.tick(at(27, 9))
     simulation.tick(at(27, 9, 5))
     assert simulation.started() == ["23 06:00", "27 09:00"]
+
+
+def test_a_retry_does_not_take_the_place_of_a_scheduled_run(simulation: TickSimulation) -> None:
+    simulation.export()
+    simulation.tick(at(23, 6))
+    simulation.end_runs()
+    [failed] = simulation.runs.kept
+    simulation.now = at(24, 5, 59)
+    simulation.starter.start("e1", Trigger.RETRY, options=RunOptions(retry_of=failed))
+    simulation.now = at(24, 6)
+    assert simulation.scheduled_starts.start_due() == 0
+    simulation.tick(at(24, 6, 5))
+    assert simulation.started() == ["23 06:00", "24 05:59", "24 06:05"]
 
 
 def test_times_missed_while_switched_off_are_not_run(simulation: TickSimulation) -> None:
