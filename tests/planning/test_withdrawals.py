@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.mailchimp.sandbox import AudienceView
-from shared.model.export import ConsentMeaning, NewContacts, OnWithdrawal
+from shared.model.export import ConsentMeaning, GrowthGuard, NewContacts, OnWithdrawal
 from shared.model.run import ADD_ARCHIVED, Run, RunStatus
 from shared.runs.start import RunOptions
 from tests.fakes import ProcessKilled
@@ -317,6 +317,19 @@ def test_a_withdrawal_does_not_wait_with_a_run_that_waits(
         RunStatus.COMPLETED_WITH_WARNINGS,
         "superseded",
     )
+
+
+def test_a_person_without_a_tag_is_unsubscribed_while_the_run_waits(rows: RowDeployment) -> None:
+    everyone = [person(n) for n in range(3)]
+    rows.run(*everyone)
+    rows.run(*everyone[1:])
+    rows.change(growth_guard=GrowthGuard(max_contacts=1))
+
+    run = rows.run(person(0, "no"), *(person(n) for n in range(1, 6)))
+
+    assert (run.status, run.reason.code) == (RunStatus.AWAITING_CONFIRMATION, "growthGuard")
+    assert (rows.status(0), rows.tags(0)) == ("unsubscribed", frozenset())
+    assert len(rows.deployment.audience.members()) == 3
 
 
 def test_a_withdrawal_does_not_wait_for_a_larger_contact_budget(

@@ -55,7 +55,7 @@ def check_and_compare(
         audience = _check_and_create(context, inputs, eligible)
         size = _compare(context, inputs, eligible, audience)
     except PlanningEnded as end:
-        if request.person is not None or not any_withdrawals(db):
+        if request.person is not None or not any_withdrawals(db, request.export):
             raise
         _compare_withdrawals(context, inputs, eligible, end)
         return ComparedAudience(eligible.audience, end.audience_size, end)

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 _SQL = SqlFile.of(__file__)
 
 
-def any_withdrawals(db: DuckDBPyConnection) -> bool:
-    """Whether anyone of `ledger` withdrew consent and still has a tag of the export."""
-    return _SQL.number(db, "any") > 0
+def any_withdrawals(db: DuckDBPyConnection, export: Export) -> bool:
+    """Whether anyone of `ledger` withdrew consent and still has a tag of the export, or is to be unsubscribed."""
+    unsubscribes = export.on_withdrawal is OnWithdrawal.UNSUBSCRIBE
+    return _SQL.number(db, "any", unsubscribes=unsubscribes) > 0
 
 
 def send_no_one(db: DuckDBPyConnection) -> None:

@@ -1,6 +1,10 @@
 -- name: any
--- Whether a person withdrew consent and has a tag of the export.
-SELECT count(*) FROM ledger JOIN do_not_send USING (address) WHERE withdrawn AND len(tags) > 0;
+-- Whether a person withdrew consent and has a tag of the export, or is to be unsubscribed (see below).
+SELECT count(*)
+FROM ledger l
+JOIN do_not_send d ON d.address = l.address AND d.withdrawn
+LEFT JOIN not_subscribed n ON n.address = l.address
+WHERE len(l.tags) > 0 OR ($unsubscribes AND l.fingerprint IS NOT NULL AND n.address IS NULL);
 
 -- name: send_no_one
 CREATE OR REPLACE TABLE failed (address VARCHAR, customer_id VARCHAR);
