@@ -1,6 +1,6 @@
 """Batch calls: subscribe members, change their tags, count them.
 
-A batch call returns 200 even if members were refused. Every member of the call is assigned to one part
+A batch call returns 200 even if members were refused. A member of the call is assigned to one part
 of the response by its address, compared case-insensitively. `sync_tags` is never true: it would remove
 tags that users made in Mailchimp.
 https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/
@@ -31,7 +31,6 @@ from shared.mailchimp.response_values import (
     whole_number_in,
 )
 from shared.model.audience import BatchAnswer, Member, Refusal, TagAnswer
-from shared.model.outcome import Code
 
 MOST_MEMBERS = 500
 # The parts of the response to a batch call, and the counter of each.
@@ -177,9 +176,9 @@ def _parse_batch(content: bytearray) -> object:
 
 
 def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
-    """Assign every member of the call to a part of the response.
+    """Assign the members of the call to a part of the response.
 
-    A part that has no entries may be missing.
+    A part that has no entries may be missing. Members that the response omits without a reason are assigned to none.
     """
     parts = [answer.get(name) for name in _PARTS]
     if not all(part is None or isinstance(part, list) for part in parts):
@@ -208,26 +207,30 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
                 unknown.append((item, into))
             else:
                 assign(item, into, member.address)
-    unassigned: Refusal | None = None
+    unassigned: list[Refusal] = []
     for error in objects_in(answer.get("errors")):
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
         if member is None:
             # Its text may be about any member, so no text of it is kept.
-            unassigned = reason
+            unassigned.append(reason)
         elif member.address not in created and member.address not in updated:
             words = refusal_text(error, member.address, member.merge_fields)
             refused[member.address] = replace(reason, answer=words)
     # The response omits these members, or names them by an address that Mailchimp changed.
     assigned = created.keys() | updated.keys() | refused.keys()
     omitted = [member.address for member in members if member.address not in assigned]
-    if len(omitted) == len(unknown) == 1 and unassigned is None:
+    if len(omitted) == len(unknown) == 1 and not unassigned:
         ((renamed, into),) = unknown
         assign(renamed, into, omitted.pop())
-    # In smaller calls, the two can be told apart.
-    if omitted and (unknown or not _is_complete(answer)):
+    # Which of several people a reason is about can be told in smaller calls.
+    ambiguous = (
+        len(omitted) > 1 and bool(unassigned) and unassigned != unassigned[:1] * len(omitted)
+    )
+    if omitted and (unknown or ambiguous or not _is_complete(answer)):
         raise Unavailable("answerBroken", maybe_applied=True)
-    refused.update(dict.fromkeys(omitted, unassigned or Refusal(Code.REFUSED)))
+    if unassigned:
+        refused.update(dict.fromkeys(omitted, unassigned[0]))
     return BatchAnswer(created, updated, refused, opted_in)
 
 

@@ -22,7 +22,7 @@ from datetime import datetime
 from shared.errors import NotFound, Unavailable
 from shared.fields.evidence import sends_times, without_evidence
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import CLOCK_TOLERANCE, ContactStatus, Member, MemberState
+from shared.model.audience import CLOCK_TOLERANCE, ContactStatus, Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.model.tag import folded
@@ -39,6 +39,8 @@ _STRICTEST_FIRST = ("unsubscribed", _PENDING, "cleaned", "archived")
 _PERHAPS_ABSENT = frozenset(
     {Code.NOT_IN_AUDIENCE, Code.REFUSED, Code.ADDRESS_REFUSED, Code.FIELD_REQUIRED}
 )
+# Of a call. The next run sends the others whom its response omits.
+_MOST_LOOKUPS = 50
 _NOT_IN_AUDIENCE = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
 
 
@@ -254,9 +256,10 @@ class Writer:
                 )
             elif address in answer.refused:
                 results[address] = refused(answer.refused[address])
-            else:
-                # Neither accepted nor refused.
-                results[address] = UNKNOWN
+        omitted = [person for person in people if person.address not in results]
+        for person in omitted[:_MOST_LOOKUPS]:
+            results[person.address] = self._omitted(person, added=status is not None)
+        results.update((person.address, UNKNOWN) for person in omitted[_MOST_LOOKUPS:])
         return results
 
     def _reject_added(self, person: Person, failure: Failure) -> None:
@@ -265,19 +268,35 @@ class Writer:
     def _reject_updated(self, person: Person, failure: Failure) -> None:
         self._reject(person, failure, added=False)
 
+    def _omitted(self, person: Person, *, added: bool) -> Result:
+        """The result of a person whom the response to a call with others omits without a reason."""
+        now = self.session.member(self.audience_id, person.address)
+        found = self._applied(person, now, added=added)
+        if found is not None:
+            return found
+        exists = added and now is not None and now.status != Code.ARCHIVED
+        return refused(Refusal(Code.CONTACT_EXISTS if exists else Code.REFUSED))
+
     def _reject(self, person: Person, failure: Failure, *, added: bool) -> None:
         """Record a person whose separate call failed, unless Mailchimp applied it anyway."""
         result = rejected(failure)
         if isinstance(failure, Unavailable) and person.address not in self._to_archive:
             now = self.session.member(self.audience_id, person.address)
-            if now is not None:
-                created = added and self._is_added_by_run(person, now.opted_in)
-                # A contact that the run added has its values, also where Mailchimp writes them in another form.
-                has_values = (created and now.opted_in) or _has_values(person, now)
-                if has_values and _has_tags(person, now):
-                    outcome = Outcome.CREATED if created else Outcome.UPDATED
-                    result = Result(outcome, status=now.status)
+            result = self._applied(person, now, added=added) or result
         self._record(person, result)
+
+    def _applied(self, person: Person, now: MemberState | None, *, added: bool) -> Result | None:
+        """The result of a call that was applied although its response does not say so; None if it was not.
+
+        `added`: the call adds people. A contact that the run added has its values, also where Mailchimp writes them
+        in another form.
+        """
+        if now is None or not _has_tags(person, now):
+            return None
+        created = added and self._is_added_by_run(person, now.opted_in)
+        if not (created and now.opted_in) and not _has_values(person, now):
+            return None
+        return Result(Outcome.CREATED if created else Outcome.UPDATED, status=now.status)
 
     def _record(self, person: Person, result: Result) -> None:
         self.results[person.address] = with_values(person, result)

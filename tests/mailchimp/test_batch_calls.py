@@ -200,19 +200,32 @@ def test_results_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
     }
 
 
-def test_a_person_missing_from_the_response_is_refused(transport):
+def test_a_person_missing_from_the_response_has_no_result_or_the_reason_without_an_address(
+    transport,
+):
     people = [member("ada@example.org"), member("bob@example.org")]
     silent = answered(new=[{"email_address": "ada@example.org", "status": "subscribed"}])
     nameless = answered(
         new=[{"email_address": "ada@example.org", "status": "subscribed"}],
         errors=[{"email_address": "", "error": "Please provide a valid email address."}],
     )
-    for answer, code in ((silent, Code.REFUSED), (nameless, Code.ADDRESS_REFUSED)):
+    refusal = {"bob@example.org": Refusal(Code.ADDRESS_REFUSED)}
+    for answer, refused in ((silent, {}), (nameless, refusal)):
         with ScriptedServer(answer) as server:
             found = MailchimpSession(transport(server.url)).subscribe(
                 "abc", people, update_existing=True
             )
-        assert found.refused == {"bob@example.org": Refusal(code)}
+        assert found.refused == refused
+        assert "bob@example.org" not in found.created | found.updated
+
+
+@pytest.mark.parametrize("texts", [["looks fake or invalid"], ["permanently deleted", "No"]])
+def test_reasons_without_addresses_are_assigned_in_smaller_calls(texts, transport):
+    people = [member("ada@example.org"), member("bob@example.org")]
+    answer = answered(errors=[{"email_address": None, "error": text} for text in texts])
+    with ScriptedServer(answer) as server, pytest.raises(Unavailable) as caught:
+        MailchimpSession(transport(server.url)).subscribe("abc", people, update_existing=True)
+    assert caught.value.maybe_applied
 
 
 def test_the_only_contact_with_another_address_is_the_only_omitted_person(transport):
@@ -273,7 +286,7 @@ def test_a_list_without_entries_may_be_missing_from_the_response(empty, transpor
     answer = {"new_members": [ada], **empty}
     for body, sent, refused in (
         (answer, people[:1], {}),
-        ({**answer, **counted}, people, {"bob@example.org": Refusal(Code.REFUSED)}),
+        ({**answer, **counted}, people, {}),
     ):
         with ScriptedServer(json(orjson.dumps(body))) as server:
             found = MailchimpSession(transport(server.url)).subscribe(

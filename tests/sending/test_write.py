@@ -47,6 +47,7 @@ class Mailchimp:
         self.before: Fault = lambda _: None
         self.after: Fault = lambda _: None
         self.answers = True
+        self.omitted: set[str] = set()
         self.sizes: list[int] = []
         self.sent: list[Member] = []
         self.tag_gone = self.audience_gone = False
@@ -83,6 +84,8 @@ class Mailchimp:
                 self.opted_in[address] = SINCE + timedelta(minutes=1)
         if fault := self.after(addresses):
             raise fault
+        for address in self.omitted:
+            created.pop(address, None), updated.pop(address, None), refused.pop(address, None)
         since = {address: self.opted_in[address].isoformat() for address in updated}
         return BatchAnswer(created, updated, refused, since)
 
@@ -296,6 +299,20 @@ def test_a_lost_call_is_reported_as_applied_although_mailchimp_writes_values_in_
     assert outcomes(results) == [CREATED, (Outcome.REJECTED, Code.CALL_FAILED)]
 
 
+def test_people_whom_a_response_omits_are_looked_up() -> None:
+    session = Mailchimp(old="subscribed")
+    session.omitted = {"new@example.com", "old@example.com", "bad@example.com"}
+    session.refusals["bad@example.com"] = Refusal(Code.ADDRESS_REFUSED)
+
+    added = writer(session).write(
+        ChunkKind.ADD, people("new", "old", "bad", "more"), maybe_applied=False
+    )
+    updated = writer(session).write(ChunkKind.UPDATE, people("old", "more"), maybe_applied=False)
+
+    assert outcomes(added) == [CREATED, UPDATED, (Outcome.REJECTED, Code.REFUSED), CREATED]
+    assert outcomes(updated) == [UPDATED, UPDATED]
+
+
 def test_a_lane_that_has_to_stop_keeps_what_was_answered() -> None:
     session = Mailchimp()
     session.before = lambda sent: LOST if "p3@example.com" in sent else None
@@ -428,7 +445,7 @@ def test_people_missing_from_the_response_do_not_count_as_sent() -> None:
 
     results = writer(session).write(ChunkKind.ADD, people("ann"), maybe_applied=False)
 
-    assert outcomes(results) == [(Outcome.REJECTED, Code.CALL_FAILED)]
+    assert outcomes(results) == [(Outcome.REJECTED, Code.REFUSED)]
 
 
 def test_a_deleted_tag_counts_as_removed_from_all_members() -> None:
