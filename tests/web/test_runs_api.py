@@ -45,6 +45,17 @@ def test_a_second_start_returns_the_active_run() -> None:
     assert len(world.runs.kept) == 1
 
 
+def test_a_start_that_adds_archived_contacts_is_refused_while_another_run_is_active() -> None:
+    world = World()
+    path = f"/api/exports/{new_export(world)}/runs"
+    other = send(world, "POST", path, {}, 202)
+    refused = send(world, "POST", path, {"addArchived": True}, 409)
+    assert refused["code"] == "otherRunGoing"
+    world.runs.move(other["id"], status=RunStatus.SUCCESSFUL)
+    first = send(world, "POST", path, {"addArchived": True}, 202)
+    assert send(world, "POST", path, {"addArchived": True}, 202) == first
+
+
 def test_an_unknown_mode_returns_the_known_ones() -> None:
     world = World()
     answer = call(world, "POST", f"/api/exports/{new_export(world)}/runs", {"mode": "dry"})

@@ -244,6 +244,7 @@ class FakeRuns:
             requested_by=requested_by,
             queued_at=self.clock(),
             progress=Progress(profiles_total=10),
+            confirmed=options.confirmed if options else (),
         )
         self.kept[run.id] = run
         return run

@@ -42,7 +42,8 @@ def start(
     response: Response,
     body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
 ) -> RunView:
-    """Returns the active run if there is one, and starts no other."""
+    """Returns the active run if there is one, and starts no other. With `addArchived`, returns 409 if the active run
+    does not add these contacts."""
     run = runs.start(context, export_id, Mode(body.mode), add_archived=body.add_archived)
     return accepted(run, context, response)
 

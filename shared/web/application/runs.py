@@ -22,12 +22,14 @@ from shared.web.context import Context
 def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = False) -> Run:
     """Start a run of an export; while a run is active, that run. NotFound, Conflict.
 
-    `add_archived` allows adding contacts again that an undo archived.
+    `add_archived` allows adding contacts again that an undo archived. Conflict while a run is active that does not.
     """
     options = RunOptions(confirmed=(ADD_ARCHIVED,) if add_archived else ())
     run = context.services.starter.start(
         export_id, Trigger.ON_DEMAND, mode, context.caller.name, options
     )
+    if add_archived and ADD_ARCHIVED not in run.confirmed:
+        raise Conflict("otherRunGoing")
     _record_start(context, run, export_id, mode)
     return run
 
