@@ -56,9 +56,9 @@ class NoFiles:
 
 
 def test_removing_an_export_deletes_its_schedule() -> None:
-    dues: VisibleRecords[ScheduleState] = VisibleRecords()
+    states: VisibleRecords[ScheduleState] = VisibleRecords()
     for key in ("gone", "here"):
-        dues.keep(key, ScheduleState(Schedule(), NOW, NOW))
+        states.keep(key, ScheduleState(Schedule(), NOW, NOW))
     leftovers = Leftovers(
         exports=VisibleRecords(),
         runs=VisibleRecords(),
@@ -67,7 +67,7 @@ def test_removing_an_export_deletes_its_schedule() -> None:
         owners=VisibleRecords(),
         files=NoFiles(),  # type: ignore[arg-type]
         transitions=Transitions(VisibleRecords(), lambda: NOW),
-        others=[dues],
+        others=[states],
     )
     assert leftovers.delete("gone")
-    assert list(dues.kept) == ["here"]
+    assert list(states.kept) == ["here"]

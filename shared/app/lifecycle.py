@@ -127,5 +127,5 @@ def leftovers(app: App) -> Leftovers:
         owners=app.tag_owners,
         files=app.files,
         transitions=app.transitions,
-        others=(app.open_refreshes.progress, app.scheduled_starts.dues),
+        others=(app.open_refreshes.progress, app.scheduled_starts.states),
     )

@@ -50,11 +50,11 @@ def eraser(app: App) -> Eraser:
         app.consent_sweeps,
         app.consent_table.remove_profiles,
     )
-    calls = AllAudiences(app.sessions, app.mailchimp_accounts.account_of)
+    audiences = AllAudiences(app.sessions, app.mailchimp_accounts.account_of)
     return Eraser(
         exports=app.exports,
-        other_addresses=OtherAddresses(app.stored_contacts, calls),
-        calls=calls,
+        other_addresses=OtherAddresses(app.stored_contacts, audiences),
+        audiences=audiences,
         runs=app.runs,
         transitions=app.transitions,
         erasures=app.erasures,

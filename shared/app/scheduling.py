@@ -28,7 +28,7 @@ def scheduled_starts(app: App) -> ScheduledStarts:
 
     return ScheduledStarts(
         exports=app.exports,
-        dues=app.table("dues", ScheduleState),
+        states=app.table("dues", ScheduleState),
         ticks=app.table("ticks", Tick),
         runs=app.runs,
         newest=app.newest_runs,
@@ -55,9 +55,9 @@ def refreshes(app: App) -> Refreshes:
         newest=app.newest_runs,
         ledgers=app.ledgers,
         source=app.source,
-        planned=app.plans.source_fingerprint,
+        fingerprint_of_plan=app.plans.source_fingerprint,
         model_etag=app.landing.etag,
-        excluded=lambda export_id: app.exclusion_lists.read(export_id).fingerprint,
+        fingerprint_of_exclusions=lambda export_id: app.exclusion_lists.read(export_id).fingerprint,
     )
     steps = RefreshSteps(
         open_refreshes=app.open_refreshes,

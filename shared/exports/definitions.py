@@ -133,13 +133,13 @@ class Definitions:
             if not taken & {folded(segment.tag_name) for segment in copied}:
                 break
             number += 1
-        draft = replace(
+        copy = replace(
             original,
             display_name=original.display_name[: 200 - len(ending)] + ending,
             segments=copied,
             schedule=replace(original.schedule, enabled=False),
         )
-        return self.create(Draft(draft), by, [draft.connection_id] if draft.connection_id else [])
+        return self.create(Draft(copy), by, [copy.connection_id] if copy.connection_id else [])
 
     def detach(self, export_id: str, by: str, etag: str | None = None) -> Stored[Export]:
         """Remove the connection from an export, which stops until it has another."""
@@ -234,7 +234,7 @@ def _tags(export: Export) -> set[str]:
     return {folded(segment.tag_name) for segment in export.segments}
 
 
-def _with_stored_tags(draft: Export, before: Export) -> Export:
+def _with_stored_tags(changed: Export, before: Export) -> Export:
     """Keep the spelling of each tag whose Unicode form alone would change.
 
     Versions up to 1.0 took the other form for another tag, and would create a second one that looks the same.
@@ -246,4 +246,4 @@ def _with_stored_tags(draft: Export, before: Export) -> Export:
         differs_in_form = tag != stored and composed(tag) == composed(stored)
         return replace(segment, tag=stored) if differs_in_form else segment
 
-    return replace(draft, segments=tuple(map(with_stored_tag, draft.segments)))
+    return replace(changed, segments=tuple(map(with_stored_tag, changed.segments)))

@@ -28,8 +28,8 @@ from shared.scheduling.schedule import validate as validate_schedule
 _EMAIL_FIELD = "EMAIL"
 
 LONGEST_TAG = 100
-# Fields with a rule that depends on the value of another field.
-_DEPENDS = {
+# Fields with a rule about another field, which cannot be checked if the other field could not be read.
+_NEEDED_FIELD = {
     "onWithdrawal": "newContacts.consentAttribute",
     "schedule.times": "schedule.repeat",
 }
@@ -60,8 +60,10 @@ def faults(draft: Draft, connections: Collection[str]) -> tuple[Fault, ...]:
         *_budget_faults(export.contact_budget),
         *_schedule_faults(export),
     )
-    uncertain = {field for field, needed in _DEPENDS.items() if is_unread(needed, draft.unread)}
-    return draft.with_faults([fault for fault in found if fault.field not in uncertain]).faults
+    unchecked = {
+        field for field, needed in _NEEDED_FIELD.items() if is_unread(needed, draft.unread)
+    }
+    return draft.with_faults([fault for fault in found if fault.field not in unchecked]).faults
 
 
 def _connection_faults(connection: str | None, connections: Collection[str]) -> Iterator[Fault]:

@@ -41,7 +41,7 @@ def gather_outcomes(
     outcomes = scratch / "outcomes.csv"
     _collect(chunks, files, outcomes)
     open_changes(db, plan, files, scratch)
-    open_results(db, chunks, outcomes, unsent)
+    fill_results(db, chunks, outcomes, unsent)
 
 
 def open_changes(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path) -> None:
@@ -58,7 +58,7 @@ def open_changes(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path
         raise PlanGone from None
 
 
-def open_results(
+def fill_results(
     db: DuckDBPyConnection, chunks: Sequence[Chunk], outcomes: Path, unsent: str
 ) -> None:
     """Fill `results` and `removals` from a local file that `outcome_ranges` formatted, and delete it.

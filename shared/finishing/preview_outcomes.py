@@ -19,7 +19,7 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import NotFound
 from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, make_outcomes_writable, write_outcomes
-from shared.finishing.gather import open_changes, open_results
+from shared.finishing.gather import fill_results, open_changes
 from shared.finishing.preview_differences import store_values_before
 from shared.finishing.preview_samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
@@ -58,7 +58,7 @@ class PreviewOutcomes:
             samples = Samples(plan)
             self._accept(payloads, chunks, accepted, samples)
             open_changes(db, plan, self.files, scratch)
-            open_results(db, chunks, accepted, Code.CALL_FAILED)
+            fill_results(db, chunks, accepted, Code.CALL_FAILED)
             table = scratch / "table.parquet"
             fold_outcomes(db, table)
             findings = value_findings(db, plan, lambda: self._open_values(db, plan, scratch))

@@ -49,7 +49,7 @@ class Eraser:
 
     exports: Records[Export]
     other_addresses: OtherAddresses
-    calls: AllAudiences
+    audiences: AllAudiences
     runs: Records[Run]
     transitions: Transitions
     erasures: Erasures
@@ -187,7 +187,7 @@ class Eraser:
 
         # Where the contacts could not be looked up, their addresses are not known.
         unknown = person.unreached
-        found = self.calls.each(exports, delete, _PATIENCE_TO_DELETE, without=unknown.audiences)
+        found = self.audiences.each(exports, delete, _PATIENCE_TO_DELETE, without=unknown.audiences)
         return deleted, Unreached(
             {**unknown.audiences, **found.audiences}, found.unavailable or unknown.unavailable
         )

@@ -35,7 +35,7 @@ class OtherAddresses:
     """Finds the addresses of people."""
 
     contacts: StoredContacts
-    calls: AllAudiences
+    audiences: AllAudiences
 
     def find(
         self, address: str, exports: Sequence[Export], earlier: Collection[str], patience: float
@@ -55,7 +55,7 @@ class OtherAddresses:
             contacts.update(contact_key(key, one) for one in ids)
             reached.add(key)
 
-        unreached = self.calls.each(exports, look_up, patience)
+        unreached = self.audiences.each(exports, look_up, patience)
         for sweep in readable(self.contacts.sweeps.all()):
             if sweep.key not in reached:
                 with self.contacts.keep(sweep.key):

@@ -17,15 +17,15 @@ from shared.model.names import plan_folder
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import REMOVAL_GUARD, RunStatus
 from shared.planning.audience.merge_fields import with_fields_to_create
-from shared.planning.checking.removal_guard import NOTHING_HELD, Held, find_held
-from shared.planning.comparing.changes import ComparedAudience, check_and_compare
+from shared.planning.checking.removal_guard import ALL_CONFIRMED, Unconfirmed, find_unconfirmed
+from shared.planning.comparing.changes import ComparisonResult, check_and_compare
 from shared.planning.comparing.compare import SegmentMembers, tagset_segments
 from shared.planning.context import PlanContext, UnstoredPlan
 from shared.planning.planning_report import PlanningReport, ReportedSource
 from shared.planning.reading.inputs import Inputs, PlanSource, read_inputs
 from shared.planning.selecting.eligibility import Eligibility, find_eligible
 from shared.planning.writing.chunking import write_chunks
-from shared.planning.writing.counting import Counted, count_changes
+from shared.planning.writing.counting import CountedChanges, count_changes
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.planning.writing.forecast import forecast
 
@@ -45,28 +45,30 @@ def make_plan(
     report.comparing()
     eligible = find_eligible(context, inputs)
     compared = check_and_compare(context, inputs, eligible)
-    held = _find_held(context)
-    files, chunks = write_chunks(db, context.scratch, merge_tags(request.export.mapping), held)
-    counted = count_changes(context, inputs, eligible, compared, held)
+    unconfirmed = _find_unconfirmed(context)
+    files, chunks = write_chunks(
+        db, context.scratch, merge_tags(request.export.mapping), unconfirmed
+    )
+    counted = count_changes(context, inputs, eligible, compared, unconfirmed)
     if request.is_preview:
         context.findings.append(forecast(chunks, people_per_second))
     return _plan(context, inputs, eligible, compared, counted), files, chunks
 
 
-def _find_held(context: PlanContext) -> Held:
+def _find_unconfirmed(context: PlanContext) -> Unconfirmed:
     """Decide what waits for a confirmation, because it concerns unusually many people."""
     request = context.request
     if REMOVAL_GUARD in request.run.confirmed or request.person is not None:
-        return NOTHING_HELD
-    return find_held(context.db, request.export.max_removal_share)
+        return ALL_CONFIRMED
+    return find_unconfirmed(context.db, request.export.max_removal_share)
 
 
 def _plan(
     context: PlanContext,
     inputs: Inputs,
     eligible: Eligibility,
-    compared: ComparedAudience,
-    counted: Counted,
+    compared: ComparisonResult,
+    counted: CountedChanges,
 ) -> Plan:
     request, export = context.request, context.request.export
     audience, ended, pointer = compared.audience, compared.ended, inputs.source.pointer

@@ -24,25 +24,25 @@ from shared.scheduling.refresh_progress import (
 class RefreshedFiles:
     """Finds the state of the files that an export reads.
 
-    `planned` returns the fingerprint of the source in the plan of a run, None without a plan. `model_etag` returns the
-    current ETag of a `model.json`, None when it does not exist. `excluded` returns the fingerprint of an export's list
-    of excluded people.
+    `fingerprint_of_plan` returns the fingerprint of the source in the plan of a run, None without a plan. `model_etag`
+    returns the current ETag of a `model.json`, None when it does not exist. `fingerprint_of_exclusions` returns that of an
+    export's list of excluded people.
     """
 
     runs: Records[Run]
     newest: Records[NewestRun]
     ledgers: Records[LedgerPointer]
     source: SegmentSource
-    planned: Callable[[str], str | None]
+    fingerprint_of_plan: Callable[[str], str | None]
     model_etag: Callable[[str], str | None]
-    excluded: Callable[[str], str] = lambda _: ""
+    fingerprint_of_exclusions: Callable[[str], str] = lambda _: ""
 
     def check(self, export: Export, progress: RefreshProgress) -> CheckResult:
         """Compare the files, as they are now, with what was exported last. Causes are part of the result."""
         try:
             models = {blob: self.model_etag(blob) or "" for blob in progress.announced_models}
             snapshot = self.source.snapshot(export.segments_read)
-            excluded = self.excluded(export.id)
+            exclusions = self.fingerprint_of_exclusions(export.id)
         except Unavailable as error:
             incomplete = error.code == "refreshIncomplete"
             return CheckResult(
@@ -56,7 +56,7 @@ class RefreshedFiles:
                 FilesState.INCOMPLETE if incomplete else FilesState.FAULT, cause=Reason.of(error)
             )
         result = check_result(progress, snapshot, models)
-        fingerprint = source_fingerprint(export, snapshot, excluded)
+        fingerprint = source_fingerprint(export, snapshot, exclusions)
         return replace(result, is_exported=self._is_exported(export, fingerprint, progress))
 
     def _is_exported(self, export: Export, fingerprint: str, progress: RefreshProgress) -> bool:
@@ -67,18 +67,18 @@ class RefreshedFiles:
         """
         newest = self.newest.read(export.id)
         pointer = self.ledgers.read(export.id)
-        run = self._run_ended_since(newest.value.run.id, progress) if newest else None
+        run = self._run_unless_ended_before(newest.value.run.id, progress) if newest else None
         if run is not None and run.sends_all_changes and not run.is_active:
             if run.waits_to_send:
                 return True  # after the confirmation, the source is read again
-            if self.planned(run.id) == fingerprint:
+            if self.fingerprint_of_plan(run.id) == fingerprint:
                 return True
         if pointer is None or pointer.value.source_fingerprint != fingerprint:
             return False
-        return self._run_ended_since(pointer.value.run_id, progress) is not None
+        return self._run_unless_ended_before(pointer.value.run_id, progress) is not None
 
-    def _run_ended_since(self, run_id: str, progress: RefreshProgress) -> Run | None:
-        """The run, unless it had ended before the announced write."""
+    def _run_unless_ended_before(self, run_id: str, progress: RefreshProgress) -> Run | None:
+        """The run, unless it was never started or had ended before the announced write."""
         stored = self.runs.read(run_id)
         if stored is None or stored.value.started_at is None or progress.written_at is None:
             return None

@@ -74,7 +74,7 @@ class ScheduledStarts:
     """Starts what is due. `refresh_schedule` returns the refresh schedule, None when it was never set."""
 
     exports: Records[Export]
-    dues: Records[ScheduleState]
+    states: Records[ScheduleState]
     ticks: Records[Tick]
     runs: Records[Run]
     newest: Records[NewestRun]
@@ -120,13 +120,13 @@ class ScheduledStarts:
         times = [t for t in (export.updated_at, export.created_at, ticked_at) if t is not None]
         since = min(max(times, default=self.now()), self.now())
         written = create_or_replace(
-            self.dues, export.id, ScheduleState(schedule, since, since), stored
+            self.states, export.id, ScheduleState(schedule, since, since), stored
         )
         return written if schedule.enabled else None
 
     def _current(self, export_id: str) -> Stored[ScheduleState] | None:
         """The record as it is, without times that only a wrong clock can have written."""
-        stored = self.dues.read(export_id)
+        stored = self.states.read(export_id)
         if stored is None:
             return None
         state, now = stored.value, self.now()
@@ -140,7 +140,7 @@ class ScheduledStarts:
             corrected = replace(corrected, claimed=None, claimed_at=None)
         if corrected == state:
             return stored
-        return self.dues.replace(export_id, corrected, stored.etag)
+        return self.states.replace(export_id, corrected, stored.etag)
 
     def _start_pending(self, export: Export, schedule: Schedule) -> int:
         """Start what was due when the schedule was changed and is still part of it.
@@ -167,7 +167,7 @@ class ScheduledStarts:
         if moment is None or state.claimed is not None or self._has_to_wait(export.id):
             return stored, 0
         claimed = replace(state, claimed=moment, claimed_at=now)
-        stored = self.dues.replace(export.id, claimed, stored.etag)
+        stored = self.states.replace(export.id, claimed, stored.etag)
         self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
         return self._done(stored), 1
 
@@ -187,12 +187,12 @@ class ScheduledStarts:
         if began is not None and began >= state.claimed_at:
             return self._done(stored)
         free = replace(state, claimed=None, claimed_at=None)
-        return self.dues.replace(stored.key, free, stored.etag)
+        return self.states.replace(stored.key, free, stored.etag)
 
     def _done(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:
         state = stored.value
         done = replace(state, since=state.claimed or state.since, claimed=None, claimed_at=None)
-        return self.dues.replace(stored.key, done, stored.etag)
+        return self.states.replace(stored.key, done, stored.etag)
 
     def _log_overdue(self, export: Export, stored: Stored[ScheduleState]) -> None:
         """Log once per period that two periods have passed without a successful run."""
@@ -215,7 +215,7 @@ class ScheduledStarts:
                 repeat=state.schedule.repeat,
                 hours=round((now - before).total_seconds() / 3600, 1),
             )
-        self.dues.replace(stored.key, replace(state, overdue_checked=last), stored.etag)
+        self.states.replace(stored.key, replace(state, overdue_checked=last), stored.etag)
 
     def _runs_since(self, export_id: str, moment: datetime) -> list[Run]:
         """The runs of an export that were queued at or after a moment."""

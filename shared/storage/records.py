@@ -76,7 +76,7 @@ class TableRecords(Generic[T]):
                 if not _is_taken(error):
                     raise
         taken = Conflict("recordExists", record=f"{self._kind} {key}")
-        return self._own(key, value, write, taken)
+        return self._stored_by_this_write(key, value, write, taken)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
         """Write many records of one partition; existing ones stay unchanged."""
@@ -108,7 +108,7 @@ class TableRecords(Generic[T]):
             except (ResourceModifiedError, ResourceNotFoundError):
                 pass
         changed = Changed("recordChanged", record=f"{self._kind} {key}")
-        return self._own(key, value, write, changed)
+        return self._stored_by_this_write(key, value, write, changed)
 
     def delete(self, key: str, etag: str | None = None) -> None:
         """Delete a record, if it exists. Changed when `etag` is given and no longer matches."""
@@ -222,7 +222,9 @@ class TableRecords(Generic[T]):
             except ResourceNotFoundError:
                 return None
 
-    def _own(self, key: str, value: T, write: str, lost: Conflict | Changed) -> Stored[T]:
+    def _stored_by_this_write(
+        self, key: str, value: T, write: str, lost: Conflict | Changed
+    ) -> Stored[T]:
         """Return the record if this write left it; raise `lost` otherwise."""
         found = self._entity(key)
         if found is None or found.get(WRITE) != write:

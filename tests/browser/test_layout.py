@@ -80,7 +80,7 @@ def test_a_phone_shows_every_column_of_a_run(place: Place, open_page: Open) -> N
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_a_phone_shows_the_words_of_a_drawing_large_and_apart(
+def test_the_texts_of_a_chart_are_legible_and_do_not_overlap_on_a_phone(
     place: Place, open_page: Open, language: str
 ) -> None:
     found = fill(place.world)

@@ -108,9 +108,7 @@ def test_only_connections_that_are_free_are_used(held: int, opened: int) -> None
     assert mailchimp.opened == opened
 
 
-def test_a_further_connection_costs_one_request_to_storage_although_others_hold_the_first_ones() -> (
-    None
-):
+def test_slots_of_others_are_asked_for_only_once_when_several_connections_are_opened() -> None:
     sessions, slots = _sessions(CountingMailchimp())
     assert all(slots.take("account") for _ in range(4))
     asked: list[str] = []

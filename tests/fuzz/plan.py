@@ -270,7 +270,7 @@ def _check_cut(
     try:
         with tempfile.TemporaryDirectory() as folder:
             files, chunks = chunking.write_chunks(
-                db, Path(folder), names, chunking.Held(removals=hold), restore=restore
+                db, Path(folder), names, chunking.Unconfirmed(removals=hold), restore=restore
             )
             text = files.lines.read_bytes()
     finally:

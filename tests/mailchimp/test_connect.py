@@ -316,7 +316,9 @@ def test_without_a_grant_there_is_no_session(stored, secret, code, time):
 
 
 @pytest.mark.parametrize("account", ["acc", "other"])
-def test_a_session_uses_a_replaced_grant_of_the_same_account_only(account, sandbox, app, time):
+def test_a_session_continues_with_a_new_grant_only_if_it_is_of_the_same_account(
+    account, sandbox, app, time
+):
     stored = [connection(GrantKind.OAUTH), sandbox.token(app)]
     gateway = gateway_to(sandbox.api_url, time)
     gateway.connection, gateway.secret = lambda _: stored[0], lambda _: stored[1]

@@ -9,7 +9,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from shared.model.chunk import ChunkKind, ChunkState
-from shared.planning.checking.removal_guard import Held
+from shared.planning.checking.removal_guard import Unconfirmed
 from shared.planning.comparing.compare import Rules
 from shared.planning.reading.ledger import load_ledger
 from shared.planning.writing import chunking
@@ -34,7 +34,7 @@ def test_chunks_refer_to_their_own_lines(
     ledger_of(db, ("d", "y", [], None), *((name, "x", [1, 2], None) for name in "xyz"))
     compare_all(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    files, chunks = write_chunks(db, scratch, ["FNAME"], Held(removals=True))
+    files, chunks = write_chunks(db, scratch, ["FNAME"], Unconfirmed(removals=True))
 
     data = files.lines.read_bytes()
     found = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from duckdb import DuckDBPyConnection
 
-from shared.planning.checking.removal_guard import find_held
+from shared.planning.checking.removal_guard import find_unconfirmed
 from shared.planning.comparing.compare import Rules, count
 from shared.planning.reading.ledger import deleted_tags, forget_tags
 from tests.planning.plan_tables import (
@@ -94,4 +94,4 @@ def test_the_removal_guard_checks_each_tag(
     ledger_of(db, ("a", "x", [1, 2], None), ("b", "x", [1, 2], None), *others)
     compare_all(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    assert find_held(db, share).removals is stopped
+    assert find_unconfirmed(db, share).removals is stopped

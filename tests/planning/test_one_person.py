@@ -192,7 +192,7 @@ def test_a_scheduled_run_starts_after_the_run_of_one_person(rows: RowDeployment)
     )
     rows.change(schedule=daily)
     since = clock.now() - timedelta(days=1)
-    app.scheduled_starts.dues.create(EXPORT, ScheduleState(daily, since, since))
+    app.scheduled_starts.states.create(EXPORT, ScheduleState(daily, since, since))
     one = start(rows, 1)
 
     assert app.scheduled_starts.start_due() == 0

@@ -409,7 +409,7 @@ def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
     assert rows.tags(1) == frozenset()
 
 
-def test_a_header_that_a_file_repeats_is_no_unclear_consent(rows: RowDeployment) -> None:
+def test_a_repeated_header_row_does_not_count_as_unclear_consent(rows: RowDeployment) -> None:
     rows.change(
         new_contacts=NewContacts(
             consent_attribute="Consent", consent_meaning=ConsentMeaning.YES_MUST_NOT_BE_MAILED

@@ -209,7 +209,7 @@ def test_a_run_awaiting_confirmation_keeps_what_was_sent_and_the_next_run_asks_a
     assert actual_audience(deployment.audience) == before
 
 
-def test_a_run_canceled_while_everyone_was_sent_and_removals_wait_says_that_they_were_not_made(
+def test_a_run_canceled_when_only_unconfirmed_removals_are_left_says_that_they_were_not_made(
     new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()

@@ -31,36 +31,36 @@ def begin(deployment: SimulatedDeployment, mode: Mode = Mode.EXPORT) -> Run:
     return run
 
 
-def is_sent(deployment: SimulatedDeployment) -> Run:
+def send(deployment: SimulatedDeployment) -> Run:
     return deployment.run()
 
 
-def is_previewed(deployment: SimulatedDeployment) -> Run:
+def preview(deployment: SimulatedDeployment) -> Run:
     return deployment.run_to_end(begin(deployment, Mode.PREVIEW).id)
 
 
-def is_canceled_in_the_queue(deployment: SimulatedDeployment) -> Run:
+def cancel_in_the_queue(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     deployment.app.commands.cancel(run.id)
     return deployment.run_to_end(run.id)
 
 
-def is_canceled_while_planned(deployment: SimulatedDeployment) -> Run:
-    return canceled_in(RunStatus.PLANNING, deployment)
+def cancel_while_planning(deployment: SimulatedDeployment) -> Run:
+    return cancel_in(RunStatus.PLANNING, deployment)
 
 
-def is_canceled_while_sent(deployment: SimulatedDeployment) -> Run:
-    return canceled_in(RunStatus.SENDING, deployment)
+def cancel_while_sending(deployment: SimulatedDeployment) -> Run:
+    return cancel_in(RunStatus.SENDING, deployment)
 
 
-def canceled_in(status: RunStatus, deployment: SimulatedDeployment) -> Run:
+def cancel_in(status: RunStatus, deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     return canceled_when(
         deployment, run, lambda: deployment.app.runs.read(run.id).value.status is status
     )
 
 
-def is_canceled_during_its_last_call(deployment: SimulatedDeployment) -> Run:
+def cancel_during_the_last_call(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
 
     def is_last_call() -> bool:
@@ -70,14 +70,14 @@ def is_canceled_during_its_last_call(deployment: SimulatedDeployment) -> Run:
     return canceled_when(deployment, run, is_last_call)
 
 
-def is_canceled_before_its_first_call(deployment: SimulatedDeployment) -> Run:
+def cancel_before_the_first_call(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     deployment.plan(run.id)
     deployment.app.commands.cancel(run.id)
     return deployment.run_to_end(run.id)
 
 
-def fails_in_its_plan(deployment: SimulatedDeployment) -> Run:
+def fail_to_plan(deployment: SimulatedDeployment) -> Run:
     def snapshot(_: object) -> object:
         raise ConfigError("segmentMissing", segments="A")
 
@@ -85,13 +85,13 @@ def fails_in_its_plan(deployment: SimulatedDeployment) -> Run:
     return deployment.run()
 
 
-def is_given_up_by_the_queue(deployment: SimulatedDeployment) -> Run:
+def give_up_planning(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     deployment.app.planner.give_up(run.id)
     return deployment.run_to_end(run.id)
 
 
-def waits_in_vain(deployment: SimulatedDeployment) -> Run:
+def wait_too_long_for_a_service(deployment: SimulatedDeployment) -> Run:
     def snapshot(_: object) -> object:
         raise Unavailable("noAnswer")
 
@@ -99,7 +99,7 @@ def waits_in_vain(deployment: SimulatedDeployment) -> Run:
     return deployment.run()
 
 
-def loses_its_connection(deployment: SimulatedDeployment) -> Run:
+def lose_the_connection(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
 
     def call(ask: Callable[[], object]) -> object:
@@ -111,7 +111,7 @@ def loses_its_connection(deployment: SimulatedDeployment) -> Run:
     return deployment.run_to_end(run.id)
 
 
-def loses_its_plan(deployment: SimulatedDeployment) -> Run:
+def lose_the_plan(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     # Lanes read the lines of many chunks at once, so the file has to be gone before the first lane.
     deployment.plan(run.id)
@@ -120,7 +120,7 @@ def loses_its_plan(deployment: SimulatedDeployment) -> Run:
     return deployment.run_to_end(run.id)
 
 
-def does_not_move(deployment: SimulatedDeployment) -> Run:
+def stall(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     deployment.plan(run.id)
     deployment.store.messages.clear()
@@ -131,8 +131,8 @@ def does_not_move(deployment: SimulatedDeployment) -> Run:
     return deployment.run_to_end(run.id)
 
 
-def waits(deployment: SimulatedDeployment) -> Run:
-    """A run that waits for a confirmation of its removals."""
+def wait_for_confirmation(deployment: SimulatedDeployment) -> Run:
+    """Start a run that waits for a confirmation of its removals."""
     deployment.run()
     deployment.define(FEWER)
     run = deployment.run()
@@ -140,46 +140,46 @@ def waits(deployment: SimulatedDeployment) -> Run:
     return run
 
 
-def is_confirmed(deployment: SimulatedDeployment) -> Run:
-    run = waits(deployment)
+def confirm(deployment: SimulatedDeployment) -> Run:
+    run = wait_for_confirmation(deployment)
     deployment.app.commands.confirm(run.id)
     return deployment.run_to_end(run.id)
 
 
-def is_canceled_while_it_waits(deployment: SimulatedDeployment) -> Run:
-    run: Run = deployment.app.commands.cancel(waits(deployment).id)
+def cancel_while_waiting_for_confirmation(deployment: SimulatedDeployment) -> Run:
+    run: Run = deployment.app.commands.cancel(wait_for_confirmation(deployment).id)
     return run
 
 
-def is_superseded(deployment: SimulatedDeployment) -> Run:
-    run = waits(deployment)
+def supersede(deployment: SimulatedDeployment) -> Run:
+    run = wait_for_confirmation(deployment)
     deployment.run()
     return deployment.run_to_end(run.id)
 
 
-def is_not_confirmed_in_time(deployment: SimulatedDeployment) -> Run:
-    run = waits(deployment)
+def let_the_confirmation_expire(deployment: SimulatedDeployment) -> Run:
+    run = wait_for_confirmation(deployment)
     deployment.clock.forward(31 * 86_400)
     deployment.app.retention.delete_old_data()
     return deployment.run_to_end(run.id)
 
 
-def waits_for_a_removed_export(deployment: SimulatedDeployment) -> Run:
-    run = waits(deployment)
+def remove_the_export_while_waiting(deployment: SimulatedDeployment) -> Run:
+    run = wait_for_confirmation(deployment)
     deployment.app.exports.delete(EXPORT)
     deployment.app.leftovers.delete(EXPORT)
     return deployment.run_to_end(run.id)
 
 
-def is_queued_for_a_removed_export(deployment: SimulatedDeployment) -> Run:
+def remove_the_export_while_queued(deployment: SimulatedDeployment) -> Run:
     run = begin(deployment)
     deployment.app.exports.delete(EXPORT)
     deployment.app.leftovers.delete(EXPORT)
     return deployment.run_to_end(run.id)
 
 
-def holds_a_person_who_is_erased(deployment: SimulatedDeployment) -> Run:
-    run = waits(deployment)
+def erase_a_person_while_waiting(deployment: SimulatedDeployment) -> Run:
+    run = wait_for_confirmation(deployment)
     deployment.app.__dict__["erasures"] = Erasures(
         deployment.app.erasures.records, lambda: bytes(32)
     )
@@ -190,26 +190,26 @@ def holds_a_person_who_is_erased(deployment: SimulatedDeployment) -> Run:
 
 
 WAYS: dict[Callable[[SimulatedDeployment], Run], tuple[RunStatus, str]] = {
-    is_sent: (RunStatus.SUCCESSFUL, ""),
-    is_previewed: (RunStatus.SUCCESSFUL, ""),
-    is_canceled_in_the_queue: (RunStatus.CANCELED, "canceledBeforeSending"),
-    is_canceled_while_planned: (RunStatus.CANCELED, "canceledBeforeSending"),
-    is_canceled_while_sent: (RunStatus.CANCELED, "canceled"),
-    is_canceled_during_its_last_call: (RunStatus.CANCELED, "canceledAfterSending"),
-    is_canceled_before_its_first_call: (RunStatus.CANCELED, "canceledBeforeSending"),
-    fails_in_its_plan: (RunStatus.FAILED, "segmentMissing"),
-    is_given_up_by_the_queue: (RunStatus.FAILED, "planFailed"),
-    waits_in_vain: (RunStatus.FAILED, "noAnswer"),
-    loses_its_connection: (RunStatus.FAILED, "disconnected"),
-    loses_its_plan: (RunStatus.FAILED, "planGone"),
-    does_not_move: (RunStatus.FAILED, "stalled"),
-    is_confirmed: (RunStatus.SUCCESSFUL, ""),
-    is_canceled_while_it_waits: (RunStatus.CANCELED, "canceledRemovals"),
-    is_superseded: (RunStatus.COMPLETED_WITH_WARNINGS, "superseded"),
-    is_not_confirmed_in_time: (RunStatus.CANCELED, "confirmationExpired"),
-    waits_for_a_removed_export: (RunStatus.CANCELED, "exportRemoved"),
-    is_queued_for_a_removed_export: (RunStatus.CANCELED, "exportRemoved"),
-    holds_a_person_who_is_erased: (RunStatus.CANCELED, "erasedMeanwhile"),
+    send: (RunStatus.SUCCESSFUL, ""),
+    preview: (RunStatus.SUCCESSFUL, ""),
+    cancel_in_the_queue: (RunStatus.CANCELED, "canceledBeforeSending"),
+    cancel_while_planning: (RunStatus.CANCELED, "canceledBeforeSending"),
+    cancel_while_sending: (RunStatus.CANCELED, "canceled"),
+    cancel_during_the_last_call: (RunStatus.CANCELED, "canceledAfterSending"),
+    cancel_before_the_first_call: (RunStatus.CANCELED, "canceledBeforeSending"),
+    fail_to_plan: (RunStatus.FAILED, "segmentMissing"),
+    give_up_planning: (RunStatus.FAILED, "planFailed"),
+    wait_too_long_for_a_service: (RunStatus.FAILED, "noAnswer"),
+    lose_the_connection: (RunStatus.FAILED, "disconnected"),
+    lose_the_plan: (RunStatus.FAILED, "planGone"),
+    stall: (RunStatus.FAILED, "stalled"),
+    confirm: (RunStatus.SUCCESSFUL, ""),
+    cancel_while_waiting_for_confirmation: (RunStatus.CANCELED, "canceledRemovals"),
+    supersede: (RunStatus.COMPLETED_WITH_WARNINGS, "superseded"),
+    let_the_confirmation_expire: (RunStatus.CANCELED, "confirmationExpired"),
+    remove_the_export_while_waiting: (RunStatus.CANCELED, "exportRemoved"),
+    remove_the_export_while_queued: (RunStatus.CANCELED, "exportRemoved"),
+    erase_a_person_while_waiting: (RunStatus.CANCELED, "erasedMeanwhile"),
 }
 
 
@@ -272,7 +272,7 @@ def test_a_run_awaiting_confirmation_is_logged_as_waiting_and_not_as_finished(
     deployment = new_deployment()
     deployment.define(SAMPLE)
 
-    run = waits(deployment)
+    run = wait_for_confirmation(deployment)
 
     assert ends_logged(caplog, run) == []
     waiting = [json.loads(r.message) for r in caplog.records if "run.waiting" in r.message]

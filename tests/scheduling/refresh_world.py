@@ -83,7 +83,7 @@ class World:
             newest=self.newest,
             ledgers=self.ledgers,
             source=self,  # type: ignore[arg-type]
-            planned=lambda run_id: self._planned.get(run_id),
+            fingerprint_of_plan=lambda run_id: self._planned.get(run_id),
             model_etag=self.blobs.get,
         )
         steps = RefreshSteps(

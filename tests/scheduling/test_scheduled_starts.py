@@ -40,7 +40,7 @@ class TickSimulation:
         self.now = START
         self.refresh: Schedule | None = None
         self.exports: VisibleRecords[Export] = VisibleRecords()
-        self.dues: VisibleRecords[ScheduleState] = VisibleRecords()
+        self.states: VisibleRecords[ScheduleState] = VisibleRecords()
         self.ticks: VisibleRecords[Tick] = VisibleRecords()
         self.runs: VisibleRecords[Run] = VisibleRecords(run_columns)
         self.newest: VisibleRecords[NewestRun] = VisibleRecords()
@@ -56,7 +56,7 @@ class TickSimulation:
         )
         self.scheduled_starts = ScheduledStarts(
             exports=self.exports,
-            dues=self.dues,
+            states=self.states,
             ticks=self.ticks,
             runs=self.runs,
             newest=self.newest,
@@ -291,7 +291,7 @@ def test_a_tick_killed_after_the_start_does_not_start_a_second_run(
         if simulation.started(key) and next(dying, False):
             raise Unavailable("noAnswer")
 
-    simulation.dues.before_write = die
+    simulation.states.before_write = die
     simulation.tick(at(23, 6))
     simulation.every(5, at(23, 12), simulation.tick)
     assert simulation.started() == ["23 06:00"]
@@ -308,7 +308,7 @@ def test_two_simultaneous_ticks_start_one_run(simulation: TickSimulation) -> Non
 
     simulation.now = at(23, 5, 55)
     simulation.tick()
-    simulation.dues.before_write = both
+    simulation.states.before_write = both
     simulation.tick(at(23, 6))
     simulation.every(5, at(23, 12), simulation.tick)
     assert simulation.started() == ["23 06:00"]
@@ -377,7 +377,7 @@ def test_real_tables_are_read_back_unchanged(simulation: TickSimulation, storage
     part = uuid.uuid4().hex[:12]
     simulation.scheduled_starts = replace(
         simulation.scheduled_starts,
-        dues=TableRecords(clients, f"dues{part}", ScheduleState),
+        states=TableRecords(clients, f"dues{part}", ScheduleState),
         ticks=TableRecords(clients, f"ticks{part}", Tick),
     )
     simulation.export(

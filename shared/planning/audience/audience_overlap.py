@@ -45,7 +45,7 @@ def has_foreign_members(
     )
 
 
-def shared_with_audience(
+def compare_samples(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
 ) -> tuple[int, int]:
     """Compare a sample of the audience's contacts with `people`, and a sample of `people` with it.

@@ -24,9 +24,8 @@ from shared.planning.audience.already_subscribed import (
     find_all_subscribed,
     find_already_subscribed,
     saves_calls,
-    start_already_subscribed,
 )
-from shared.planning.audience.audience_overlap import has_foreign_members, shared_with_audience
+from shared.planning.audience.audience_overlap import compare_samples, has_foreign_members
 from shared.planning.audience.changed_addresses import find_changed_addresses
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import create_fields, field_findings
@@ -118,17 +117,16 @@ class AudienceClient:
             )
             return replace(found, merge_fields=fields.result(), tags=tags.result())
 
-    def shared_with_people(self, db: DuckDBPyConnection) -> tuple[int, int]:
+    def compare_samples(self, db: DuckDBPyConnection) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see audience_overlap.py)."""
         with self._session() as session:
-            return shared_with_audience(db, session, self._id)
+            return compare_samples(db, session, self._id)
 
     def find_already_subscribed(self, db: DuckDBPyConnection, subscribed: int) -> bool:
         """Find the new people who are already subscribed, when that can save calls.
 
         The audience has `subscribed` subscribers. Returns whether all of them are known now.
         """
-        start_already_subscribed(db)
         if not saves_calls(db, subscribed):
             return not subscribed
         with self._session() as session:

@@ -75,7 +75,7 @@ class TagPreparation:
         export, self._in_mailchimp = self.export, self.session.tags(self.export.audience_id)
         tags = tuple(map(self._find, export.segments))
         if self.create and not self.foreign:
-            tags = tuple(map(self._own, export.segments, tags))
+            tags = tuple(map(self._create_and_record, export.segments, tags))
         of_others = owned_by_others(self.owners, export.id, self.account_id, export.audience_id)
         return FoundTags(
             tags,
@@ -121,7 +121,7 @@ class TagPreparation:
             self._warn("tagTakenOver", name)
         return by_name
 
-    def _own(self, choice: SegmentChoice, tag: Tag) -> Tag:
+    def _create_and_record(self, choice: SegmentChoice, tag: Tag) -> Tag:
         """Create the tag when it does not exist, and record that the export owns it."""
         stored = self._owner(choice.tag_name)
         key = stored.key if stored is not None else self._keys(choice.tag_name)[0]

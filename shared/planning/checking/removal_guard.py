@@ -20,7 +20,7 @@ _SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
-class Held:
+class Unconfirmed:
     """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses.
 
     Removals because of withdrawn consent never wait.
@@ -31,16 +31,16 @@ class Held:
     archiving: bool = False
 
 
-NOTHING_HELD = Held()
+ALL_CONFIRMED = Unconfirmed()
 
 
-def find_held(db: DuckDBPyConnection, max_share: float) -> Held:
+def find_unconfirmed(db: DuckDBPyConnection, max_share: float) -> Unconfirmed:
     """Return which kinds of changes concern more than `max_share` (0-1) of the people with the tag, or of the subscribers."""
     unsubscribing, archiving = _SQL.row(
         db, "contacts", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
     )
     most = max_share * _SQL.number(db, "subscribers") if unsubscribing or archiving else 0.0
-    return Held(
+    return Unconfirmed(
         removals=_exceeds_removal_share(db, max_share),
         unsubscribes=unsubscribing > most,
         archiving=archiving > most,

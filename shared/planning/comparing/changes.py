@@ -32,7 +32,7 @@ from shared.runs.planning_ended import PlanningEnded
 
 
 @dataclass(frozen=True)
-class ComparedAudience:
+class ComparisonResult:
     """What the comparison leads to: the audience with its new fields and tags, and its predicted size after the run.
 
     `ended` is why the run only carries out withdrawals of consent; None for all other runs.
@@ -45,7 +45,7 @@ class ComparedAudience:
 
 def check_and_compare(
     context: PlanContext, inputs: Inputs, eligible: Eligibility
-) -> ComparedAudience:
+) -> ComparisonResult:
     """Check the guards, create missing fields and tags in Mailchimp, and fill `changes`.
 
     PlanningEnded when the run ends or waits and there is no withdrawal of consent to carry out.
@@ -58,8 +58,8 @@ def check_and_compare(
         if request.person is not None or not any_withdrawals(db, request.export):
             raise
         _compare_withdrawals(context, inputs, eligible, end)
-        return ComparedAudience(eligible.audience, end.audience_size, end)
-    return ComparedAudience(audience, size)
+        return ComparisonResult(eligible.audience, end.audience_size, end)
+    return ComparisonResult(audience, size)
 
 
 def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:
@@ -83,7 +83,7 @@ def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) ->
         if not found.contacts.get("subscribed"):
             return 0, 0
         with waiting_for_network(db):
-            return context.audience.shared_with_people(db)
+            return context.audience.compare_samples(db)
 
     return apply_guards(
         db,

@@ -28,12 +28,12 @@ def plan_former_addresses(db: DuckDBPyConnection, export: Export) -> None:
         _SQL.run(db, "archive", former_tag=FORMER_TAG)
 
 
-def former_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:
+def former_findings(db: DuckDBPyConnection, *, unconfirmed: bool) -> list[Finding]:
     """Return a finding about contacts with a former address to archive."""
     archiving = _SQL.number(db, "archiving", former_tag=FORMER_TAG)
     if not archiving:
         return []
     values = {"people": str(archiving)}
-    if held:
+    if unconfirmed:
         return [Finding(Severity.INFO, "formerHeld", values=values)]
     return [Finding(Severity.INFO, "formerPlanned", values=values)]

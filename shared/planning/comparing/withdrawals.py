@@ -46,13 +46,13 @@ def plan_unsubscribes(db: DuckDBPyConnection, export: Export) -> None:
         _SQL.run(db, "unsubscribe", unsubscribe_tag=UNSUBSCRIBE_TAG)
 
 
-def withdrawal_findings(db: DuckDBPyConnection, *, held: bool) -> list[Finding]:
+def withdrawal_findings(db: DuckDBPyConnection, *, unconfirmed: bool) -> list[Finding]:
     """Return findings about people to unsubscribe and about those who say yes again."""
     unsubscribing, returned = _SQL.row(db, "findings", unsubscribe_tag=UNSUBSCRIBE_TAG)
     findings = []
     if unsubscribing:
         values = {"people": str(unsubscribing)}
-        if held:
+        if unconfirmed:
             # The status of the run shows that it waits; once it is confirmed, nothing is wrong.
             findings.append(Finding(Severity.INFO, "unsubscribesHeld", values=values))
         else:

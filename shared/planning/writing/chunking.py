@@ -23,7 +23,7 @@ from shared.model.chunk import (
     ChunkState,
 )
 from shared.model.plan import PlanFiles
-from shared.planning.checking.removal_guard import NOTHING_HELD, Held
+from shared.planning.checking.removal_guard import ALL_CONFIRMED, Unconfirmed
 from shared.planning.writing.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
 
@@ -48,22 +48,25 @@ class _Group:
     kind: ChunkKind
     people: int
     tag_id: int | None = None
-    is_held: bool = False
+    is_unconfirmed: bool = False
 
 
 def write_chunks(
     db: DuckDBPyConnection,
     folder: Path,
     merge_tags: Sequence[str],
-    held: Held = NOTHING_HELD,
+    unconfirmed: Unconfirmed = ALL_CONFIRMED,
     *,
     restore: bool = False,
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
-    With `restore` (an undo), updates never add people.
+    `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people.
     """
-    contacts_held = {UNSUBSCRIBE_TAG: held.unsubscribes, FORMER_TAG: held.archiving}
+    unconfirmed_contacts = {
+        UNSUBSCRIBE_TAG: unconfirmed.unsubscribes,
+        FORMER_TAG: unconfirmed.archiving,
+    }
     files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
     removals = folder / "removals.jsonl"
     define_fields_to_send(db)
@@ -80,7 +83,7 @@ def write_chunks(
             _KINDS.get(tag_id, ChunkKind.UNTAG),
             people,
             tag_id,
-            contacts_held.get(tag_id, held.removals and not withdrawn),
+            unconfirmed_contacts.get(tag_id, unconfirmed.removals and not withdrawn),
         )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]
@@ -110,7 +113,7 @@ def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:
                     length=length,
                     people=size,
                     tag_id=group.tag_id,
-                    state=ChunkState.UNCONFIRMED if group.is_held else ChunkState.PENDING,
+                    state=ChunkState.UNCONFIRMED if group.is_unconfirmed else ChunkState.PENDING,
                 )
                 number += 1
                 first += size

@@ -9,8 +9,8 @@ from shared.fields.definition_findings import definition_findings
 from shared.model.ports import readable
 from shared.model.run import Counts, Finding, Severity
 from shared.planning.audience.changed_addresses import changed_address_findings
-from shared.planning.checking.removal_guard import Held
-from shared.planning.comparing.changes import ComparedAudience
+from shared.planning.checking.removal_guard import Unconfirmed
+from shared.planning.comparing.changes import ComparisonResult
 from shared.planning.comparing.compare import SegmentMembers, count, members_by_segment
 from shared.planning.comparing.former_addresses import former_findings
 from shared.planning.comparing.withdrawals import withdrawal_findings
@@ -23,7 +23,7 @@ from shared.planning.writing.findings import people_findings
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountedChanges:
     """What was counted.
 
     `members` is by the number of the segment. `rejected_before` counts the rejected rows that the run before rejected
@@ -39,17 +39,17 @@ def count_changes(
     context: PlanContext,
     inputs: Inputs,
     eligible: Eligibility,
-    compared: ComparedAudience,
-    held: Held,
-) -> Counted:
+    compared: ComparisonResult,
+    unconfirmed: Unconfirmed,
+) -> CountedChanges:
     """Count the changes, and add the findings about them."""
     db, person = context.db, context.request.person
     members = members_by_segment(db)
     if compared.ended is None:
-        context.findings += former_findings(db, held=held.archiving)
+        context.findings += former_findings(db, unconfirmed=unconfirmed.archiving)
     if person is not None:
-        return Counted(members, count(db, rows_of_person(db, person)).of_run)
-    _add_findings(context, inputs, eligible, members, held)
+        return CountedChanges(members, count(db, rows_of_person(db, person)).of_run)
+    _add_findings(context, inputs, eligible, members, unconfirmed)
     planned = count(db, inputs.rows.source_rows)
     before = planned.refused_before + _rejected_before(context, inputs)
     if before:
@@ -58,7 +58,7 @@ def count_changes(
     counts = planned.of_run
     if compared.ended is not None:
         counts = replace(counts, new=compared.ended.counts.new)
-    return Counted(members, counts, before)
+    return CountedChanges(members, counts, before)
 
 
 def _add_findings(
@@ -66,7 +66,7 @@ def _add_findings(
     inputs: Inputs,
     eligible: Eligibility,
     members: Mapping[int, SegmentMembers],
-    held: Held,
+    unconfirmed: Unconfirmed,
 ) -> None:
     """Add findings about the definition of the export and about the people of the plan."""
     db, export, segments = context.db, context.request.export, inputs.source.snapshot.segments
@@ -78,7 +78,7 @@ def _add_findings(
         ),
         *people_findings(db, export, eligible.status, members),
         *changed_address_findings(db),
-        *withdrawal_findings(db, held=held.unsubscribes),
+        *withdrawal_findings(db, unconfirmed=unconfirmed.unsubscribes),
     ]
 
 

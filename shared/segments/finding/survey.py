@@ -83,7 +83,7 @@ class Surveyor:
     def _model(self, entry: BlobEntry, here: _Blobs) -> Model:
         manifest, entries = entry.name.endswith(MANIFEST), here.entries
         # A manifest depends on its documents and its files, too, which may be in any folder.
-        key = (entry.name, entry.etag, here.version if manifest else 0)
+        key = (entry.name, entry.etag, here.fingerprint if manifest else 0)
         model = self._models.get(key)
         if model is None:
             if entry.size > MAX_BYTES:
@@ -114,7 +114,7 @@ class _Blobs:
     entries: Mapping[str, BlobEntry]
 
     @cached_property
-    def version(self) -> int:
+    def fingerprint(self) -> int:
         """Another number when any blob has changed."""
         return hash(tuple((each.name, each.etag) for each in self.entries.values()))
 

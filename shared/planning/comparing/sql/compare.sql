@@ -74,7 +74,7 @@ joined AS (
     LEFT JOIN failed_ids i ON i.customer_id = p.customer_id
     CROSS JOIN uncertain u
 ),
-judged AS (
+with_removals AS (
     SELECT
         *,
         -- Most people have the tags of their segments, and comparing lists is cheap.
@@ -94,7 +94,7 @@ judged AS (
     FROM joined
 ),
 -- In a subquery, because DuckDB plans an alias again wherever it is used.
-decided AS (
+with_kind AS (
     SELECT
         *,
         CASE
@@ -109,7 +109,7 @@ decided AS (
             WHEN is_current AND NOT ($retry AND to_send) THEN 'unchanged'
             ELSE 'update'
         END AS kind
-    FROM judged
+    FROM with_removals
     WHERE in_segment OR len(to_remove) > 0
 )
 SELECT
@@ -125,7 +125,7 @@ SELECT
     END AS fields,
     CASE WHEN kind IN ('add', 'update') THEN fingerprint END AS fingerprint,
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
-FROM decided;
+FROM with_kind;
 
 -- Lists for a million people take 50 MB of memory, and `tagset` identifies them.
 CREATE OR REPLACE VIEW stored_changes AS
