@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.finish import Finisher
+from shared.finishing.finish_steps import FinishSteps
+from shared.finishing.ledger_pointers import LedgerPointers
 from shared.finishing.mailchimp_check import MailchimpCheck
 from shared.finishing.preview_differences import Differences
 from shared.sending.chunk_payload import ChunkPayloads
@@ -16,23 +18,30 @@ if TYPE_CHECKING:
 
 def finisher(app: App) -> Finisher:
     """Finishes runs."""
+    steps = FinishSteps(
+        transitions=app.transitions,
+        chunks=app.chunks,
+        pointers=LedgerPointers(app.ledgers, app.files),
+        erasures=app.erasures,
+        files=app.files,
+        check=app.mailchimp_check,
+        erased_contacts=ErasedContacts(app.erasures, app.sessions),
+        pace=app.pace,
+        outcome_file=app.outcome_file,
+        now=app.runtime.now,
+        token=app.runtime.token,
+    )
     return Finisher(
         runs=app.runs,
         transitions=app.transitions,
         chunks=app.chunks,
-        ledgers=app.ledgers,
-        erasures=app.erasures,
-        files=app.files,
         leases=app.leases,
-        check=app.mailchimp_check,
-        erased_contacts=ErasedContacts(app.erasures, app.sessions),
         slots=app.slots,
         pace=app.pace,
         plan_of=app.plans.get,
         abandon=app.abandon,
         now=app.runtime.now,
-        token=app.runtime.token,
-        outcome_file=app.outcome_file,
+        steps=steps,
     )
 
 

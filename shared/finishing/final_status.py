@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.finishing.dropped_values import DroppedValues
-from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG, Chunk, ChunkState
+from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.outcome import Code
 from shared.model.plan import Plan
 from shared.model.run import (
-    CANCELED_AFTER_SENDING,
     REMOVAL_GUARD,
     ConsentProof,
     Counts,
     Finding,
     Reason,
-    Run,
     RunStatus,
     Severity,
 )
@@ -117,27 +115,6 @@ def value_findings(
             given = _SQL.number(db, "given", position=position)
             found.given[tag] = max(given, found.given[tag])
     return found.findings()
-
-
-def status_of_stopped(run: Run, chunks: Sequence[Chunk]) -> tuple[RunStatus, Reason | None] | None:
-    """Return the final status of a run whose sending was ended early, and its reason; None for other runs."""
-    if run.reason is not None and run.reason.code != REMOVAL_GUARD:
-        return RunStatus.FAILED, run.reason
-    if run.cancel_requested:
-        return RunStatus.CANCELED, _cancel_reason(run, chunks)
-    return None
-
-
-def _cancel_reason(run: Run, chunks: Sequence[Chunk]) -> Reason:
-    """Return the reason that says what a canceled run had sent, and what sends the rest."""
-    unsent = [c for c in chunks if c.state is not ChunkState.DONE or c.gave_up]
-    if unsent and all(c.state is ChunkState.UNCONFIRMED for c in unsent):
-        return Reason("canceledRemovals")
-    if not any(c.attempts for c in chunks):
-        return Reason("canceledBeforeSending")
-    if not unsent:
-        return Reason(CANCELED_AFTER_SENDING)
-    return Reason("canceled") if run.covers_export else Reason("canceledPartly")
 
 
 def final_status(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Unavailable
-from shared.finishing import finish
+from shared.finishing import finish_steps
 from shared.model.run import RunStatus
 from shared.runs.watchdog import MOST_RESUMES
 from shared.sending import chunk_payload
@@ -132,7 +132,7 @@ def test_a_run_stalled_for_an_hour_is_ended_and_the_next_run_corrects_it(
         raise Unavailable("diskFull")
         yield
 
-    monkeypatch.setattr(finish, "workspace", full_disk)
+    monkeypatch.setattr(finish_steps, "workspace", full_disk)
     began = deployment.clock.now()
     started = deployment.app.starter.start(EXPORT)
 
@@ -144,7 +144,7 @@ def test_a_run_stalled_for_an_hour_is_ended_and_the_next_run_corrects_it(
     assert (deployment.clock.now() - began).total_seconds() > 3600
     assert run.progress.chunks_done == run.progress.chunks_total > 0
     assert run.calls.write > 0
-    monkeypatch.setattr(finish, "workspace", workspace)
+    monkeypatch.setattr(finish_steps, "workspace", workspace)
     after = deployment.run()
     assert deployment.result_of(after).audience == expected.audience
     assert deployment.result_of(after).ledger == expected.ledger

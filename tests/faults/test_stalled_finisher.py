@@ -53,14 +53,14 @@ def test_the_ledger_of_a_later_run_stays(
 
         deployment.call = call
     else:
-        replace = deployment.app.finisher.files.upload
+        replace = deployment.app.files.upload
 
         def upload(path: Any, name: str) -> None:
             replace(path, name)
             if name.startswith("ledgers/") and is_finishing():
                 others_go_on()
 
-        monkeypatch.setattr(deployment.app.finisher.files, "upload", upload)
+        monkeypatch.setattr(deployment.app.files, "upload", upload)
 
     ended = deployment.run_to_end(stalled.id)
 

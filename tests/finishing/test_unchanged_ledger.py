@@ -31,7 +31,7 @@ def pointer_of(deployment: SimulatedDeployment) -> LedgerPointer:
 
 
 def ledger_files(deployment: SimulatedDeployment) -> list[str]:
-    return list(deployment.app.finisher.files.names(ledger_folder(EXPORT)))
+    return list(deployment.app.files.names(ledger_folder(EXPORT)))
 
 
 def run(deployment: SimulatedDeployment) -> Run:

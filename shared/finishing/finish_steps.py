@@ -1,0 +1,215 @@
+"""The steps that finish a run. All of them may be repeated.
+
+Outcomes -> next ledger -> people erased meanwhile deleted in Mailchimp -> tags compared with the ledger ->
+outcomes stored, while the ledger is replaced and they are uploaded for Customer Insights -> run closed.
+The ledger is replaced before the run is closed. After a crash in between, the same outcomes are
+folded into the same earlier ledger again, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from shared.capacity.pace import AccountPace
+from shared.errors import NotFound
+from shared.finishing.erased_contacts import ErasedContacts
+from shared.finishing.final_status import (
+    consent_proof,
+    count_refusals,
+    final_counts,
+    final_status,
+    people_on_hold,
+    unsubscribe_findings,
+    value_findings,
+)
+from shared.finishing.fold import (
+    fold_ledger,
+    fold_outcomes,
+    keep_ledger,
+    make_next_writable,
+    make_outcomes_writable,
+    sent_anything,
+    values_of_next,
+    write_outcomes,
+)
+from shared.finishing.gather import gather_outcomes
+from shared.finishing.ledger_pointers import LedgerPointers
+from shared.finishing.mailchimp_check import Checked, MailchimpCheck
+from shared.finishing.next_ledger import NextLedger
+from shared.finishing.stopped_run import (
+    is_complete,
+    status_of_stopped,
+    unsent_code,
+    without_lost_connection,
+)
+from shared.memory import return_freed_memory, waiting_for_network
+from shared.model.chunk import Chunk, ChunkState
+from shared.model.names import ledger_blob, outcomes_table
+from shared.model.plan import Plan
+from shared.model.ports import Files, Records
+from shared.model.run import Finding, Mode, Run, Severity
+from shared.people.erasures import Erasures
+from shared.people.suppression import suppress_erased_in_results
+from shared.planning.reading.ledger import open_ledger
+from shared.runs.outcome_file import OutcomeFile
+from shared.runs.progress import with_progress
+from shared.runs.transitions import Transitions
+from shared.workspace import workspace
+
+# Local files.
+_NEXT = "next.parquet"
+_OUTCOMES = "outcomes.parquet"
+# With fewer people, starting and ending the lanes takes most of the time.
+_LEAST_MEASURED = 1_000
+
+
+@dataclass(frozen=True)
+class _RunData:
+    """A run with its plan and chunks, and the database, the folder and the transfer threads with which it is finished."""
+
+    run: Run
+    plan: Plan
+    chunks: list[Chunk]
+    db: DuckDBPyConnection
+    scratch: Path
+    threads: ThreadPoolExecutor
+
+
+@dataclass(frozen=True)
+class FinishSteps:
+    """Takes the steps for a run. `token` returns new random text."""
+
+    transitions: Transitions
+    chunks: Records[Chunk]
+    pointers: LedgerPointers
+    erasures: Erasures
+    files: Files
+    check: MailchimpCheck
+    erased_contacts: ErasedContacts
+    pace: AccountPace
+    outcome_file: OutcomeFile
+    now: Callable[[], datetime]
+    token: Callable[[], str]
+
+    def take(self, run: Run, plan: Plan) -> None:
+        """Finish a run that sends nothing any more. LedgerSuperseded and PlanGone when it cannot be finished."""
+        chunks = [stored.value for stored in self.chunks.all(run.id)]
+        run = without_lost_connection(run, chunks)
+        self.pointers.current(run, plan)  # before the tags are compared with the ledger of this run
+        with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
+            data = _RunData(run, plan, chunks, db, scratch, threads)
+            counting = threads.submit(self.check.count, run, plan)
+            self._fold(data)
+            about_values = value_findings(db, plan, lambda: values_of_next(db))
+            with waiting_for_network(db):
+                counts = counting.result()
+            # Afterwards, because the calls that count may use the only free connection.
+            not_deleted = self.erased_contacts.delete(db, plan)
+            suppress_erased_in_results(
+                db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
+            )
+            checked = self.check.check(db, run, plan, chunks, counts)
+            about_file = self._store(data)
+            # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
+            self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
+            findings = (*checked.findings, *about_file, *about_values, *not_deleted)
+            self._close(data, replace(checked, findings=findings))
+
+    def _fold(self, data: _RunData) -> None:
+        """Make `next` and `outcomes` from what the lanes recorded and the ledger of the plan."""
+        plan, db, scratch = data.plan, data.db, data.scratch
+        downloading = data.threads.submit(self._ledger_before, plan, scratch)
+        gather_outcomes(db, plan, data.chunks, self.files, scratch, unsent_code(data.run))
+        return_freed_memory(db)
+        before = downloading.result()
+        open_ledger(db, before, plan.deleted_tags)
+        if before is None or plan.deleted_tags or not keep_ledger(db):
+            fold_ledger(db, plan, scratch / _NEXT)
+        return_freed_memory(db)
+        fold_outcomes(db, scratch / _OUTCOMES)
+        return_freed_memory(db)
+
+    def _store(self, data: _RunData) -> Sequence[Finding]:
+        """Store the outcomes and replace the ledger. Returns findings about the file for Customer Insights."""
+        run, plan, db, scratch = data.run, data.plan, data.db, data.scratch
+        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+        next_ledger = NextLedger(db, self.files, scratch / _NEXT, blob, plan.ledger, data.threads)
+        table = scratch / _OUTCOMES
+        write_outcomes(db, table)
+        # A process that was delayed may have been replaced by another one, which ended the run.
+        self.pointers.current(run, plan)
+        uploading = data.threads.submit(self.files.upload, table, outcomes_table(run.id))
+        # The file always describes the newest run with all rows.
+        csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
+        self.pointers.replace_ledger(
+            run, plan, next_ledger, complete=is_complete(run, data.chunks), sent=sent_anything(db)
+        )
+        findings = [] if csv is None else self.outcome_file.publish(plan, csv)
+        uploading.result()
+        return findings
+
+    def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
+        """The ledger that the plan was made with, as a local file."""
+        local = scratch / "ledger.parquet"
+        if plan.ledger is None:
+            return None
+        try:
+            self.files.download(plan.ledger, local)
+        except NotFound:
+            # Someone deleted it: the next ledger has only this run's people, and the next run sends
+            # the rest.
+            return None
+        return local
+
+    def _close(self, data: _RunData, checked: Checked) -> None:
+        run, plan, chunks, db = data.run, data.plan, data.chunks, data.db
+        counts = final_counts(db, plan.counts)
+        on_hold = people_on_hold(db)
+        proof = consent_proof(db)
+        refusals = count_refusals(db)
+        findings = (*checked.findings, *unsubscribe_findings(db))
+        if run.mode is Mode.ARCHIVE and proof.archived < plan.removals:
+            values = {"people": str(plan.removals - proof.archived)}
+            findings += (Finding(Severity.WARNING, "contactsNotArchived", values=values),)
+        calls = sum((chunk.calls for chunk in chunks), plan.calls + checked.calls)
+
+        def result(current: Run) -> Run:
+            current = without_lost_connection(current, chunks)
+            status, reason = status_of_stopped(current, chunks) or final_status(
+                plan, counts, findings, on_hold, refusals
+            )
+            ended = replace(current, status=status, reason=reason)
+            return replace(
+                ended,
+                progress=with_progress(ended, chunks, self.now()).progress,
+                counts=counts,
+                consent_proof=proof,
+                proof=checked.proof,
+                calls=calls,
+                segments=checked.segments,
+                findings=(*plan.findings, *findings),
+            )
+
+        self.transitions.finish(run.id, result)
+
+
+def _make_results_writable(db: DuckDBPyConnection) -> None:
+    make_next_writable(db)
+    make_outcomes_writable(db)
+
+
+def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:
+    """Measure the speed of a run; None for a run that is too small or too short to measure."""
+    if run.sending_at is None or run.moved_at is None:
+        return None
+    people = sum(chunk.people for chunk in chunks if chunk.state is ChunkState.DONE)
+    seconds = float((run.moved_at - run.sending_at).total_seconds())
+    if people < _LEAST_MEASURED or seconds < 1:
+        return None
+    return round(people / seconds, 1)

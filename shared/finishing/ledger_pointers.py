@@ -1,0 +1,104 @@
+"""The pointer to the ledger of an export: which run may replace it, and its content after the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from shared.errors import Changed
+from shared.finishing.next_ledger import NextLedger
+from shared.model.ledger import LedgerPointer
+from shared.model.names import audience_key, ledger_folder
+from shared.model.plan import Plan
+from shared.model.ports import Files, Records, Stored, create_or_replace
+from shared.model.run import Mode, Run
+
+
+class LedgerSuperseded(Exception):
+    """A later run has written the ledger of the export."""
+
+
+@dataclass(frozen=True)
+class LedgerPointers:
+    """Reads and replaces pointers."""
+
+    records: Records[LedgerPointer]
+    files: Files
+
+    def current(self, run: Run, plan: Plan) -> Stored[LedgerPointer] | None:
+        """Return the pointer that this run may replace: the one it was planned with, or its own.
+
+        LedgerSuperseded when another run wrote it. Then this process was delayed for so long that the
+        run was ended and a later run was sent, whose ledger must be kept.
+        """
+        stored = self.records.read(plan.export_id)
+        if stored is not None and stored.value.run_id not in (run.id, plan.ledger_run):
+            raise LedgerSuperseded
+        return stored
+
+    def replace_ledger(
+        self, run: Run, plan: Plan, next_ledger: NextLedger, *, complete: bool, sent: bool
+    ) -> None:
+        """Replace the ledger of the export by the next one."""
+        while True:
+            stored = self.current(run, plan)
+            current = stored.value if stored else None
+            blob, people = next_ledger.wait_until_stored(current)
+            pointer = _next_pointer(current, run, plan, complete=complete, sent=sent)
+            try:
+                create_or_replace(
+                    self.records,
+                    plan.export_id,
+                    replace(pointer, blob=blob, people=people),
+                    stored,
+                )
+            except Changed:
+                continue
+            break
+        # The plan's own ledger is kept: after a confirmation, or a crash here, the outcomes are folded
+        # into it again. Only ledgers of earlier runs are deleted, because a later run may write its own
+        # at this moment. Run ids sort newest first.
+        for name in list(self.files.names(ledger_folder(plan.export_id))):
+            written_by = name.rpartition("/")[2].partition("-")[0]
+            if written_by > run.id and name not in (plan.ledger, pointer.before):
+                self.files.delete(name)
+
+
+def _next_pointer(
+    current: LedgerPointer | None, run: Run, plan: Plan, *, complete: bool, sent: bool
+) -> LedgerPointer:
+    """Return the pointer that follows the current one, without the file.
+
+    `complete`: the run sent everyone. `sent`: it sent at least something.
+    """
+    partial = run.mode.is_partial
+    fingerprint = plan.source_fingerprint if complete or partial else ""
+    was_whole = (
+        current is not None
+        and current.is_of(plan.account_id, plan.audience_id)
+        and current.is_whole
+    )
+    pointer = LedgerPointer(
+        blob="",
+        run_id=run.id,
+        source_fingerprint=fingerprint,
+        sent_by=run.id,
+        before=plan.ledger or "",
+        audience=audience_key(plan.account_id, plan.audience_id),
+        whole=fingerprint != "" or was_whole,
+    )
+    # An undo that was stopped leaves the run undoable: another undo restores the rest. After a run of
+    # one person, the run before can still be undone.
+    stopped_undo = run.undo_of is not None and not complete
+    if not sent or run.mode is Mode.ONE_PERSON or stopped_undo:
+        undoable = current or LedgerPointer("", "")
+        pointer = replace(pointer, sent_by=undoable.sent_by, before=undoable.before)
+    return _after_partial(pointer, current, plan) if partial and current is not None else pointer
+
+
+def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:
+    """The pointer after a partial run, which has no outcomes of the other rows."""
+    rows_of = before.rows_of or (before.run_id if before.run_id != pointer.run_id else "")
+    if not before.is_of(plan.account_id, plan.audience_id):
+        # The undo of a run belongs to the audience of that run.
+        return replace(pointer, rows_of=rows_of, sent_by="", before="")
+    return replace(pointer, rows_of=rows_of)

@@ -1,0 +1,60 @@
+"""What a run has sent when it was stopped, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.model.chunk import Chunk, ChunkState
+from shared.model.outcome import Code
+from shared.model.run import CANCELED_AFTER_SENDING, REMOVAL_GUARD, Reason, Run, RunStatus
+
+
+def unsent_code(run: Run) -> str:
+    """The code of people whose chunk was not sent."""
+    if run.reason is not None and run.reason.code == "disconnected":
+        return Code.DISCONNECTED
+    if run.cancel_requested:
+        return Code.CANCELED
+    return Code.CALL_FAILED if run.reason is None else Code.RUN_STOPPED
+
+
+def is_complete(run: Run, chunks: Sequence[Chunk]) -> bool:
+    """Whether everyone of a run was sent."""
+    return not run.is_stopped and all(
+        chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks
+    )
+
+
+def without_lost_connection(run: Run, chunks: Sequence[Chunk]) -> Run:
+    """The run without its reason, if everything was sent before the connection was lost.
+
+    Only the comparison with Mailchimp is missing then, which the next run does.
+    """
+    is_disconnected = run.reason is not None and run.reason.code == "disconnected"
+    all_sent = all(
+        chunk.state in (ChunkState.DONE, ChunkState.UNCONFIRMED) and not chunk.gave_up
+        for chunk in chunks
+    )
+    return replace(run, reason=None) if is_disconnected and all_sent else run
+
+
+def status_of_stopped(run: Run, chunks: Sequence[Chunk]) -> tuple[RunStatus, Reason | None] | None:
+    """Return the final status of a run whose sending was ended early, and its reason; None for other runs."""
+    if run.reason is not None and run.reason.code != REMOVAL_GUARD:
+        return RunStatus.FAILED, run.reason
+    if run.cancel_requested:
+        return RunStatus.CANCELED, _cancel_reason(run, chunks)
+    return None
+
+
+def _cancel_reason(run: Run, chunks: Sequence[Chunk]) -> Reason:
+    """Return the reason that says what a canceled run had sent, and what sends the rest."""
+    unsent = [c for c in chunks if c.state is not ChunkState.DONE or c.gave_up]
+    if unsent and all(c.state is ChunkState.UNCONFIRMED for c in unsent):
+        return Reason("canceledRemovals")
+    if not any(c.attempts for c in chunks):
+        return Reason("canceledBeforeSending")
+    if not unsent:
+        return Reason(CANCELED_AFTER_SENDING)
+    return Reason("canceled") if run.covers_export else Reason("canceledPartly")
