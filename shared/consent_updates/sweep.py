@@ -154,7 +154,7 @@ class Sweep:
         """Merge changes into the stored contacts, and upload them if they changed. Returns the new state."""
         with small_workspace() as (db, folder):
             self._load(db, folder, state.blob)
-            _load_changes(db, found)
+            _load_changed_contacts(db, found)
             erased = self._delete_erased(db)
             _SQL.run(db, "pair")
             count = _SQL.number(db, "count")
@@ -206,10 +206,10 @@ class Sweep:
         return erased
 
 
-def _load_changes(db: DuckDBPyConnection, found: Sequence[StatusChange]) -> None:
+def _load_changed_contacts(db: DuckDBPyConnection, found: Sequence[StatusChange]) -> None:
     _SQL.run(
         db,
-        "changes",
+        "changed_contacts",
         addresses=[one.address for one in found],
         statuses=[one.status for one in found],
         changed=[one.changed for one in found],

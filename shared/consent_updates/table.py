@@ -169,7 +169,7 @@ class ConsentTable:
                 self.erasures.marker_for_tokens(erased)(db)
                 _SQL.run(db, "erased")
             audience_id = audience_in(key)
-            _SQL.run(db, "consent", audience_id=audience_id, audience_name=audience_name)
+            _SQL.run(db, "mailchimp_consent", audience_id=audience_id, audience_name=audience_name)
             _SQL.run(db, "write", file=str(folder / "consent.csv"))
             self.files.upload(folder / "consent.csv", _csv(key, version))
             return dict(_SQL.rows(db, "count"))

@@ -11,9 +11,9 @@ CREATE OR REPLACE TABLE contacts (
 -- name: load
 INSERT INTO contacts BY NAME FROM stored_contacts;
 
--- name: changes
+-- name: changed_contacts
 -- A contact that was read twice, as active and as archived or under two addresses, gets the later status.
-CREATE OR REPLACE TABLE changes AS
+CREATE OR REPLACE TABLE changed_contacts AS
 SELECT address, status, changed, opted_in, reason, '' AS campaign, contact_id
 FROM (
     SELECT
@@ -23,14 +23,14 @@ FROM (
 )
 QUALIFY row_number() OVER (PARTITION BY address ORDER BY changed DESC, status) = 1;
 
-DELETE FROM changes
+DELETE FROM changed_contacts
 WHERE contact_id <> '' AND (contact_id, address) NOT IN (
-    SELECT contact_id, arg_max(address, (changed, address)) FROM changes GROUP BY contact_id
+    SELECT contact_id, arg_max(address, (changed, address)) FROM changed_contacts GROUP BY contact_id
 );
 
 -- name: candidates
 CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT address FROM changes
+SELECT address FROM changed_contacts
 UNION
 SELECT address FROM contacts
 UNION
@@ -42,7 +42,7 @@ WHERE address IN (SELECT address FROM erased_addresses)
     OR list_has_any(former, (SELECT coalesce(list(address), []) FROM erased_addresses));
 
 -- name: delete_erased
-DELETE FROM changes WHERE address IN (SELECT address FROM erased_addresses);
+DELETE FROM changed_contacts WHERE address IN (SELECT address FROM erased_addresses);
 DELETE FROM contacts WHERE address IN (SELECT address FROM erased_addresses);
 UPDATE contacts
 SET former = list_filter(former, lambda one: NOT list_contains(e.erased, one))
@@ -54,37 +54,37 @@ WHERE list_has_any(former, e.erased);
 CREATE OR REPLACE TABLE paired AS
 WITH by_contact AS (
     SELECT c.address AS changed_address, d.*
-    FROM changes c JOIN contacts d ON d.contact_id = c.contact_id AND c.contact_id <> ''
+    FROM changed_contacts c JOIN contacts d ON d.contact_id = c.contact_id AND c.contact_id <> ''
 )
 FROM by_contact
 UNION ALL BY NAME
 SELECT c.address AS changed_address, d.*
-FROM changes c JOIN contacts d ON d.address = c.address
+FROM changed_contacts c JOIN contacts d ON d.address = c.address
 WHERE (coalesce(d.contact_id, '') = '' OR c.contact_id = '')
   AND c.address NOT IN (SELECT changed_address FROM by_contact);
 
 -- name: count
 -- Changes of values and tags are listed too; only a new status, reason or address counts.
 SELECT count(*)
-FROM changes c LEFT JOIN paired d ON d.changed_address = c.address
+FROM changed_contacts c LEFT JOIN paired d ON d.changed_address = c.address
 WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason OR d.address <> c.address;
 
 -- name: unidentified
 -- Whether contact ids are known now that were not known before.
-SELECT count(*) FROM changes c JOIN paired d ON d.changed_address = c.address
+SELECT count(*) FROM changed_contacts c JOIN paired d ON d.changed_address = c.address
 WHERE c.contact_id <> coalesce(d.contact_id, '');
 
 -- name: unsubscribed
 -- People who unsubscribed since the last sweep, the newest first.
 SELECT c.address
-FROM changes c JOIN paired d ON d.changed_address = c.address
+FROM changed_contacts c JOIN paired d ON d.changed_address = c.address
 WHERE c.status = 'unsubscribed' AND d.status <> 'unsubscribed'
   AND c.reason NOT IN ('unsubscribedByAdmin', 'complianceReview')
 ORDER BY c.changed DESC, c.address
 LIMIT $most;
 
 -- name: campaign
-UPDATE changes SET campaign = $campaign WHERE address = $address;
+UPDATE changed_contacts SET campaign = $campaign WHERE address = $address;
 
 -- name: merge
 -- A new contact that is subscribed has had this status since the opt-in.
@@ -108,7 +108,7 @@ SELECT
     END AS former,
     c.status = 'archived' AND (coalesce(d.withdrawn, false) OR coalesce(d.status = 'unsubscribed', false))
         AS withdrawn
-FROM changes c LEFT JOIN paired d ON d.changed_address = c.address
+FROM changed_contacts c LEFT JOIN paired d ON d.changed_address = c.address
 UNION ALL BY NAME
 -- An address belongs to one contact. Where another contact has it now, the address of this one is unknown,
 -- and its contact id takes the place of the address.
@@ -118,7 +118,7 @@ SELECT
         if(is_taken, list_append(former, address), former) AS former
     )
 FROM (
-    SELECT d.*, d.address IN (SELECT address FROM changes) AS is_taken
+    SELECT d.*, d.address IN (SELECT address FROM changed_contacts) AS is_taken
     FROM contacts d
     WHERE d.address NOT IN (SELECT address FROM paired)
 )

@@ -26,11 +26,11 @@ CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM known;
 -- name: erased
 DELETE FROM known WHERE address IN (SELECT address FROM erased_addresses);
 
--- name: consent
+-- name: mailchimp_consent
 -- One row for each profile. A person who decided under one address decided for all of their addresses (see
 -- planning/selecting/sql/consent.sql): they unsubscribed, or were asked to confirm. Without such a decision, an
 -- address that is subscribed counts, because a bounced or archived address may have been replaced.
-CREATE OR REPLACE TABLE consent AS
+CREATE OR REPLACE TABLE mailchimp_consent AS
 WITH addresses AS (
     SELECT
         k.customer_id,
@@ -66,10 +66,10 @@ SELECT
 FROM strictest;
 
 -- name: write
-COPY (FROM consent ORDER BY CustomerId) TO $file (FORMAT csv, HEADER true, FORCE_QUOTE *);
+COPY (FROM mailchimp_consent ORDER BY CustomerId) TO $file (FORMAT csv, HEADER true, FORCE_QUOTE *);
 
 -- name: count
-SELECT status, count(*) FROM consent GROUP BY status ORDER BY status;
+SELECT status, count(*) FROM mailchimp_consent GROUP BY status ORDER BY status;
 
 -- name: remove_profiles
 DELETE FROM cdm_rows WHERE list_contains($customers::VARCHAR[], CustomerId);

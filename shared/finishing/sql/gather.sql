@@ -33,13 +33,13 @@ SET VARIABLE most_frequent = (
     SELECT outcome_id FROM outcome_ranges GROUP BY outcome_id ORDER BY sum(count) DESC, outcome_id LIMIT 1
 );
 CREATE OR REPLACE TABLE other_outcomes AS
-WITH sends AS (
+WITH send_lines AS (
     SELECT file_row_number, row_number() OVER (ORDER BY kind, address) - 1 AS line
     FROM changes
     WHERE kind IN ('add', 'update')
 )
 SELECT s.file_row_number, o.outcome_id
-FROM sends s LEFT JOIN outcome_lines o ON o.line = s.line
+FROM send_lines s LEFT JOIN outcome_lines o ON o.line = s.line
 WHERE o.outcome_id IS DISTINCT FROM getvariable('most_frequent');
 
 CREATE OR REPLACE VIEW changes_with_outcome AS

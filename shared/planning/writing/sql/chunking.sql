@@ -2,7 +2,7 @@
 -- Chunks point at lines by number, so both tables keep their order. finishing/sql/gather.sql numbers
 -- the rows of `changes` in the same order again.
 SET preserve_insertion_order = true;
-CREATE OR REPLACE TABLE sends AS
+CREATE OR REPLACE TABLE send_lines AS
 SELECT
     c.address, c.kind, c.tagset,
     CASE
@@ -16,16 +16,16 @@ FROM changes c LEFT JOIN ledger_values l ON l.address = c.address
 WHERE c.kind IN ('add', 'update')
 ORDER BY c.kind, c.address;
 
-CREATE OR REPLACE TABLE removals AS
+CREATE OR REPLACE TABLE removal_lines AS
 SELECT withdrawn, unnest(tags_to_remove) AS tag_id, address
 FROM changes
 WHERE tags_to_remove IS NOT NULL
 ORDER BY NOT withdrawn, tag_id, address;
 
 -- name: write_lines
-COPY (SELECT '[' || to_json(address)::VARCHAR || ',' || tagset || ',' || fields || ']' FROM sends)
+COPY (SELECT '[' || to_json(address)::VARCHAR || ',' || tagset || ',' || fields || ']' FROM send_lines)
 TO $lines (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
-COPY (SELECT to_json(address)::VARCHAR FROM removals)
+COPY (SELECT to_json(address)::VARCHAR FROM removal_lines)
 TO $removals (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER E'\x01');
 
 -- name: changes
@@ -39,9 +39,9 @@ SELECT 'shared', t.segments, s.customer_id, s.address, NULL, NULL, NULL
 FROM shared s JOIN tagsets t USING (mask);
 
 -- name: send_groups
-SELECT kind, count(*) FROM sends GROUP BY kind ORDER BY kind;
+SELECT kind, count(*) FROM send_lines GROUP BY kind ORDER BY kind;
 
 -- name: removal_groups
-SELECT withdrawn, tag_id, count(*) FROM removals
+SELECT withdrawn, tag_id, count(*) FROM removal_lines
 GROUP BY withdrawn, tag_id
 ORDER BY NOT withdrawn, tag_id;
