@@ -27,15 +27,15 @@ _TRIES = 5
 class Definitions:
     """Reads and changes export definitions.
 
-    `is_busy` returns whether a run of an export is active; `now` returns UTC times; `removed`
-    deletes what belonged to a removed export.
+    `is_busy` returns whether a run of an export is active; `now` returns UTC times;
+    `delete_data` deletes what belonged to a removed export.
     """
 
     exports: Records[Export]
     is_busy: Callable[[str], bool]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
-    removed: Callable[[str], object] = lambda _: None
+    delete_data: Callable[[str], object] = lambda _: None
 
     def read(self, export_id: str) -> Stored[Export]:
         """Read a definition. NotFound when it does not exist."""
@@ -151,7 +151,7 @@ class Definitions:
         stored = self.read(export_id)
         self.refuse_busy(stored.value)
         self.exports.delete(export_id, etag)
-        self.removed(export_id)
+        self.delete_data(export_id)
         return stored.value
 
     def using(self, connection_id: str, *, complete: bool = False) -> list[Export]:

@@ -84,7 +84,7 @@ class RefreshSteps:
             try:
                 self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
             except ConfigError as error:
-                # The export has no connection or was deleted: there is nothing to run.
+                # The export has no connection or was removed: there is nothing to run.
                 log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
         started = replace(progress, starting_at=None)
         if progress.announced_models:

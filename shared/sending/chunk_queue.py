@@ -77,9 +77,13 @@ class ChunkQueue:
         most = _MOST_ATTEMPTS_AFTER_GIVING_UP if self._gave_up else _MOST_ATTEMPTS
         return chunk.failures + 1 >= most
 
-    def note(self, *, gave_up: bool) -> None:
-        """Note that a chunk was given up, or that one was sent."""
-        self._gave_up = gave_up
+    def note_sent(self) -> None:
+        """Note that a chunk was sent, so that the next ones get all attempts."""
+        self._gave_up = False
+
+    def note_given_up(self) -> None:
+        """Note that a chunk was given up, so that the next ones get few attempts until one is sent."""
+        self._gave_up = True
 
     @contextmanager
     def holds(self, slot: Slot) -> Iterator[None]:

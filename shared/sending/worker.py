@@ -238,7 +238,7 @@ class _LaneSlice:
             calls = self._count(before)
             if self.shared.queue.should_give_up(payload.chunk) and not results:
                 self._payloads.give_up(payload, results, calls)
-                self.shared.queue.note(gave_up=True)
+                self.shared.queue.note_given_up()
             else:
                 self._release(payload, results, calls, failed=True)
                 pause = min(_LONGEST_PAUSE, 2.0 ** min(payload.chunk.failures + 1, 10))
@@ -249,7 +249,7 @@ class _LaneSlice:
         else:
             calls = self._count(before)
             self.metrics.sent(list(results.values()), self.worker.clock() - began)
-            self.shared.queue.note(gave_up=False)
+            self.shared.queue.note_sent()
             self.prefetch.run(lambda: self._payloads.finish(payload, results, calls))
         return pause
 

@@ -82,7 +82,7 @@ CREATE OR REPLACE TABLE addresses AS
 SELECT
     address,
     bit_or(1::HUGEINT << segment) AS mask,
-    arg_min(rowid, (coalesce(customer_id, ''), segment, file, line)) AS winner,
+    arg_min(rowid, (coalesce(customer_id, ''), segment, file, line)) AS chosen_row,
     count(*) AS row_count,
     min(customer_id) AS lowest_id,
     max(customer_id) AS highest_id
@@ -95,27 +95,28 @@ FROM normalized_rows ANTI JOIN repeated USING (address)
 WHERE address IS NOT NULL
 UNION ALL
 SELECT a.address, r.customer_id, a.mask, r.fields, r.consent
-FROM addresses a JOIN normalized_rows r ON r.rowid = a.winner;
+FROM addresses a JOIN normalized_rows r ON r.rowid = a.chosen_row;
 
 -- Profiles whose address went to another profile, once each.
 CREATE OR REPLACE TABLE shared AS
-WITH suspects AS (
-    SELECT address, winner FROM addresses
+-- Addresses with rows of several profiles, or with several rows of one segment.
+WITH with_other_rows AS (
+    SELECT address, chosen_row FROM addresses
     WHERE lowest_id <> highest_id OR row_count > bit_count(mask)
 ),
 profiles AS (
     SELECT
-        r.address, r.customer_id, 1::HUGEINT << r.segment AS mask, r.rowid = s.winner AS is_winner,
+        r.address, r.customer_id, 1::HUGEINT << r.segment AS mask, r.rowid = s.chosen_row AS is_chosen,
         -- Rows without an id are one profile each.
         coalesce('id ' || r.customer_id, 'row ' || row_number() OVER (
             PARTITION BY r.address, r.segment, r.customer_id ORDER BY r.file, r.line
         )) AS profile
-    FROM normalized_rows r JOIN suspects s USING (address)
+    FROM normalized_rows r JOIN with_other_rows s USING (address)
 )
 SELECT address, any_value(customer_id) AS customer_id, bit_or(mask) AS mask
 FROM profiles
 GROUP BY address, profile
-HAVING NOT bool_or(is_winner);
+HAVING NOT bool_or(is_chosen);
 
 -- Rows without an id are profiles of their own, so they are in `shared`.
 CREATE OR REPLACE TABLE different_rows AS
@@ -137,7 +138,7 @@ WHERE code <> 'headerRepeated';
 CREATE OR REPLACE TABLE rows_not_chosen AS
 SELECT r.address, r.customer_id, r.consent
 FROM normalized_rows r LEFT JOIN addresses a USING (address)
-WHERE r.rowid <> a.winner OR (r.address IS NULL AND r.code <> 'headerRepeated');
+WHERE r.rowid <> a.chosen_row OR (r.address IS NULL AND r.code <> 'headerRepeated');
 
 CREATE OR REPLACE VIEW source_rows AS
 SELECT address, customer_id, consent FROM people
