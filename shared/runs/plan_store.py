@@ -40,7 +40,7 @@ class PlanStore:
         self._remembered: dict[str, Plan] = {}
         self._reads = SharedReads(self.read)
 
-    def write(self, plan: Plan, cut_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
+    def write(self, plan: Plan, local_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
         """Complete a plan with the numbers of its chunks, and store it.
 
         Returns the stored plan, which another planner may have written first.
@@ -52,7 +52,7 @@ class PlanStore:
             chunks=len(chunks),
             form=PLAN_FORM,
         )
-        local = (cut_files.changes, cut_files.rows, cut_files.lines)
+        local = (local_files.changes, local_files.rows, local_files.lines)
         stored = (plan.changes, plan.shared_and_rejected, plan.lines)
         with ThreadPoolExecutor(_UPLOADS) as threads:
             list(threads.map(self.files.upload, local, stored))
