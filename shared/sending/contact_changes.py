@@ -104,9 +104,12 @@ class ContactChanges:
             return refused(after.refused[address])
         if address in after.updated:
             return Result(Outcome.REMOVED, status=after.updated[address])
-        # A call without a status refuses archived and deleted contacts, and the reason is not clear.
-        status = contact.status or self.session.status_of(self.audience_id, address)
-        if status == _UNSUBSCRIBED and maybe_by_run:
+        # A call without a status refuses archived and deleted contacts, and the reason is not clear. The response to the
+        # second call omits a subscriber.
+        is_omitted = contact.status == _SUBSCRIBED
+        known = "" if is_omitted else contact.status
+        status = known or self.session.status_of(self.audience_id, address)
+        if status == _UNSUBSCRIBED and (maybe_by_run or is_omitted):
             return Result(Outcome.REMOVED, status=status)
         if status == _SUBSCRIBED:
             return refused(before.refused.get(address) or Refusal(Code.CALL_FAILED))

@@ -1,0 +1,52 @@
+"""People are unsubscribed and counted once, whatever the responses say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.model.audience import BatchAnswer, CallCounts, Member
+from shared.model.outcome import Code, Outcome
+from shared.sending.contact_changes import ContactChanges
+from shared.sending.isolate import Isolation
+from shared.sending.result import Result
+
+
+class ForgetfulMailchimp:
+    """A session whose responses to calls with a status omit all members; `applies`: these calls have an effect."""
+
+    def __init__(self, applies: bool) -> None:
+        self.calls = CallCounts()
+        self.applies = applies
+        self.status = "subscribed"
+
+    def subscribe(
+        self, audience_id: str, members: Sequence[Member], **options: bool
+    ) -> BatchAnswer:
+        updated = {one.address: self.status for one in members if one.status is None}
+        if self.applies and not updated and members:
+            self.status = "unsubscribed"
+        return BatchAnswer({}, updated, {})
+
+    def status_of(self, audience_id: str, address: str) -> str:
+        return self.status
+
+
+@pytest.mark.parametrize(
+    ("applies", "expected"),
+    [
+        (True, Result(Outcome.REMOVED, status="unsubscribed")),
+        (False, Result(Outcome.REJECTED, Code.CALL_FAILED)),
+    ],
+)
+def test_a_person_whom_the_response_omits_is_unsubscribed_if_mailchimp_says_so(
+    applies: bool, expected: Result
+) -> None:
+    session = ForgetfulMailchimp(applies)
+    isolation = Isolation(lambda: True, lambda: True, lambda: False, lambda: 0)
+    changes = ContactChanges(session, "aud", isolation, lambda *_, **__: {}, {})  # type: ignore[arg-type]
+
+    changes.unsubscribe(["ann@example.com"], maybe_applied=False)
+
+    assert changes.results == {"ann@example.com": expected}
