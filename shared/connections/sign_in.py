@@ -1,7 +1,7 @@
 """Sign-in at Mailchimp or Entra through the browser.
 
-The callback is accepted when its state is signed, recent and unused, and comes from the browser
-(cookie) and the person that began the sign-in. The redirect URI is a setting, never an input.
+The callback is accepted when its state is signed, recent and unused, and comes from the person and, unless a program
+with a token began the sign-in, from the browser (cookie) that began it. The redirect URI is a setting, never an input.
 https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 """
 
@@ -33,7 +33,7 @@ class Provider(StrEnum):
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """The URL of a sign-in page, and the cookie value that the callback must present."""
+    """The URL of a sign-in page, and the cookie value that the callback must present; "" if it needs none."""
 
     url: str
     cookie: str = field(repr=False)
@@ -53,14 +53,16 @@ class SignIns:
     entra: Entra | None = None
 
     def begin(
-        self, provider: Provider, connection_id: str, principal_id: str
+        self, provider: Provider, connection_id: str, principal_id: str, *, in_browser: bool
     ) -> AuthorizationRequest:
-        """Begin a sign-in with Mailchimp or Entra."""
+        """Begin a sign-in with Mailchimp or Entra, in the browser that will return or in a program."""
         sign_in = (
             self._mailchimp_sign_in() if provider is Provider.MAILCHIMP else self._entra_sign_in()
         )
         self.connections.read(connection_id)
-        state, cookie = self.states.issue(provider, connection_id, principal_id)
+        state, cookie = self.states.issue(
+            provider, connection_id, principal_id, in_browser=in_browser
+        )
         return AuthorizationRequest(
             sign_in.authorize_url(state, self.public_url + provider.callback), cookie
         )

@@ -4,8 +4,9 @@
                                issued (seconds since 1970), nonce
 
 The signature covers the payload and a random value in the browser's cookie, so that a state cannot
-be used from another browser. Signatures are compared in constant time. `use_once` stores the nonce,
-so that a state works once.
+be used from another browser. A portal on another site begins a sign-in with a token, and cannot give the browser a
+cookie of the app: its state is bound to the person only. Signatures are compared in constant time. `use_once`
+stores the nonce, so that a state works once.
 https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 """
 
@@ -27,6 +28,8 @@ from shared.model.ports import Records
 
 LIFE_SECONDS = 600
 
+# In place of the value of a cookie, in a state that any browser of the person may return.
+_ANY_BROWSER = ""
 _VERSION = 1
 _LONGEST = 2000
 # The clocks of two instances may differ by this much.
@@ -45,7 +48,7 @@ class SignInState:
 
 
 def sign(state: SignInState, browser: str, key: bytes) -> str:
-    """Sign a state, bound to the browser whose cookie has the value `browser`."""
+    """Sign a state, bound to the browser whose cookie has the value `browser`; to none if it is ""."""
     payload = _encode(orjson.dumps([_VERSION, *astuple(state)]))
     return f"{payload}.{_encode(_signature(payload, browser, key))}"
 
@@ -53,19 +56,17 @@ def sign(state: SignInState, browser: str, key: bytes) -> str:
 def check(
     text: str, *, purpose: str, principal_id: str, browser: str, key: bytes, now: float
 ) -> SignInState:
-    """Verify a state: its signature, browser, person, purpose and age.
+    """Verify a state: its signature, browser, person, purpose and age. `browser` is "" without a cookie.
 
-    ConfigError: `signInIncomplete` without the browser's cookie, `signInForeign` for another person,
+    ConfigError: `signInIncomplete` without the browser's cookie where one was set, `signInForeign` for another person,
     `signInExpired`, else `signInInvalid`.
     """
-    if not browser:
-        raise ConfigError("signInIncomplete")
     if not (text.isascii() and browser.isascii()):
         raise _invalid()
     payload, _, signature = text[:_LONGEST].partition(".")
-    expected = _encode(_signature(payload, browser, key))
-    if not hmac.compare_digest(signature.encode(), expected.encode()):
-        raise _invalid()
+    expected = [_encode(_signature(payload, one, key)) for one in {browser, _ANY_BROWSER}]
+    if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in expected):
+        raise _invalid() if browser else ConfigError("signInIncomplete")
     try:
         version, *values = orjson.loads(_decode(payload))
         state = SignInState(*values)
@@ -94,9 +95,11 @@ class SignedStates:
     now: Callable[[], float]
     random_text: Callable[[], str]
 
-    def issue(self, purpose: str, connection_id: str, principal_id: str) -> tuple[str, str]:
-        """Issue a state, and the cookie value that belongs to it."""
-        browser = self.random_text()
+    def issue(
+        self, purpose: str, connection_id: str, principal_id: str, *, in_browser: bool
+    ) -> tuple[str, str]:
+        """Issue a state, and the cookie value that belongs to it; "" unless a browser begins the sign-in."""
+        browser = self.random_text() if in_browser else _ANY_BROWSER
         state = SignInState(
             purpose, connection_id, principal_id, int(self.now()), self.random_text()
         )

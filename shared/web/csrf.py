@@ -30,7 +30,7 @@ def refuse_other_sites(request: Request, public_url: str = "") -> None:
     if request.method in _SAFE_METHODS:
         return
     headers = request.headers
-    if headers.get("authorization") and not headers.get("cookie"):
+    if has_only_token(request):
         return
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None and origin not in {_own_origin(request), origin_of(public_url)} - {""}:
@@ -41,6 +41,11 @@ def refuse_other_sites(request: Request, public_url: str = "") -> None:
         return
     if origin is None and headers.get("cookie"):
         raise HttpProblem(403, "crossOrigin")
+
+
+def has_only_token(request: Request) -> bool:
+    """Whether the caller signed in with a token, which no browser adds by itself."""
+    return bool(request.headers.get("authorization")) and not request.headers.get("cookie")
 
 
 def _own_origin(request: Request) -> str:

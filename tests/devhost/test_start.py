@@ -1,11 +1,13 @@
 """`make start` reports when it is ready, stops what it started, and explains errors in one sentence."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -105,6 +107,24 @@ def test_a_running_azurite_on_the_port_is_reported(tmp_path, azurite):
     assert azurite.is_running()
 
 
+def sign_in_as_a_script(api, connection_id, mailchimp_url):
+    """Connect with OAuth, and change something afterwards, with the cookies that the `requests` library keeps."""
+    with requests.Session() as session:
+        path = f"{api.url}/api/connections/{connection_id}"
+        url = session.post(f"{path}/mailchimp/authorize", timeout=100).json()["authorizeUrl"]
+        assert url.startswith(f"{mailchimp_url}/")
+        page = session.get(url, timeout=100).text
+        assert "Allow" in page
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        account = re.search(r'name="account">.*?value="([^"]+)"', page)[1]
+        form = {**asked, "account": account, "decision": "allow"}
+        end = session.post(url.partition("?")[0], data=form, timeout=100)
+        assert end.url.endswith(f"/connections/{connection_id}?done=connected")
+        assert session.get(path, timeout=100).json()["mailchimp"]["kind"] == "oauth"
+        again = session.post(f"{path}/mailchimp/authorize", timeout=100)
+        assert again.status_code == 200
+
+
 def test_the_sandbox_serves_segments_and_a_mailchimp_that_the_app_uses_until_sigterm(tmp_path):
     port, mailchimp_port, *azurite_ports = free_ports(5)
     for start in ("first", "again"):
@@ -118,10 +138,7 @@ def test_the_sandbox_serves_segments_and_a_mailchimp_that_the_app_uses_until_sig
                 connection = api.connect(output.split()[-1], "Sandbox")
             audiences = api.get(f"/api/connections/{connection['id']}/audiences")["value"]
             assert [one["name"] for one in audiences] == ["Newsletter"]
-            begin = api.post(f"/api/connections/{connection['id']}/mailchimp/authorize")
-            page = requests.get(begin["authorizeUrl"], timeout=100)
-            assert begin["authorizeUrl"].startswith(f"http://127.0.0.1:{mailchimp_port}/")
-            assert "Allow" in page.text
+            sign_in_as_a_script(api, connection["id"], f"http://127.0.0.1:{mailchimp_port}")
             assert requests.get(f"{api.url}/setup/connection", timeout=100).status_code == 200
             process.terminate()
             assert process.wait(100) == 0

@@ -79,6 +79,39 @@ def test_a_callback_must_come_from_the_browser_and_the_person_that_started() -> 
     assert come_back(world, state, cookie).status == 303
 
 
+def begin_with_token(world: World, connection: str, **headers: str) -> tuple[str, str]:
+    """The state of a sign-in that a program with a token begins, and the cookie that it is given."""
+    path = f"/api/connections/{connection}/mailchimp/authorize"
+    answer = call(world, "POST", path, headers={"Authorization": "Bearer token", **headers})
+    state = parse_qs(urlsplit(answer.json()["authorizeUrl"]).query)["state"][0]
+    return state, answer.headers.get("Set-Cookie", "").partition(";")[0]
+
+
+def test_a_sign_in_that_a_portal_began_with_a_token_needs_no_cookie_but_the_same_person() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    world.sign_in.codes |= {"good": KEY, "other": OTHER_KEY}
+    state, cookie = begin_with_token(world, connection)
+    assert not cookie
+    somebody_else = world.seen_by(world.services.authenticator.developer.role)
+    assert b"Another person started" in come_back(somebody_else, state, "").body
+    assert come_back(world, f"{state}x", "").status == 400
+    assert not world.secrets.kept
+    # The browser may have the cookie of another sign-in.
+    assert come_back(world, state, "signin=other").status == 303
+    assert come_back(world, state, "", "other").status == 400
+    assert list(world.secrets.kept.values()) == [KEY]
+
+
+def test_a_sign_in_that_began_with_a_token_beside_cookies_is_bound_to_the_browser() -> None:
+    world = World()
+    connection = new_connection(world, connected=False)
+    world.sign_in.codes["good"] = KEY
+    state, cookie = begin_with_token(world, connection, Cookie="other=1", Origin=ORIGIN)
+    assert b"The sign-in is incomplete" in come_back(world, state, "").body
+    assert come_back(world, state, cookie).status == 303
+
+
 def test_a_sign_in_expires_soon() -> None:
     world = World()
     connection = new_connection(world, connected=False)

@@ -21,6 +21,7 @@ from shared.web.application import connections
 from shared.web.authentication import Role
 from shared.web.context import Context
 from shared.web.cookies import returned_cookie, sign_in_cookie
+from shared.web.csrf import has_only_token
 from shared.web.models.connections import AuthorizeView, ConnectionView
 from shared.web.pages.render import redirect, sign_in_page
 from shared.web.parameters import CurrentContext, Id, IfMatch
@@ -65,9 +66,11 @@ CallbackQuery = Annotated[_CallbackQuery, Depends()]
 def _begin(
     provider: Provider, connection_id: str, request: Request, context: Context, response: Response
 ) -> AuthorizeView:
-    begun = connections.begin_sign_in(context, provider, connection_id)
-    cookie = sign_in_cookie(request, context.services.public_url, begun.cookie)
-    response.headers["Set-Cookie"] = cookie
+    in_browser = not has_only_token(request)
+    begun = connections.begin_sign_in(context, provider, connection_id, in_browser=in_browser)
+    if begun.cookie:
+        cookie = sign_in_cookie(request, context.services.public_url, begun.cookie)
+        response.headers["Set-Cookie"] = cookie
     return AuthorizeView(authorize_url=begun.url)
 
 
@@ -91,7 +94,10 @@ def _finish(provider: Provider, query: _CallbackQuery, context: Context) -> Resp
 def sign_in(
     connection_id: Id, request: Request, context: CurrentContext, response: Response
 ) -> AuthorizeView:
-    """Returns the sign-in URL for the browser, and sets a cookie that the callback checks."""
+    """Returns the sign-in URL for the browser, and sets a cookie that the callback checks.
+
+    With a token instead of cookies, as from a portal on another site, no cookie is needed. The same person has to sign in.
+    """
     return _begin(Provider.MAILCHIMP, connection_id, request, context, response)
 
 
@@ -113,7 +119,10 @@ def finish_mailchimp(query: CallbackQuery, context: CurrentContext) -> Response:
 def add_export_user(
     connection_id: Id, request: Request, context: CurrentContext, response: Response
 ) -> AuthorizeView:
-    """Returns the sign-in URL for the browser, and sets a cookie that the callback checks."""
+    """Returns the sign-in URL for the browser, and sets a cookie that the callback checks.
+
+    With a token instead of cookies, as from a portal on another site, no cookie is needed. The same person has to sign in.
+    """
     return _begin(Provider.ENTRA, connection_id, request, context, response)
 
 

@@ -130,9 +130,12 @@ def consent_states(context: Context, connection_id: str) -> list[ConsentState]:
     return context.services.consent_updates.states(connection_id)
 
 
-def begin_sign_in(context: Context, provider: Provider, connection_id: str) -> AuthorizationRequest:
+def begin_sign_in(
+    context: Context, provider: Provider, connection_id: str, *, in_browser: bool = True
+) -> AuthorizationRequest:
     """The URL of a sign-in page, which asks the user for access."""
-    return _sign_ins(context).begin(provider, connection_id, context.caller.id)
+    sign_ins, caller = _sign_ins(context), context.caller
+    return sign_ins.begin(provider, connection_id, caller.id, in_browser=in_browser)
 
 
 def finish_sign_in(context: Context, provider: Provider, state: str, code: str, cookie: str) -> str:
