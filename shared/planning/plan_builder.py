@@ -15,8 +15,9 @@ from shared.capacity.pace import AccountPace
 from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
+from shared.model.names import outcomes_table
 from shared.model.plan import Plan
-from shared.model.ports import Records, readable
+from shared.model.ports import Records, exists, readable
 from shared.model.run import (
     Mode,
     Reason,
@@ -160,19 +161,28 @@ class PlanBuilder:
         if plan is None:
             raise Conflict("undoTooOld")
         listed = self.exclusions.read(request.export.id)
+        later = self._later_runs(request.run, undone)
+        all_rows = next((run.id for run in later if run.covers_export), pointer.run_of_all_rows)
         with self._context(request, plan.audience_id) as context:
-            all_rows = pointer.run_of_all_rows
             since = SinceTheRun(
                 pointer,
                 listed,
-                self._later_runs(request.run, pointer, undone),
+                [run.id for run in later],
                 self.plans.read(all_rows) if all_rows not in ("", undone) else None,
             )
             return self.plans.write(*plan_undo(context, plan, since))
 
-    def _later_runs(self, undo: Run, pointer: LedgerPointer, undone: str) -> list[str]:
-        """The runs since `undone` whose outcomes count: all of one person, and the newest one of all rows."""
+    def _later_runs(self, undo: Run, undone: str) -> list[Run]:
+        """The runs since `undone` whose outcomes count: all of one person, and the newest one of all rows.
+
+        After an undo that was stopped, the ledger does not name the newest one of all rows.
+        """
         found = self.transitions.runs.all(where={"export": undo.export_id}, last=undone)
-        later = (stored.value for stored in readable(found))
-        newest = {pointer.run_of_all_rows} - {undone, ""}
-        return [run.id for run in later if run.mode is Mode.ONE_PERSON or run.id in newest]
+        later = [stored.value for stored in readable(found) if stored.value.id != undone]
+        of_all_rows = next((run for run in later if self._has_all_outcomes(run)), None)
+        return [run for run in later if run.mode is Mode.ONE_PERSON or run is of_all_rows]
+
+    def _has_all_outcomes(self, run: Run) -> bool:
+        """Whether a run has stored the outcomes of all rows."""
+        was_planned = run.covers_export and run.sending_at is not None
+        return was_planned and exists(self.plans.files, outcomes_table(run.id))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.one_person import ChosenPerson
-from shared.model.run import Run
+from shared.model.run import Run, RunStatus
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
@@ -49,6 +49,21 @@ def test_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(rows: RowDepl
     names = [m.merge_fields["FNAME"] for m in rows.deployment.audience.members().values()]
     assert sorted(names) == ["New", "New", "P0", "P3"]
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
+
+
+def test_a_second_undo_after_one_that_was_canceled_gives_them_no_tag_back_either(
+    rows: RowDeployment,
+) -> None:
+    second = rows.run(person(0), Never=[])
+    rows.run(person(0), person(1, "no"), person(2), Never=[person(2)])
+    canceled = rows.while_sending(lambda run: rows.deployment.app.commands.cancel(run.id))
+    assert undone(rows, second).status is RunStatus.CANCELED
+    assert canceled
+
+    undo = undone(rows, second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
+    assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}
 
 
 def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
