@@ -57,7 +57,7 @@ class ContactChanges:
             absent = [a for a in part if a not in before.updated]
             found = self.contacts_of(absent, by_id_only=True)
             contacts = {
-                a: found.get(a) or [ContactStatus(a, before.updated.get(a, ""))] for a in part
+                a: found.get(a) or [ContactStatus(a, self._status_before(a, before))] for a in part
             }
             subscribed = dict.fromkeys(
                 one.address
@@ -94,6 +94,16 @@ class ContactChanges:
             self.results[address] = rejected(failure)
 
         self.isolation.send(addresses, call, reject)
+
+    def _status_before(self, address: str, before: BatchAnswer) -> str:
+        """The status of a contact by the response to a call without a status; "" for people not in the audience.
+
+        A person whom the response omits is looked up.
+        """
+        if address in before.refused or address in before.created:
+            return ""
+        known = before.updated.get(address)
+        return known or self.session.status_of(self.audience_id, address) or ""
 
     def _unsubscribed(
         self, contact: ContactStatus, before: BatchAnswer, after: BatchAnswer, maybe_by_run: bool

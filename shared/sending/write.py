@@ -258,7 +258,7 @@ class Writer:
                 results[address] = refused(answer.refused[address])
         omitted = [person for person in people if person.address not in results]
         for person in omitted[:_MOST_LOOKUPS]:
-            results[person.address] = self._omitted(person, added=status is not None)
+            results[person.address] = self._omitted(person, opted_in, added=status is not None)
         results.update((person.address, UNKNOWN) for person in omitted[_MOST_LOOKUPS:])
         return results
 
@@ -268,9 +268,14 @@ class Writer:
     def _reject_updated(self, person: Person, failure: Failure) -> None:
         self._reject(person, failure, added=False)
 
-    def _omitted(self, person: Person, *, added: bool) -> Result:
-        """The result of a person whom the response to a call with others omits without a reason."""
+    def _omitted(self, person: Person, opted_in: dict[str, str] | None, *, added: bool) -> Result:
+        """The result of a person whom the response to a call with others omits without a reason.
+
+        `opted_in` gets the time of the opt-in, which the response would have.
+        """
         now = self.session.member(self.audience_id, person.address)
+        if opted_in is not None and now is not None and now.opted_in:
+            opted_in[person.address] = now.opted_in
         found = self._applied(person, now, added=added)
         if found is not None:
             return found
@@ -289,9 +294,9 @@ class Writer:
         """The result of a call that was applied although its response does not say so; None if it was not.
 
         `added`: the call adds people. A contact that the run added has its values, also where Mailchimp writes them
-        in another form.
+        in another form. An archived contact has the values and tags from before, and a call does not change it.
         """
-        if now is None or not _has_tags(person, now):
+        if now is None or now.status == Code.ARCHIVED or not _has_tags(person, now):
             return None
         created = added and self._is_added_by_run(person, now.opted_in)
         if not (created and now.opted_in) and not _has_values(person, now):

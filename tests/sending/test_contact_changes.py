@@ -14,25 +14,30 @@ from shared.sending.result import Result
 
 
 class ForgetfulMailchimp:
-    """A session whose responses to calls with a status omit all members; `applies`: these calls have an effect."""
+    """A session whose responses to calls with a status omit all members; `applies`: these calls have an effect.
 
-    def __init__(self, applies: bool) -> None:
+    `names`: the responses to calls without a status name the members.
+    """
+
+    def __init__(self, applies: bool, names: bool) -> None:
         self.calls = CallCounts()
-        self.applies = applies
+        self.applies, self.names = applies, names
         self.status = "subscribed"
 
     def subscribe(
         self, audience_id: str, members: Sequence[Member], **options: bool
     ) -> BatchAnswer:
-        updated = {one.address: self.status for one in members if one.status is None}
-        if self.applies and not updated and members:
+        before = self.status
+        if self.applies and any(one.status is not None for one in members):
             self.status = "unsubscribed"
-        return BatchAnswer({}, updated, {})
+        named = [one for one in members if one.status is None and self.names]
+        return BatchAnswer({}, {one.address: before for one in named}, {})
 
     def status_of(self, audience_id: str, address: str) -> str:
         return self.status
 
 
+@pytest.mark.parametrize("names", [True, False])
 @pytest.mark.parametrize(
     ("applies", "expected"),
     [
@@ -41,9 +46,9 @@ class ForgetfulMailchimp:
     ],
 )
 def test_a_person_whom_the_response_omits_is_unsubscribed_if_mailchimp_says_so(
-    applies: bool, expected: Result
+    applies: bool, expected: Result, names: bool
 ) -> None:
-    session = ForgetfulMailchimp(applies)
+    session = ForgetfulMailchimp(applies, names)
     isolation = Isolation(lambda: True, lambda: True, lambda: False, lambda: 0)
     changes = ContactChanges(session, "aud", isolation, lambda *_, **__: {}, {})  # type: ignore[arg-type]
 

@@ -313,6 +313,29 @@ def test_people_whom_a_response_omits_are_looked_up() -> None:
     assert outcomes(updated) == [UPDATED, UPDATED]
 
 
+def test_an_older_contact_whom_the_repeated_response_omits_does_not_count_as_created() -> None:
+    class OmitsUpdates(Mailchimp):
+        def subscribe(self, *given: Any, update_existing: bool, **options: Any) -> BatchAnswer:
+            self.omitted = {"old@example.com"} if update_existing else set()
+            return super().subscribe(*given, update_existing=update_existing, **options)
+
+    session = OmitsUpdates(old="subscribed")
+
+    results = writer(session).write(ChunkKind.ADD, people("old"), maybe_applied=True)
+
+    assert outcomes(results) == [UPDATED]
+
+
+@pytest.mark.parametrize("kind", [ChunkKind.ADD, ChunkKind.UPDATE])
+def test_an_archived_contact_whom_a_response_omits_does_not_count_as_sent(kind: ChunkKind) -> None:
+    session = Mailchimp(gone="archived")
+    session.omitted = {"gone@example.com"}
+
+    results = writer(session).write(kind, people("gone", "more"), maybe_applied=False)
+
+    assert outcomes(results) == [(Outcome.REJECTED, Code.REFUSED), CREATED]
+
+
 def test_a_lane_that_has_to_stop_keeps_what_was_answered() -> None:
     session = Mailchimp()
     session.before = lambda sent: LOST if "p3@example.com" in sent else None
