@@ -224,8 +224,8 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
         ((renamed, into),) = unknown
         assign(renamed, into, omitted.pop())
     # Which of several people a reason is about can be told in smaller calls.
-    ambiguous = (
-        len(omitted) > 1 and bool(unassigned) and unassigned != unassigned[:1] * len(omitted)
+    ambiguous = len(members) > 1 and (
+        len(set(unassigned)) > 1 or 0 < len(unassigned) < len(omitted)
     )
     if omitted and (unknown or ambiguous or not _is_complete(answer)):
         raise Unavailable("answerBroken", maybe_applied=True)

@@ -242,7 +242,9 @@ def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
     """
     name = _MEMBER.sub("", field)
     tag = name.removeprefix(_MERGE_FIELDS).partition(".")[0]
-    not_sent = (tag.upper() if name.startswith(_MERGE_FIELDS) else field, None)
+    # Merge tags are in upper case. Other names are parts of a member, such as `status`.
+    is_tag = name.startswith(_MERGE_FIELDS) or tag.isupper()
+    not_sent = (tag.upper() if is_tag else name or field, None)
     return next(((key, sent[key]) for key in sent if key.upper() == tag.upper()), not_sent)
 
 

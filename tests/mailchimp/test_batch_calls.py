@@ -219,10 +219,20 @@ def test_a_person_missing_from_the_response_has_no_result_or_the_reason_without_
         assert "bob@example.org" not in found.created | found.updated
 
 
-@pytest.mark.parametrize("texts", [["looks fake or invalid"], ["permanently deleted", "No"]])
-def test_reasons_without_addresses_are_assigned_in_smaller_calls(texts, transport):
+@pytest.mark.parametrize(
+    ("texts", "accepted"),
+    [
+        (["looks fake or invalid"], []),
+        (["permanently deleted", "No"], []),
+        (["permanently deleted", "No"], ["ada@example.org"]),
+    ],
+)
+def test_reasons_without_addresses_are_assigned_in_smaller_calls(texts, accepted, transport):
     people = [member("ada@example.org"), member("bob@example.org")]
-    answer = answered(errors=[{"email_address": None, "error": text} for text in texts])
+    answer = answered(
+        new=[{"email_address": address, "status": "subscribed"} for address in accepted],
+        errors=[{"email_address": None, "error": text} for text in texts],
+    )
     with ScriptedServer(answer) as server, pytest.raises(Unavailable) as caught:
         MailchimpSession(transport(server.url)).subscribe("abc", people, update_existing=True)
     assert caught.value.maybe_applied

@@ -133,6 +133,8 @@ def test_any_body_is_handled(body):
         ({"field": "members.item:3.merge_fields.BDAY"}, {"BDAY": "9"}, Code.FIELD_REFUSED, "BDAY"),
         ({"field": "merge_fields.CITY"}, {}, Code.FIELD_REQUIRED, "CITY"),
         ({"field": "members[3].merge_fields.CITY"}, {}, Code.FIELD_REQUIRED, "CITY"),
+        ({"field": "ADDRESS.zip"}, {}, Code.FIELD_REQUIRED, "ADDRESS"),
+        ({"field": "members.item:3.status"}, {}, Code.FIELD_REQUIRED, "status"),
         ({"field": "members.item:3.email_address"}, {}, Code.ADDRESS_REFUSED, ""),
         ({"field": "ADDRESS.zip"}, {"ADDRESS": {"zip": "1"}}, Code.FIELD_REFUSED, "ADDRESS"),
         ({"field": "bday"}, {"BDAY": "99/99"}, Code.FIELD_REFUSED, "BDAY"),
