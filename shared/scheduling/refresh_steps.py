@@ -71,18 +71,24 @@ class RefreshSteps:
     def complete_start(self, stored: Stored[RefreshProgress]) -> Stored[RefreshProgress] | None:
         """Start the run that `starting_at` announces, unless it was started already.
 
+        While a run is active that does not send all changes, such as a retry, this is tried again later.
         Returns the stored progress if newer announcements remain to be checked, else None.
         """
         progress, now = stored.value, self.now()
         newest = self.newest.read(stored.key)
-        requested_at = newest.value.run.queued_at if newest else None
+        sends_all = newest is not None and newest.value.run.sends_all_changes
+        requested_at = newest.value.run.queued_at if newest and sends_all else None
         if (
             requested_at is None
             or progress.starting_at is None
             or requested_at < progress.starting_at
         ):
             try:
-                self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
+                run = self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
+                if not run.sends_all_changes:
+                    delay = self.times.longest_interval
+                    self._wait(stored, wait(progress, now, delay, self.times))
+                    return None
             except ConfigError as error:
                 # The export has no connection or was removed: there is nothing to run.
                 log_event("refresh.notStarted", exportId=stored.key, reason=error.code)

@@ -168,7 +168,9 @@ class ScheduledStarts:
             return stored, 0
         claimed = replace(state, claimed=moment, claimed_at=now)
         stored = self.states.replace(export.id, claimed, stored.etag)
-        self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
+        run = self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
+        if not run.sends_all_changes:  # it began since the check
+            return self._free(stored), 0
         return self._done(stored), 1
 
     def _has_to_wait(self, export_id: str) -> bool:
@@ -186,7 +188,11 @@ class ScheduledStarts:
         began = run.queued_at if run is not None and run.sends_all_changes else None
         if began is not None and began >= state.claimed_at:
             return self._done(stored)
-        free = replace(state, claimed=None, claimed_at=None)
+        return self._free(stored)
+
+    def _free(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:
+        """Give up a claim, so that a later tick starts the run."""
+        free = replace(stored.value, claimed=None, claimed_at=None)
         return self.states.replace(stored.key, free, stored.etag)
 
     def _done(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from shared.model.run import Mode, Reason, RunStatus, Trigger
+import pytest
+
+from shared.errors import Unavailable
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.start import RunOptions
 from tests.scheduling.refresh_world import World, refresh
 
@@ -113,4 +117,26 @@ def test_a_retry_that_waits_for_a_confirmation_does_not_consume_a_refresh(world:
     world.wait(60)
     world.announce(refresh(world, 7))
     world.wait(600)
+    assert [run.retry_of for run in world.made()] == [None, failed, None]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_retry_that_begins_while_a_refresh_starts_its_run_does_not_consume_it(
+    world: World, fails: bool
+) -> None:
+    world.announce(refresh(world))
+    world.wait(300)
+    failed = world.made()[0].id
+    start = world.starter.start
+
+    def start_after_retry(*given: Any, **options: Any) -> Run:
+        world.starter.start = start  # type: ignore[method-assign]
+        start("e1", Trigger.RETRY, options=RunOptions(retry_of=failed))
+        if fails:
+            raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
+        return start(*given, **options)
+
+    world.starter.start = start_after_retry  # type: ignore[method-assign]
+    world.announce(refresh(world, 7))
+    world.wait(900)
     assert [run.retry_of for run in world.made()] == [None, failed, None]

@@ -220,6 +220,24 @@ def test_a_retry_does_not_take_the_place_of_a_scheduled_run(simulation: TickSimu
     assert simulation.started() == ["23 06:00", "24 05:59", "24 06:05"]
 
 
+def test_a_retry_that_begins_during_a_scheduled_start_does_not_take_its_place(
+    simulation: TickSimulation,
+) -> None:
+    simulation.export()
+    simulation.tick(at(23, 6))
+    simulation.end_runs()
+    [failed] = simulation.runs.kept
+
+    def begin_retry(_: str) -> None:
+        simulation.states.before_write = lambda _: None
+        simulation.starter.start("e1", Trigger.RETRY, options=RunOptions(retry_of=failed))
+
+    simulation.states.before_write = begin_retry
+    assert simulation.tick(at(24, 6)) == 0
+    assert simulation.tick(at(24, 6, 5)) == 1
+    assert simulation.started() == ["23 06:00", "24 06:00", "24 06:05"]
+
+
 def test_times_missed_while_switched_off_are_not_run(simulation: TickSimulation) -> None:
     simulation.export()
     simulation.tick(at(23, 6))
