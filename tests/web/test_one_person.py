@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shared.model.one_person import ChosenPerson, SentField, SentPerson
 from shared.model.run import Counts, RunStatus
 from shared.web.authentication import Role
+from shared.web.texts import action_text
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_export
 from tests.web.world import World
@@ -52,6 +55,20 @@ def test_a_person_is_sent_from_the_page_of_the_export(language: str) -> None:
         word.strip('"') for word in trail.replace(",", ":").split(":")
     }
     assert ADA not in trail.lower()
+
+
+def test_a_refused_person_has_an_action_although_a_value_was_not_sent_either() -> None:
+    world = World()
+    Browser(world).open(f"/exports/{new_export(world)}/person").send("", {"person": ADA})
+    (run_id,) = world.one_person.chosen
+    refused = replace(SENT, outcome="rejected", code="addressRefused", field="")
+    world.one_person.results[run_id] = [refused]
+    world.runs.move(run_id, status=RunStatus.COMPLETED_WITH_WARNINGS, counts=Counts(rejected=1))
+
+    shown = Browser(world).open(f"/runs/{run_id}")
+
+    assert action_text("addressRefused", "en") in shown.text
+    assert action_text("valueDropped", "en") not in shown.text
 
 
 def test_a_person_is_sent_over_http() -> None:
