@@ -129,3 +129,23 @@ def test_discarding_the_own_version_of_a_conflict_does_not_warn(
     page.get_by_role("link", name="Discard my changes").click()
     expect(page.locator("#displayName")).to_have_value("Changed")
     assert warnings.asked == 0
+
+
+def test_another_language_changes_nothing_about_what_is_unsaved(
+    place: Place, open_page: Open
+) -> None:
+    page, export = open_page(), new_export(place.world)
+    warnings = Warnings(page)
+    page.goto(f"/exports/{export}/exclusions")
+    page.locator("button[lang=ko]").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    page.locator("a[href='/runs']").click()
+    page.wait_for_url("**/runs")
+    page.goto(f"/exports/{export}/exclusions")
+    type_into(page, "#entries", "mina.park@example.com")
+    page.locator("button[lang=en]").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert warnings.asked == 0
+    page.locator("a[href='/runs']").click()
+    expect(page.locator("#entries")).to_have_value("mina.park@example.com")
+    assert warnings.asked == 1

@@ -48,6 +48,7 @@ CSP = (
 # With no-referrer a browser sends the app's own forms with "Origin: null".
 _REFERRER = "same-origin"
 _NOT_DONE = ("chooseExports", "chosenGone", "savedNotRun")
+_UNCHANGED = "unchanged"
 # The time zone of the browser, which app.js stores.
 _ZONE_COOKIE = "zone"
 # How long a page may stay open before its forms are refused, also when the browser was closed in between.
@@ -148,8 +149,7 @@ class Page:
             "principal": self.caller,
             "path": self.request.scope["path"],
             "address": self._address,
-            # Where the form was sent that this page answers; "" for a page that was opened.
-            "sent_to": self.request.scope["path"] if self.request.method == "POST" else "",
+            "sent_to": self._sent_to,
             "csrf": token,
             "done": text(self.language, done) if has(done) else "",
             "done_kind": "warn" if action in _NOT_DONE else "good",
@@ -171,12 +171,21 @@ class Page:
         return response
 
     @property
+    def _sent_to(self) -> str:
+        """Where the form was sent that this page answers; "" for a page that was opened.
+
+        It also is "" for a form without changes that is shown in another language (unsaved.js).
+        """
+        was_opened = self.request.method != "POST" or _UNCHANGED in self.request.query_params
+        return "" if was_opened else str(self.request.scope["path"])
+
+    @property
     def _address(self) -> str:
         """Path and query of this page, without the confirmation of the last action."""
         query = [
             (name, value)
             for name, value in self.request.query_params.multi_items()
-            if name not in ("done", LANGUAGE_COOKIE)
+            if name not in ("done", LANGUAGE_COOKIE, _UNCHANGED)
         ]
         path = str(self.request.scope["path"])
         return f"{path}?{urlencode(query)}" if query else path

@@ -9,13 +9,21 @@
     JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value instanceof File ? [value.name, value.size] : value]));
   // The page may show input that the app has not accepted. Nothing else has to be changed for it to be lost.
   const saved = new Map(forms.map((form) => [form, form.dataset.unsaved ? "" : inputOf(form)]));
+  const isUnchanged = (form) => inputOf(form) === saved.get(form);
   let discards = false; // whether a link is followed that says that the input is discarded
 
   document.addEventListener("click", (event) => {
     discards = Boolean(event.target.closest?.("a[data-discards]"));
+    // The form is sent to be shown in another language. Without changes, it then has nothing to lose either.
+    const language = event.target.closest?.("button[lang][formaction]");
+    if (!language) return;
+    const address = new URL(language.formAction);
+    address.searchParams.delete("unchanged");
+    if (isUnchanged(language.form)) address.searchParams.set("unchanged", "");
+    language.setAttribute("formaction", address.pathname + address.search);
   });
   window.addEventListener("beforeunload", (event) => {
-    if (discards || window.app.isSending() || forms.every((form) => inputOf(form) === saved.get(form))) return;
+    if (discards || window.app.isSending() || forms.every(isUnchanged)) return;
     event.preventDefault();
     // Older browsers ask only with this.
     event.returnValue = true;
