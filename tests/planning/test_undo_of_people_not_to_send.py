@@ -66,6 +66,17 @@ def test_a_second_undo_after_one_that_was_canceled_gives_them_no_tag_back_either
     assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}
 
 
+def test_an_undo_counts_no_one_whom_its_run_did_not_change(rows: RowDeployment) -> None:
+    others = [person(1, "no"), person(2), person(3)]
+    rows.run(person(0), *others, Never=[])
+    second = rows.run(person(0, FirstName="New"), *others, Never=[])
+
+    undo = undone(rows, second)
+
+    assert undo.counts.updated == 1
+    assert "undoConsentWithdrawn" not in codes(undo)
+
+
 def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
     rows: RowDeployment,
 ) -> None:

@@ -10,8 +10,9 @@ created AS (
 -- What may not be sent since the run must not be restored either.
 all_outcomes AS (SELECT email, code FROM outcomes UNION ALL FROM later_outcomes),
 withdrawn AS (
-    SELECT DISTINCT email AS address FROM all_outcomes
+    SELECT email AS address, bool_or(code = 'withdrawnUnsubscribed') AS unsubscribed FROM all_outcomes
     WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed')
+    GROUP BY email
 ),
 -- Subscribers that the run archived because no export targeted them any more.
 archived AS (SELECT email AS address FROM outcomes WHERE code = 'unusedArchived'),
@@ -37,6 +38,7 @@ joined AS (
         coalesce(l.tags, []) AS tags, coalesce(b.tags, []) AS tags_before,
         c.address IS NOT NULL AS created,
         w.address IS NOT NULL AS withdrawn,
+        coalesce(w.unsubscribed, false) AS unsubscribed,
         x.address IS NOT NULL AS excluded,
         n.address IS NOT NULL AS not_subscribed,
         a.address IS NOT NULL AND coalesce(n.status = 'archived', false)
@@ -151,7 +153,7 @@ SELECT
     ),
     count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
     count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),
-    count(*) FILTER (withdrawn),
+    count(*) FILTER (withdrawn AND (was_sent OR len(tags_removed) > 0 OR is_archived OR unsubscribed)),
     count(*) FILTER (
         NOT created AND NOT not_subscribed AND NOT withdrawn AND excluded
             AND (was_sent OR len(tags_removed) > 0)
