@@ -73,6 +73,7 @@ def test_unused_contacts_are_archived_and_an_undo_adds_them_again(rows: RowDeplo
     assert undo.status is RunStatus.SUCCESSFUL
     assert (undo.counts.new, undo.counts.created) == (3, 3)
     # Excluded people stay archived.
+    assert codes(undo) == {"undoExcluded": {"people": "1"}}
     assert subscribed(rows) == {"p0", "p1", "p3", "p5", "p6", "p7"}
     assert audience.members()["p6@example.com"].merge_fields == {"FNAME": "P6"}
     assert rows.run(person(1)).counts.unchanged == 1

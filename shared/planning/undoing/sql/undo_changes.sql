@@ -155,8 +155,8 @@ SELECT
     count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),
     count(*) FILTER (withdrawn AND (was_sent OR len(tags_removed) > 0 OR is_archived OR unsubscribed)),
     count(*) FILTER (
-        NOT created AND NOT not_subscribed AND NOT withdrawn AND excluded
-            AND (was_sent OR len(tags_removed) > 0)
+        NOT created AND NOT withdrawn AND excluded
+            AND (is_archived OR NOT not_subscribed AND (was_sent OR len(tags_removed) > 0))
     )
 FROM undo_people;
 
