@@ -1,4 +1,4 @@
-"""Finds people who look deleted, but whose contact was archived or got another address during the run.
+"""Finds out whether people who look deleted may be added again: they may have been archived, or have another address now.
 
 A plan knows the contacts that were archived and the addresses that changed before it was made
 (planning/audience/changed_addresses.py). A person may change the address later and unsubscribe, and a call with a status would
@@ -17,7 +17,9 @@ from typing import Protocol
 from shared.errors import Disconnected, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, ContactStatus, changes_since
+from shared.model.outcome import Code, Outcome
 from shared.sending.isolate import Interrupted
+from shared.sending.result import UNKNOWN, Person, Result
 
 # With more people, the audience was probably emptied. Then only contacts that are not subscribed are looked up,
 # in a few calls.
@@ -26,14 +28,13 @@ MOST_LOOKUPS = 20
 HIDDEN = "hidden"
 """The status of a contact that Mailchimp refuses to show."""
 
+_STRICTEST_FIRST = ("unsubscribed", "pending", "cleaned", "archived")
+
 
 class ContactsOf(Protocol):
-    """Returns the contacts of people who are not in the audience under their address, by this address.
+    """The signature of `AbsentPeople.contacts`."""
 
-    With `by_id_only`, each of them is looked up by contact id, however many there are, and none by address.
-    """
-
-    def __call__(  # noqa: D102 - described above
+    def __call__(  # noqa: D102 - described there
         self, addresses: Sequence[str], /, *, by_id_only: bool
     ) -> Mapping[str, Sequence[ContactStatus]]: ...
 
@@ -112,3 +113,21 @@ class AbsentPeople:
                 yield from page
                 if not self.may_continue():
                     raise Interrupted
+
+
+def result_if_kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
+    """The result of a person who must not be added because of these contacts; None if they may be added.
+
+    The strictest status counts, as in planning/audience/sql/changed_addresses.sql.
+    """
+    statuses = {one.status for one in contacts} - {"subscribed", "transactional", HIDDEN}
+    for status in (*_STRICTEST_FIRST, *sorted(statuses)):
+        if status in statuses:
+            return Result(Outcome.KEPT, status, status=status)
+    if any(one.status == HIDDEN for one in contacts):
+        return UNKNOWN
+    for contact in contacts:
+        if contact.address != person.address:
+            return Result(Outcome.KEPT, Code.ADDRESS_CHANGED_IN_MAILCHIMP, status=contact.status)
+    # The contact was not absent: it was refused for another reason.
+    return None

@@ -27,7 +27,7 @@ _WORST_FIRST = (Outcome.REJECTED, Outcome.REMOVED, Outcome.KEPT)
 class ContactChanges:
     """Changes contacts of one audience over one session.
 
-    `results` gets the final results by address, also before an error. Other results are unknown.
+    `results` gets the final results so far by address, also before an error. Other results are unknown.
     """
 
     session: MailchimpSession
@@ -39,38 +39,33 @@ class ContactChanges:
     def unsubscribe(self, addresses: Sequence[str], *, maybe_applied: bool) -> None:
         """Unsubscribe people who are subscribed; contacts in another status stay as they are.
 
-        The status in the plan is old by now. A call without a status changes no contact, and its response has the
-        present status of each. If it creates one, which Mailchimp does not rule out, the new contact is archived at
-        once, or unsubscribed if Mailchimp archives no contact in its status. Otherwise, only subscribers are then sent with `unsubscribed`. A contact whose address was changed in Mailchimp is unsubscribed under its new address; if
-        several contacts had the address, all of them are.
+        A first call without a status changes no contact, and its response has the present status of each. A second call
+        sends `unsubscribed` for the subscribers. A contact whose address was changed in Mailchimp is unsubscribed under
+        its new address; if several contacts had the address, all of them are.
+        Mailchimp does not document that a call without a status creates no contact. If it creates one, the new contact
+        is archived at once, or unsubscribed if Mailchimp refuses to archive it, as it does while a contact is pending.
         `maybe_applied`: an earlier, unfinished attempt may have been applied.
         """
 
         def call(part: Sequence[str], *, resend: bool) -> None:
             before = self._send_status(part, None, resend=resend)
-            # Mailchimp does not document that a call without a status creates no contact. It archives none that is pending.
-            not_archived = [
-                address
-                for address in before.created
-                if archive(self.session, self.audience_id, address).outcome is not Outcome.REMOVED
-            ]
+            not_archived = self._archive_created(before)
             absent = [a for a in part if a not in before.updated]
             found = self.contacts_of(absent, by_id_only=True)
             contacts = {
                 a: found.get(a) or [ContactStatus(a, self._status_before(a, before))] for a in part
             }
-            subscribed = dict.fromkeys(
+            subscribed = [
                 one.address
                 for of_person in contacts.values()
                 for one in of_person
                 if one.status == _SUBSCRIBED and one.address
-            )
+            ]
             to_unsubscribe = list(dict.fromkeys([*subscribed, *not_archived]))
             after = self._send_status(to_unsubscribe, _UNSUBSCRIBED, resend=resend)
             maybe_by_run = maybe_applied or self.isolation.lost_answer
-            for address in after.created:
-                # Archived, deleted or renamed between the two calls: it must not return as a contact.
-                archive(self.session, self.audience_id, address)
+            # They were archived, deleted or renamed between the two calls, and must not return as contacts.
+            self._archive_created(after)
             again = []
             for address, of_person in contacts.items():
                 if any(one.address in after.created for one in of_person):
@@ -95,6 +90,14 @@ class ContactChanges:
 
         self.isolation.send(addresses, call, reject)
 
+    def _archive_created(self, answer: BatchAnswer) -> list[str]:
+        """Archive the contacts that a call created. Returns the addresses of those that Mailchimp refuses to archive."""
+        return [
+            address
+            for address in answer.created
+            if archive(self.session, self.audience_id, address).outcome is not Outcome.REMOVED
+        ]
+
     def _status_before(self, address: str, before: BatchAnswer) -> str:
         """The status of a contact by the response to a call without a status; "" for people not in the audience.
 
@@ -114,8 +117,8 @@ class ContactChanges:
             return refused(after.refused[address])
         if address in after.updated:
             return Result(Outcome.REMOVED, status=after.updated[address])
-        # A call without a status refuses archived and deleted contacts, and the reason is not clear. The response to the
-        # second call omits a subscriber.
+        # The status is read again for contacts that the first call refused (archived and deleted ones, without a clear
+        # reason), and for subscribers whom the response to the second call omits.
         is_omitted = contact.status == _SUBSCRIBED
         known = "" if is_omitted else contact.status
         status = known or self.session.status_of(self.audience_id, address)
@@ -163,10 +166,8 @@ class ContactChanges:
     def _archive(self, address: str, status: str | None) -> Result:
         """Archive a contact that has this status; None if there is no contact.
 
-        It is rejected if Mailchimp refuses to archive it.
-
-        Archiving loses the status, so a contact that is not subscribed is left alone: written again
-        with a status, it would be subscribed.
+        The result is rejected if Mailchimp refuses to archive it. Archiving loses the status, so a contact that is not
+        subscribed is left alone: a later call with a status would subscribe it.
         """
         if status is None:
             return Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)

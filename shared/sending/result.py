@@ -13,7 +13,7 @@ from shared.model.outcome import Code, Outcome
 class Person(NamedTuple):
     """A person to send, with merge fields as Mailchimp takes them.
 
-    `dropped` are the values that did not fit and were omitted, `cut` those that were sent in part.
+    `dropped` are the values that did not fit and are omitted, `cut` those that are sent in part.
     """
 
     address: str
