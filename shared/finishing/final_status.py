@@ -45,9 +45,9 @@ def final_counts(db: DuckDBPyConnection, planned: Counts) -> Counts:
     )
 
 
-def people_on_hold(db: DuckDBPyConnection) -> int:
+def people_unconfirmed(db: DuckDBPyConnection) -> int:
     """Count the people with removals that wait for a confirmation, each once."""
-    return _SQL.number(db, "on_hold")
+    return _SQL.number(db, "unconfirmed")
 
 
 def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
@@ -121,18 +121,18 @@ def final_status(
     plan: Plan,
     counts: Counts,
     findings: Sequence[Finding],
-    on_hold: int,
+    unconfirmed: int,
     refusals: Refusals,
 ) -> tuple[RunStatus, Reason | None]:
     """Return the final status of a run that was not stopped, and its reason.
 
-    `on_hold` counts the people with removals that wait for a confirmation. A run has failed when it sent nothing
+    `unconfirmed` counts the people with removals that wait for a confirmation. A run has failed when it sent nothing
     and no one was up to date before.
     """
     if plan.reason is not None and plan.ends_as is not RunStatus.FAILED:
         return plan.ends_as, plan.reason
-    if on_hold:
-        values = {"people": str(on_hold)}
+    if unconfirmed:
+        values = {"people": str(unconfirmed)}
         return RunStatus.AWAITING_CONFIRMATION, Reason(REMOVAL_GUARD, values=values)
     if plan.reason is not None:
         return RunStatus.FAILED, plan.reason

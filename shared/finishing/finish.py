@@ -1,4 +1,4 @@
-"""Finish a run as soon as no lane sends anything of it any more. finish_steps.py has the steps."""
+"""Finish a run as soon as all its lanes have stopped. finish_steps.py has the steps."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from shared.sending.chunk_queue import ChunkQueue
 from shared.sending.run_checks import VALID_SECONDS
 
 _RETRY_SECONDS = 5.0
-# Twice the time for which lanes rely on what they have read.
-_LANES_KNOW_AFTER = 2 * VALID_SECONDS
+# Twice the time for which a lane relies on the state of its run that it has read.
+_LANES_STOP_WITHIN = 2 * VALID_SECONDS
 _WRONG_CLOCK = 60.0
 
 
@@ -58,7 +58,7 @@ class Finisher:
                 # Chunks are waiting, but no lane is sending them: start lanes again.
                 self.transitions.return_to_sending(run_id)
             return 1.0 if totals.in_progress else 0.0
-        if totals.waiting and (delay := self._until_lanes_know(run)):
+        if totals.waiting and (delay := self._seconds_until_lanes_stop(run)):
             return delay
         lease = hold_lease(self.leases, f"finish/{run_id}")
         if lease is None:
@@ -81,10 +81,10 @@ class Finisher:
                     self.abandon.end(run_id, Reason("ledgerSuperseded"))
         return None
 
-    def _until_lanes_know(self, run: Run) -> float:
+    def _seconds_until_lanes_stop(self, run: Run) -> float:
         """Return the seconds until no lane claims a chunk of a stopped run any more.
 
-        A lane checks the state of its run every few seconds only. A chunk that it claims in between must be
+        A lane checks the state of its run only every few seconds. A chunk that it claims in between must be
         sent and recorded before the outcomes are gathered.
         """
         if run.moved_at is None:
@@ -93,4 +93,4 @@ class Finisher:
         # A time far in the future was written by an instance whose clock is wrong.
         if stopped_for < -_WRONG_CLOCK:
             return 0.0
-        return min(_LANES_KNOW_AFTER, max(0.0, _LANES_KNOW_AFTER - stopped_for))
+        return min(_LANES_STOP_WITHIN, max(0.0, _LANES_STOP_WITHIN - stopped_for))

@@ -1,9 +1,13 @@
-"""The steps that finish a run. All of them may be repeated.
+"""The steps that finish a run. Each may be repeated:
 
-Outcomes -> next ledger -> people erased meanwhile deleted in Mailchimp -> tags compared with the ledger ->
-outcomes stored, while the ledger is replaced and they are uploaded for Customer Insights -> run closed.
-The ledger is replaced before the run is closed. After a crash in between, the same outcomes are
-folded into the same earlier ledger again, with the same result.
+1. Fold the outcomes into the next ledger.
+2. Delete people in Mailchimp who were erased meanwhile.
+3. Compare the tags in Mailchimp with the ledger.
+4. Store the outcomes, replace the ledger, and upload the outcomes for Customer Insights.
+5. Close the run.
+
+After a crash before the last step, the same outcomes are folded into the same earlier ledger again, with the
+same result.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from shared.finishing.final_status import (
     count_refusals,
     final_counts,
     final_status,
-    people_on_hold,
+    people_unconfirmed,
     unsubscribe_findings,
     value_findings,
 )
@@ -101,7 +105,8 @@ class FinishSteps:
         """Finish a run that sends nothing any more. LedgerSuperseded and PlanGone when it cannot be finished."""
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         run = without_lost_connection(run, chunks)
-        self.pointers.current(run, plan)  # before the tags are compared with the ledger of this run
+        # Tags must not be compared with the ledger of a run that another one has superseded.
+        self.pointers.check_not_superseded(run, plan)
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
             data = _RunData(run, plan, chunks, db, scratch, threads)
             counting = threads.submit(self.check.count, run, plan)
@@ -110,7 +115,7 @@ class FinishSteps:
             with waiting_for_network(db):
                 counts = counting.result()
             # Afterwards, because the calls that count may use the only free connection.
-            not_deleted = self.erased_contacts.delete(db, plan)
+            about_erased = self.erased_contacts.delete(db, plan)
             suppress_erased_in_results(
                 db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
             )
@@ -118,7 +123,7 @@ class FinishSteps:
             about_file = self._store(data)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
-            findings = (*checked.findings, *about_file, *about_values, *not_deleted)
+            findings = (*checked.findings, *about_file, *about_values, *about_erased)
             self._close(data, replace(checked, findings=findings))
 
     def _fold(self, data: _RunData) -> None:
@@ -143,7 +148,7 @@ class FinishSteps:
         table = scratch / _OUTCOMES
         write_outcomes(db, table)
         # A process that was delayed may have been replaced by another one, which ended the run.
-        self.pointers.current(run, plan)
+        self.pointers.check_not_superseded(run, plan)
         uploading = data.threads.submit(self.files.upload, table, outcomes_table(run.id))
         # The file always describes the newest run with all rows.
         csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
@@ -168,9 +173,10 @@ class FinishSteps:
         return local
 
     def _close(self, data: _RunData, checked: Checked) -> None:
+        """End the run with its counts, findings and final status."""
         run, plan, chunks, db = data.run, data.plan, data.chunks, data.db
         counts = final_counts(db, plan.counts)
-        on_hold = people_on_hold(db)
+        unconfirmed = people_unconfirmed(db)
         proof = consent_proof(db)
         refusals = count_refusals(db)
         findings = (*checked.findings, *unsubscribe_findings(db))
@@ -182,7 +188,7 @@ class FinishSteps:
         def result(current: Run) -> Run:
             current = without_lost_connection(current, chunks)
             status, reason = status_of_stopped(current, chunks) or final_status(
-                plan, counts, findings, on_hold, refusals
+                plan, counts, findings, unconfirmed, refusals
             )
             ended = replace(current, status=status, reason=reason)
             return replace(

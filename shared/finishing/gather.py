@@ -66,7 +66,7 @@ def fill_results(
     `unsent` is the code of people whose chunk was not sent. Needs the views of `open_changes`.
     """
     # A stopped run no longer waits for a confirmation.
-    on_hold = [
+    unconfirmed = [
         c for c in chunks if c.state is ChunkState.UNCONFIRMED and unsent == Code.CALL_FAILED
     ]
     _SQL.run(
@@ -74,8 +74,8 @@ def fill_results(
         "results",
         outcomes=str(outcomes),
         unsent=str(unsent),
-        on_hold_first=[chunk.first for chunk in on_hold],
-        on_hold_people=[chunk.people for chunk in on_hold],
+        unconfirmed_first=[chunk.first for chunk in unconfirmed],
+        unconfirmed_people=[chunk.people for chunk in unconfirmed],
     )
     outcomes.unlink()
 

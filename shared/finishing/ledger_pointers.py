@@ -19,12 +19,16 @@ class LedgerSuperseded(Exception):
 
 @dataclass(frozen=True)
 class LedgerPointers:
-    """Reads and replaces pointers."""
+    """Reads and replaces the pointers to ledgers."""
 
     records: Records[LedgerPointer]
     files: Files
 
-    def current(self, run: Run, plan: Plan) -> Stored[LedgerPointer] | None:
+    def check_not_superseded(self, run: Run, plan: Plan) -> None:
+        """Raise LedgerSuperseded when a later run has written the ledger."""
+        self._replaceable(run, plan)
+
+    def _replaceable(self, run: Run, plan: Plan) -> Stored[LedgerPointer] | None:
         """Return the pointer that this run may replace: the one it was planned with, or its own.
 
         LedgerSuperseded when another run wrote it. Then this process was delayed for so long that the
@@ -38,25 +42,33 @@ class LedgerPointers:
     def replace_ledger(
         self, run: Run, plan: Plan, next_ledger: NextLedger, *, complete: bool, sent: bool
     ) -> None:
-        """Replace the ledger of the export by the next one."""
+        """Replace the ledger of the export by the next one, and delete those that are not needed any more.
+
+        `complete`: the run sent everyone. `sent`: it sent at least something. LedgerSuperseded when a later run has
+        written the ledger.
+        """
         while True:
-            stored = self.current(run, plan)
+            stored = self._replaceable(run, plan)
             current = stored.value if stored else None
             blob, people = next_ledger.wait_until_stored(current)
-            pointer = _next_pointer(current, run, plan, complete=complete, sent=sent)
+            pointer = replace(
+                _next_pointer(current, run, plan, complete=complete, sent=sent),
+                blob=blob,
+                people=people,
+            )
             try:
-                create_or_replace(
-                    self.records,
-                    plan.export_id,
-                    replace(pointer, blob=blob, people=people),
-                    stored,
-                )
+                create_or_replace(self.records, plan.export_id, pointer, stored)
             except Changed:
                 continue
             break
-        # The plan's own ledger is kept: after a confirmation, or a crash here, the outcomes are folded
-        # into it again. Only ledgers of earlier runs are deleted, because a later run may write its own
-        # at this moment. Run ids sort newest first.
+        self._delete_earlier(run, plan, pointer)
+
+    def _delete_earlier(self, run: Run, plan: Plan, pointer: LedgerPointer) -> None:
+        """Delete ledgers of earlier runs, except the one that an undo needs and the one of the plan.
+
+        After a confirmation, or a crash, the outcomes are folded into the ledger of the plan again. A later run may
+        write its own ledger at this moment. Run ids sort newest first.
+        """
         for name in list(self.files.names(ledger_folder(plan.export_id))):
             written_by = name.rpartition("/")[2].partition("-")[0]
             if written_by > run.id and name not in (plan.ledger, pointer.before):
@@ -66,10 +78,7 @@ class LedgerPointers:
 def _next_pointer(
     current: LedgerPointer | None, run: Run, plan: Plan, *, complete: bool, sent: bool
 ) -> LedgerPointer:
-    """Return the pointer that follows the current one, without the file.
-
-    `complete`: the run sent everyone. `sent`: it sent at least something.
-    """
+    """Return the pointer that follows the current one, still without the blob and the number of people."""
     partial = run.mode.is_partial
     fingerprint = plan.source_fingerprint if complete or partial else ""
     was_whole = (
@@ -95,10 +104,10 @@ def _next_pointer(
     return _after_partial(pointer, current, plan) if partial and current is not None else pointer
 
 
-def _after_partial(pointer: LedgerPointer, before: LedgerPointer, plan: Plan) -> LedgerPointer:
+def _after_partial(pointer: LedgerPointer, current: LedgerPointer, plan: Plan) -> LedgerPointer:
     """The pointer after a partial run, which has no outcomes of the other rows."""
-    rows_of = before.rows_of or (before.run_id if before.run_id != pointer.run_id else "")
-    if not before.is_of(plan.account_id, plan.audience_id):
+    rows_of = current.rows_of or (current.run_id if current.run_id != pointer.run_id else "")
+    if not current.is_of(plan.account_id, plan.audience_id):
         # The undo of a run belongs to the audience of that run.
         return replace(pointer, rows_of=rows_of, sent_by="", before="")
     return replace(pointer, rows_of=rows_of)

@@ -20,7 +20,7 @@ def unsent_code(run: Run) -> str:
 
 
 def is_complete(run: Run, chunks: Sequence[Chunk]) -> bool:
-    """Whether everyone of a run was sent."""
+    """Whether a run sent everyone that it planned to send."""
     return not run.is_stopped and all(
         chunk.state is ChunkState.DONE and not chunk.gave_up for chunk in chunks
     )
@@ -29,7 +29,7 @@ def is_complete(run: Run, chunks: Sequence[Chunk]) -> bool:
 def without_lost_connection(run: Run, chunks: Sequence[Chunk]) -> Run:
     """The run without its reason, if everything was sent before the connection was lost.
 
-    Only the comparison with Mailchimp is missing then, which the next run does.
+    Only the comparison with Mailchimp is missing then. The next run makes it.
     """
     is_disconnected = run.reason is not None and run.reason.code == "disconnected"
     all_sent = all(

@@ -7,7 +7,7 @@ GROUP BY outcome;
 SELECT count(DISTINCT address) FROM removals
 WHERE removed AND NOT list_contains($contact_tags::BIGINT[], tag_id);
 
--- name: on_hold
+-- name: unconfirmed
 -- People with removals that wait for a confirmation.
 SELECT count(DISTINCT address) FROM removals WHERE NOT removed AND code = 'awaitingConfirmation';
 

@@ -75,17 +75,19 @@ numbered AS (
             + (SELECT count(*) FROM changes WHERE kind IN ('add', 'update')) AS line
     FROM tags
 ),
-on_hold AS (SELECT unnest($on_hold_first::BIGINT[]) AS first, unnest($on_hold_people::BIGINT[]) AS people)
+unconfirmed AS (
+    SELECT unnest($unconfirmed_first::BIGINT[]) AS first, unnest($unconfirmed_people::BIGINT[]) AS people
+)
 SELECT
     n.tag_id, n.address,
     coalesce(o.outcome = 'removed', false) AS removed,
     CASE
         WHEN removed THEN NULL
         WHEN o.outcome IS NOT NULL THEN o.code
-        WHEN h.first IS NOT NULL THEN 'awaitingConfirmation'
+        WHEN u.first IS NOT NULL THEN 'awaitingConfirmation'
         ELSE $unsent
     END AS code
 FROM numbered n
 LEFT JOIN outcome_lines l ON l.line = n.line
 LEFT JOIN outcome_ranges o ON o.first_line = l.outcome_id
-LEFT JOIN on_hold h ON n.line >= h.first AND n.line < h.first + h.people;
+LEFT JOIN unconfirmed u ON n.line >= u.first AND n.line < u.first + u.people;
