@@ -79,19 +79,22 @@ async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResp
 
 
 @contextmanager
-def _working(msg: func.QueueMessage, context: func.Context, run_id: str = "") -> Iterator[None]:
+def _processing(msg: func.QueueMessage, context: func.Context, run_id: str = "") -> Iterator[None]:
     """Process a message in its trace."""
     platform_trace = _platform_trace(context)
     with (
         PROCESS.working(),
-        connector().working(context.function_name, msg.get_body(), run_id, platform_trace),
+        connector().traced_message(context.function_name, msg.get_body(), run_id, platform_trace),
     ):
         yield
 
 
-def _given_up(msg: func.QueueMessage, context: func.Context) -> AbstractContextManager[str | None]:
+def _poison_message(
+    msg: func.QueueMessage, context: func.Context
+) -> AbstractContextManager[str | None]:
     """Process a message of a poison queue. Yields the run id, or None for an unreadable message."""
-    return connector().given_up(context.function_name, msg.get_body(), _platform_trace(context))
+    platform_trace = _platform_trace(context)
+    return connector().poison_message(context.function_name, msg.get_body(), platform_trace)
 
 
 @app.function_name("http_api")
@@ -121,7 +124,7 @@ def tick(timer: func.TimerRequest, context: func.Context) -> None:
 def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
     """Plan a run."""
     run_id = run_of(msg.get_body())
-    with _working(msg, context, run_id):
+    with _processing(msg, context, run_id):
         connector().planner.plan(run_id, number_of(msg.get_body()))
 
 
@@ -129,7 +132,7 @@ def plan_run(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="plan-runs-poison", connection="AzureWebJobsStorage")
 def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """End a run whose planning failed in every attempt."""
-    with _given_up(msg, context) as run_id:
+    with _poison_message(msg, context) as run_id:
         if run_id:
             connector().planner.give_up(run_id)
 
@@ -139,7 +142,7 @@ def plan_run_poison(msg: func.QueueMessage, context: func.Context) -> None:
 def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
     """Send chunks of a run as one of its lanes."""
     run_id, lane = lane_of(msg.get_body())
-    with _working(msg, context, run_id):
+    with _processing(msg, context, run_id):
         connector().lanes.run(run_id, lane, number_of(msg.get_body()))
 
 
@@ -147,7 +150,7 @@ def send_lane(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="send-lanes-poison", connection="AzureWebJobsStorage")
 def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """Log a lane that failed in every attempt; the other lanes and the watchdog continue the run."""
-    with _given_up(msg, context) as run_id:
+    with _poison_message(msg, context) as run_id:
         if run_id:
             connector().watchdog.log_lane_given_up(run_id)
 
@@ -156,7 +159,7 @@ def send_lane_poison(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="blob-events", connection="AzureWebJobsStorage")
 def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
     """Check whether a refresh arrived."""
-    with _working(msg, context):
+    with _processing(msg, context):
         connector().refreshes.event(msg.get_body())
 
 
@@ -164,7 +167,7 @@ def blob_event(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="blob-events-poison", connection="AzureWebJobsStorage")
 def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """Log a refresh event that failed in every attempt."""
-    with _working(msg, context):
+    with _processing(msg, context):
         connector().refreshes.give_up(msg.get_body())
 
 
@@ -172,7 +175,7 @@ def blob_event_poison(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="consent-sweeps", connection="AzureWebJobsStorage")
 def consent_sweep(msg: func.QueueMessage, context: func.Context) -> None:
     """Read which contacts of an audience changed, and publish their statuses."""
-    with _working(msg, context):
+    with _processing(msg, context):
         connector().consent_updates.update(audience_of(msg.get_body()))
 
 
@@ -180,5 +183,5 @@ def consent_sweep(msg: func.QueueMessage, context: func.Context) -> None:
 @app.queue_trigger("msg", queue_name="consent-sweeps-poison", connection="AzureWebJobsStorage")
 def consent_sweep_poison(msg: func.QueueMessage, context: func.Context) -> None:
     """Log a sweep that failed in every attempt; the timer requests another one."""
-    with _working(msg, context):
+    with _processing(msg, context):
         connector().consent_updates.give_up(msg.get_body())

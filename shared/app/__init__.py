@@ -1,14 +1,12 @@
 """The composition root: every part of the app, made from the settings and connected to the others.
 
-`App` lists the parts. The modules beside it make them: a function takes the app and returns one part,
-which it gives the settings and the other parts that it needs.
+`App` lists the parts. In the modules beside it, one function makes each part: it takes the app, and passes on
+the settings and the other parts that the new one needs.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Any, TypeVar
 
@@ -26,11 +24,9 @@ from shared.app import (
     sending,
     sign_in,
     storage,
+    triggers,
     web_app,
 )
-from shared.errors import ConnectorError, InputError
-from shared.messaging.events import log_event
-from shared.messaging.messages import run_of, stamps_of
 from shared.model.ports import Records
 from shared.runtime import Runtime
 from shared.settings import Settings, load
@@ -63,7 +59,7 @@ class App:
         value_type: type[T],
         columns: Callable[[T], Mapping[str, str]] = lambda _: {},
     ) -> Records[T]:
-        """The records of one kind. Every kind is named in this package."""
+        """The records of one kind, in the table `name`. Only this package names tables."""
         return TableRecords(self.clients, name, value_type, columns)
 
     connections = cached_property(records.connections)
@@ -156,58 +152,11 @@ class App:
     definitions = cached_property(web_app.definitions)
     connection_commands = cached_property(web_app.connection_commands)
 
-    # --- What the triggers call, besides the parts -------------------------------------------
+    # --- What only the triggers call ---------------------------------------------------------
 
-    def tick(self) -> None:
-        """Do the work of the timer.
-
-        When one part fails, the others are still done. The first error is raised at the end.
-        """
-        errors: list[ConnectorError] = []
-        for work in (
-            self.scheduled_starts.start_due,
-            self.open_refreshes.resend_lost,
-            self.watchdog.resume_stalled,
-            self.retention.delete_old_data,
-            self.leftovers.sweep,
-            self.eraser.complete,
-            self.consent_updates.request_due,
-            self.poison_queues.log_waiting,
-        ):
-            try:
-                work()
-            except ConnectorError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
-
-    def working(
-        self, function: str, body: bytes, run_id: str, platform_trace: str | None
-    ) -> AbstractContextManager[None]:
-        """Process a message in its own trace, else in that of its run or of the platform."""
-        stamps = stamps_of(body)
-        stored = self.runs.read(run_id) if run_id and stamps.trace is None else None
-        traces = (stored.value.trace if stored else None, platform_trace)
-        return self.telemetry.message(function, stamps, *traces, run_id=run_id)
-
-    @contextmanager
-    def given_up(
-        self, function: str, body: bytes, platform_trace: str | None
-    ) -> Iterator[str | None]:
-        """Process a message that failed too often. Yields the id of its run.
-
-        Yields None for an unreadable message, which is logged and dropped: another failure would
-        only move it to a queue that is not monitored.
-        """
-        try:
-            run_id = run_of(body)
-            working = self.working(function, body, run_id, platform_trace)
-        except InputError:
-            log_event("message.unusable", level=logging.ERROR, function=function)
-            yield None
-            return
-        with working:
-            yield run_id
+    tick = triggers.tick
+    traced_message = triggers.traced_message
+    poison_message = triggers.poison_message
 
 
 def build(settings: Settings, runtime: Runtime | None = None, **overrides: Any) -> App:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def mailchimp(app: App) -> MailchimpGateway:
-    """Sessions with the account of a connection."""
+    """Opens sessions with the accounts of connections."""
     return MailchimpGateway(
         SharedReads(app.mailchimp_accounts.connection),
         SharedReads(app.secrets.get),
@@ -43,7 +43,7 @@ def slots(app: App) -> Slots:
 
 
 def pace(app: App) -> AccountPace:
-    """How many of these connections may send at the moment."""
+    """How many connections to an account may send at the moment."""
     return AccountPace(
         app.table("paces", Pace), app.settings.mailchimp.connections, app.runtime.now
     )

@@ -1,4 +1,4 @@
-"""Finishing."""
+"""Finishing runs, and the results of previews."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a run: start, commands, state, outcomes, and what happens to runs that stalled."""
+"""Runs: start, commands, undo, state, progress, outcomes, and the watchdog."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def progress(app: App) -> CurrentProgress:
         try:
             return app.pace.usable_slots(app.plans.get(run_id).account_id)
         except ConnectorError:
-            # The run is shown also when its plan is gone, or was made by a newer version.
+            # The run is shown even if its plan is gone, or was made by a newer version.
             return UsableSlots(app.settings.mailchimp.connections)
 
     return CurrentProgress(app.chunks, app.runtime.now, app.runtime.monotonic, slots_of_run)
 
 
 def history(app: App) -> History:
-    """Reads runs of the past."""
+    """Reads the runs of exports, the newest first."""
     return History(app.runs, app.newest_runs, app.progress.of)
 
 

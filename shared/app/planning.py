@@ -1,4 +1,4 @@
-"""Planning."""
+"""Planning runs, and finding unused contacts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def planner(app: App) -> Planner:
 
 
 def hygiene(app: App) -> Hygiene:
-    """Finds contacts without use, and archives them."""
+    """Finds unused contacts, and archives them."""
     return Hygiene(
         exports=app.exports,
         ledgers=app.ledgers,

@@ -1,4 +1,4 @@
-"""Sending."""
+"""Sending the chunks of runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_checks(app: App) -> RunChecks:
-    """Answers whether a run is still to be sent."""
+    """Checks whether lanes may still send a run."""
     return RunChecks(app.runs, app.runtime.monotonic)
 
 

@@ -50,5 +50,5 @@ def outcome_files(app: App) -> Files:
 
 
 def outcomes_url(app: App) -> str:
-    """The address of this container."""
+    """The URL of the container from which Customer Insights reads."""
     return str(app.landing_clients.container(OUTCOMES_CONTAINER).url).partition("?")[0]

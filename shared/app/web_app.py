@@ -1,4 +1,4 @@
-"""The JSON API and the admin pages."""
+"""The JSON API and the admin pages, and the definitions and connections that people change with them."""
 
 from __future__ import annotations
 

@@ -211,13 +211,13 @@ class AppInProcess(TestedApp):
         """Call the part that function_app.py calls for a message of this queue."""
         app, run_id = self._app, run_of(body)
         if queue.endswith("-poison"):
-            with app.given_up(queue, body, None):
+            with app.poison_message(queue, body, None):
                 if queue == f"{PLAN_RUNS}-poison":
                     app.planner.give_up(run_id)
                 else:
                     app.watchdog.log_lane_given_up(run_id)
             return
-        with app.working(queue, body, run_id, None):
+        with app.traced_message(queue, body, run_id, None):
             if queue == PLAN_RUNS:
                 app.planner.plan(run_id, number_of(body))
             else:
