@@ -393,12 +393,15 @@ class Run:
 
     @property
     def covers_export(self) -> bool:
-        """Whether the run sends the changes of all people: no preview, undo, archiving or run of one person."""
+        """Whether the run is an export or a retry of one: not a preview, an undo, archiving or a run of one person."""
         return self.mode in (Mode.EXPORT, Mode.FULL) and self.undo_of is None
 
     @property
     def sends_all_changes(self) -> bool:
-        """Whether a scheduled start, or a refresh, is done by the run: a retry may send only the rows that failed."""
+        """Whether the run sends the changes of all people, so that a scheduled start or a refresh needs no other run.
+
+        A retry does not: it may send only the rows that failed.
+        """
         return self.covers_export and self.retry_of is None
 
 

@@ -40,7 +40,7 @@ from shared.planning.reading.inputs import PlanSource
 from shared.planning.reading.people import SourceColumns
 from shared.planning.reading.settled_source import SettledSource
 from shared.planning.request import PlanRequest
-from shared.planning.undoing.undo_plan import SinceTheRun, plan_undo
+from shared.planning.undoing.undo_plan import StateAtUndo, plan_undo
 from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
@@ -164,13 +164,13 @@ class PlanBuilder:
         later = self._later_runs(request.run, undone)
         all_rows = next((run.id for run in later if run.covers_export), pointer.run_of_all_rows)
         with self._context(request, plan.audience_id) as context:
-            since = SinceTheRun(
+            current = StateAtUndo(
                 pointer,
                 listed,
                 [run.id for run in later],
                 self.plans.read(all_rows) if all_rows not in ("", undone) else None,
             )
-            return self.plans.write(*plan_undo(context, plan, since))
+            return self.plans.write(*plan_undo(context, plan, current))
 
     def _later_runs(self, undo: Run, undone: str) -> list[Run]:
         """The runs since `undone` whose outcomes count: all of one person, and the newest one of all rows.

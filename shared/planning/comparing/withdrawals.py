@@ -47,7 +47,7 @@ def plan_unsubscribes(db: DuckDBPyConnection, export: Export) -> None:
 
 
 def withdrawal_findings(db: DuckDBPyConnection, *, unconfirmed: bool) -> list[Finding]:
-    """Return findings about people to unsubscribe and about those who say yes again."""
+    """Return findings about people to unsubscribe and about those who consent again."""
     unsubscribing, returned = _SQL.row(db, "findings", unsubscribe_tag=UNSUBSCRIBE_TAG)
     findings = []
     if unsubscribing:

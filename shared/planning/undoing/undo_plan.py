@@ -45,12 +45,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SinceTheRun:
-    """What decides since the run who gets nothing back.
+class StateAtUndo:
+    """The state of the export when the undo is planned, which shows who gets nothing back.
 
-    `pointer` is the current ledger (runs/undo.py has checked it), `excluded` the current list, and `later_runs` are later
-    runs, which sent no one or one person, and whose outcomes have people who withdrew consent or are excluded.
-    `newest` is the plan of the newest run of all rows; None if that run is undone, or its plan is gone.
+    `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
+    `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
+    one person, because only the newest run that sent more can be undone. `newest` is the plan of the newest run of all rows;
+    None if that run is undone, or its plan is gone.
     """
 
     pointer: LedgerPointer
@@ -59,14 +60,14 @@ class SinceTheRun:
     newest: Plan | None
 
 
-def plan_undo(context: PlanContext, undone: Plan, since: SinceTheRun) -> UnstoredPlan:
+def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
     """Make the plan that undoes the run of the plan `undone`, with its files and chunks."""
     request, db = context.request, context.db
     run, export = request.run, request.export
     if request.account_id != undone.account_id:
         raise Conflict("undoOtherAccount")
-    pointer = since.pointer
-    load_for_undo(db, _download(context, since))
+    pointer = current.pointer
+    load_for_undo(db, _download(context, current))
     columns = merge_tags(undone.mapping)
     audience = _read_audience(context, undone, columns)
     tags = _tags_to_restore(undone, audience.tags, tags_before(db))
@@ -74,7 +75,7 @@ def plan_undo(context: PlanContext, undone: Plan, since: SinceTheRun) -> Unstore
         list(audience.tags),
         [tag.tag_id for tag in tags],
         columns,
-        since.excluded,
+        current.excluded,
         run.archive_created,
     )
     compare_for_undo(db, rules)
@@ -135,22 +136,24 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
         return _UndoAudience(tags, fields, contacts, calls.calls)
 
 
-def _download(context: PlanContext, since: SinceTheRun) -> UndoFiles:
-    files, scratch, pointer = context.dependencies.files, context.scratch, since.pointer
+def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
+    files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
     # A run may have ended before it had outcomes.
     found = (
         _download_if_there(files, outcomes_table(run_id), scratch / f"{run_id}.parquet")
-        for run_id in since.later_runs
+        for run_id in current.later_runs
     )
-    later = [file for file in found if file is not None]
+    newest_changes = None
+    if current.newest is not None:
+        newest_changes = _download_if_there(
+            files, current.newest.changes, scratch / "newest.parquet"
+        )
     local = UndoFiles(
-        scratch / "ledger.parquet",
-        scratch / "before.parquet" if pointer.before else None,
-        scratch / "outcomes.parquet",
-        later,
-        _download_if_there(files, since.newest.changes, scratch / "newest.parquet")
-        if since.newest
-        else None,
+        ledger=scratch / "ledger.parquet",
+        before=scratch / "before.parquet" if pointer.before else None,
+        outcomes=scratch / "outcomes.parquet",
+        later=[file for file in found if file is not None],
+        newest_changes=newest_changes,
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:
@@ -160,6 +163,7 @@ def _download(context: PlanContext, since: SinceTheRun) -> UndoFiles:
 
 
 def _download_if_there(files: Files, name: str, local: Path) -> Path | None:
+    """Download a blob. Returns the local file; None if there is no such blob."""
     try:
         files.download(name, local)
     except NotFound:

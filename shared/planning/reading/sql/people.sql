@@ -97,21 +97,22 @@ UNION ALL
 SELECT a.address, r.customer_id, a.mask, r.fields, r.consent
 FROM addresses a JOIN normalized_rows r ON r.rowid = a.chosen_row;
 
--- Profiles whose address went to another profile, once each.
+-- Profiles for whose address the row of another profile was chosen, once each.
 CREATE OR REPLACE TABLE shared AS
+WITH
 -- Addresses with rows of several profiles, or with several rows of one segment.
-WITH with_other_rows AS (
+with_other_rows AS (
     SELECT address, chosen_row FROM addresses
     WHERE lowest_id <> highest_id OR row_count > bit_count(mask)
 ),
 profiles AS (
     SELECT
-        r.address, r.customer_id, 1::HUGEINT << r.segment AS mask, r.rowid = s.chosen_row AS is_chosen,
+        r.address, r.customer_id, 1::HUGEINT << r.segment AS mask, r.rowid = w.chosen_row AS is_chosen,
         -- Rows without an id are one profile each.
         coalesce('id ' || r.customer_id, 'row ' || row_number() OVER (
             PARTITION BY r.address, r.segment, r.customer_id ORDER BY r.file, r.line
         )) AS profile
-    FROM normalized_rows r JOIN with_other_rows s USING (address)
+    FROM normalized_rows r JOIN with_other_rows w USING (address)
 )
 SELECT address, any_value(customer_id) AS customer_id, bit_or(mask) AS mask
 FROM profiles

@@ -7,7 +7,7 @@ created AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
--- What may not be sent since the run must not be restored either.
+-- People who may not be sent since the run get nothing back either.
 all_outcomes AS (SELECT email, code FROM outcomes UNION ALL FROM later_outcomes),
 withdrawn AS (
     SELECT email AS address, bool_or(code = 'withdrawnUnsubscribed') AS unsubscribed FROM all_outcomes
@@ -73,13 +73,13 @@ FROM joined;
 --   - was not excluded by the run or a later one, and is not on the current list.
 -- Values are restored only if they are known from before the run and the person was not edited in Mailchimp since.
 -- `fields` of other restored people are NULL: they get their tags only.
--- Contacts that the run archived as unused are added again as subscribers, because the undo is a person's
--- explicit yes; not those of people on the current list, or who withdrew consent.
+-- Contacts that the run archived as unused are added again as subscribers, because a person decides to undo it.
+-- Those of people who are excluded, or withdrew consent, stay archived.
 -- People that the run created lose all tags of the export. They are archived if that was requested
 -- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
 WITH
-judged AS (
+with_decisions AS (
     SELECT
         *,
         known AND NOT edited AS has_values,
@@ -101,26 +101,26 @@ judged AS (
 ),
 sets AS (
     SELECT tags_removed, row_number() OVER (ORDER BY tags_removed) - 1 AS tagset
-    FROM (SELECT DISTINCT tags_removed FROM judged WHERE restored OR returned)
+    FROM (SELECT DISTINCT tags_removed FROM with_decisions WHERE restored OR returned)
 )
 SELECT
-    j.address, j.customer_id, NULL::HUGEINT AS mask, s.tagset,
+    d.address, d.customer_id, NULL::HUGEINT AS mask, s.tagset,
     CASE
         WHEN restored OR returned THEN list_filter(range(len($run_tags::BIGINT[])),
-            lambda i: list_contains(j.tags_before, ($run_tags::BIGINT[])[i + 1]))
+            lambda i: list_contains(d.tags_before, ($run_tags::BIGINT[])[i + 1]))
     END AS segments,
     CASE
         WHEN returned AND NOT known
             THEN to_json(list_transform($merge_tags::VARCHAR[], lambda _: NULL::VARCHAR))::VARCHAR
-        WHEN returned OR has_values THEN j.fields_before
+        WHEN returned OR has_values THEN d.fields_before
     END AS fields,
-    j.fingerprint_before AS fingerprint,
+    d.fingerprint_before AS fingerprint,
     CASE WHEN returned THEN 'archived' END AS contact_status, false AS withdrawn,
     CASE WHEN returned THEN 'add' WHEN restored THEN 'update' ELSE 'left' END AS kind,
     NULL::VARCHAR AS code, NULL::VARCHAR AS field,
-    j.tags_removed AS tags,
+    d.tags_removed AS tags,
     CASE WHEN len(to_remove) > 0 THEN to_remove END AS tags_to_remove
-FROM judged j LEFT JOIN sets s ON (restored OR returned) AND s.tags_removed = j.tags_removed
+FROM with_decisions d LEFT JOIN sets s ON (restored OR returned) AND s.tags_removed = d.tags_removed
 WHERE restored OR returned OR len(to_remove) > 0;
 CREATE OR REPLACE VIEW stored_changes AS FROM changes;
 
