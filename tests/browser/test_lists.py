@@ -112,7 +112,7 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     place: Place, open_page: Open, complaints: list[str]
 ) -> None:
     world, page = place.world, open_page()
-    # Time passes faster, but not the minute that the browser waits for the app.
+    # Timers of the page run 20 times as fast. The time limit of a request is not one of them.
     page.add_init_script(
         "{ const later = setTimeout; window.setTimeout = (call, time) => later(call, time / 20); }"
     )
@@ -128,17 +128,17 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     page.on("request", lambda one: asked.append(one.url) if "progress" in one.url else None)
     page.goto("/")
     page.evaluate("window.sameDocument = true")
-    link = page.locator(f"#state-{first} a")
+    link = page.locator(f"#status-{first} a")
     link.focus()
     world.runs.move(
         runs[0],
         status=RunStatus.SENDING,
         progress=Progress(500, 1200, 1, 3, 42, 90, 490, 41.6),
     )
-    expect(page.locator(f"#left-{first}")).to_have_text("42%, 2 minutes left")
+    expect(page.locator(f"#progress-{first}")).to_have_text("42%, 2 minutes left")
     expect(link).to_have_text("Processing: sending")
     expect(link).to_be_focused()
-    # Screen readers are told what is over, and not each step.
+    # Only the end of a run is announced, not each step.
     expect(page.locator("#announce")).to_be_empty()
     assert violations(page) == []
     world.runs.move(runs[1], status=RunStatus.AWAITING_CONFIRMATION)
@@ -147,7 +147,7 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     expect(page.locator("#announce")).to_have_text("News: Successful")
     expect(link).to_have_text("Successful")
     expect(link).to_be_focused()
-    expect(page.locator(f"#left-{first}")).to_be_empty()
+    expect(page.locator(f"#progress-{first}")).to_be_empty()
     assert second not in asked[-1]
     before = len(asked)
     page.wait_for_timeout(600)

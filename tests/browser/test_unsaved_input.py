@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 class Warnings:
-    """The questions that a browser asks before it leaves a page; the person stays."""
+    """Counts the browser's questions before a page is left. The answer is always to stay."""
 
     def __init__(self, page: Page) -> None:
         self.asked = 0
@@ -95,7 +95,7 @@ def test_a_chosen_file_and_a_refused_form_are_unsaved(place: Place, open_page: O
     assert warnings.asked == 2
 
 
-def test_the_export_form_warns_about_a_row_that_was_added_and_not_about_a_look(
+def test_the_export_form_warns_about_a_row_that_was_added_and_not_about_a_lookup(
     place: Place, open_page: Open
 ) -> None:
     connection = fill(place.world, segments=3)
@@ -115,7 +115,7 @@ def test_the_export_form_warns_about_a_row_that_was_added_and_not_about_a_look(
     assert warnings.asked == 1
 
 
-def test_discarding_the_own_version_of_a_conflict_does_not_warn(
+def test_discarding_ones_own_changes_after_a_conflict_does_not_warn(
     place: Place, open_page: Open
 ) -> None:
     world, page = place.world, open_page()

@@ -1,14 +1,14 @@
-// Keeps the statuses in the list of exports up to date while runs are active. Without this file, the list is as it was when it was opened.
+// Keeps the statuses in the list of exports up to date while runs are active. Without this file, the list stays as it was loaded.
 "use strict";
 
 (() => {
   const announce = document.getElementById("announce");
-  // The address must not become too long for a server. The others follow when these are over.
+  // A URL that is too long is refused. The other exports follow when these runs are over.
   const MOST = 100;
-  const active = () => [...document.querySelectorAll("[data-active]")].slice(0, MOST);
-  const nameOf = (state) => state.closest("tr").querySelector("th.name").textContent.trim();
+  const activeStatuses = () => [...document.querySelectorAll("[data-active]")].slice(0, MOST);
+  const nameOf = (status) => status.closest("tr").querySelector("th.name").textContent.trim();
 
-  // Replaces an element if it differs. Only the status has something that can have the focus.
+  // Replaces an element if it differs. Of these elements, only the status contains a link, which may have the focus.
   const replace = (old, updated) => {
     if (old.outerHTML === updated.outerHTML) return;
     const hasFocus = old.contains(document.activeElement);
@@ -16,32 +16,34 @@
     if (hasFocus) updated.querySelector("a").focus();
   };
 
-  const show = (html, asked) => {
-    const answer = new DOMParser().parseFromString(html, "text/html");
+  const show = (html, statuses) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
     const ended = [];
-    for (const state of asked) {
-      const updated = answer.getElementById(state.id);
+    for (const status of statuses) {
+      const updated = page.getElementById(status.id);
       // The export was removed.
       if (!updated) {
-        state.removeAttribute("data-active");
+        status.removeAttribute("data-active");
         continue;
       }
-      if (!updated.hasAttribute("data-active")) ended.push(`${nameOf(state)}: ${updated.dataset.say}`);
-      const id = state.dataset.export;
-      for (const name of ["left", "last"]) replace(document.getElementById(`${name}-${id}`), answer.getElementById(`${name}-${id}`));
-      replace(state, updated);
+      if (!updated.hasAttribute("data-active")) ended.push(`${nameOf(status)}: ${updated.dataset.statusText}`);
+      for (const part of ["progress", "last-run"]) {
+        const id = `${part}-${status.dataset.export}`;
+        replace(document.getElementById(id), page.getElementById(id));
+      }
+      replace(status, updated);
     }
-    // Screen readers read what is over, and not each step.
+    // Only the end of a run is announced, not each step.
     if (ended.length) announce.textContent = ended.join(". ");
   };
 
-  if (!active().length) return;
-  let asked;
+  if (!activeStatuses().length) return;
+  let requested; // the statuses of the last request
   window.app.follow(() => {
-    asked = active();
-    return `/exports-progress?${new URLSearchParams(asked.map((state) => ["export", state.dataset.export]))}`;
+    requested = activeStatuses();
+    return `/exports-progress?${new URLSearchParams(requested.map((status) => ["export", status.dataset.export]))}`;
   }, async (response) => {
-    show(await response.text(), asked);
-    return active().length > 0;
+    show(await response.text(), requested);
+    return activeStatuses().length > 0;
   }, 5000);
 })();

@@ -1,8 +1,8 @@
-// Asks for the progress of active runs again and again. The page of a run and the list of exports use it.
+// Polls the progress of active runs, for the page of a run and the list of exports.
 "use strict";
 
-// `address` returns what to ask for. `show` gets each response, and returns whether to go on. Nothing is asked while the tab is hidden.
-window.app.follow = (address, show, pauseMs) => {
+// `url` returns the URL to request. `show` gets each response, and returns whether to continue. While the tab is hidden, nothing is requested.
+window.app.follow = (url, show, pauseMs) => {
   const [sessionEndedNote, notAllowedNote, noAnswerNote] = ["progress-session-ended", "progress-not-allowed", "progress-no-answer"].map((id) =>
     document.getElementById(id),
   );
@@ -16,11 +16,11 @@ window.app.follow = (address, show, pauseMs) => {
     return false;
   };
 
-  // Returns whether to ask again.
-  const ask = async () => {
+  // Returns whether to continue.
+  const poll = async () => {
     if (document.hidden) return true;
     try {
-      const response = await fetch(address(), { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const response = await fetch(url(), { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
       if (hasSessionEnded(response)) return stopWith(sessionEndedNote);
       const problem = await problemOf(response);
       if (problem) {
@@ -38,8 +38,8 @@ window.app.follow = (address, show, pauseMs) => {
     return true;
   };
 
-  const askLater = (milliseconds) => setTimeout(async () => {
-    if (await ask()) askLater(pauseMs);
+  const pollAfter = (milliseconds) => setTimeout(async () => {
+    if (await poll()) pollAfter(pauseMs);
   }, milliseconds);
-  askLater(1000);
+  pollAfter(1000);
 };

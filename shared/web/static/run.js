@@ -8,15 +8,15 @@
   if (!section.dataset.run) return;
   const announce = document.getElementById("announce");
   const page = `/runs/${section.dataset.run}`;
-  let shownStatus = section.firstElementChild.dataset.say; // in the title of the page
+  let shownStatus = section.firstElementChild.dataset.statusText; // in the title of the page
 
   const show = (html) => {
     section.innerHTML = html;
     const progress = section.firstElementChild;
     if (progress.dataset.status !== section.dataset.status) {
-      announce.textContent = progress.dataset.say;
-      document.title = document.title.replace(shownStatus, progress.dataset.say);
-      shownStatus = progress.dataset.say;
+      announce.textContent = progress.dataset.statusText;
+      document.title = document.title.replace(shownStatus, progress.dataset.statusText);
+      shownStatus = progress.dataset.statusText;
     }
     section.dataset.status = progress.dataset.status;
   };

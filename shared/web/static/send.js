@@ -1,4 +1,4 @@
-// Sends the forms that change something: once, and only if the app answers and accepts forms of this person.
+// Sends a form that changes something once, and only after the app has answered that this person may send it.
 // Without this file, forms are sent at once (docs/decisions/0104-look-before-a-form-is-sent.md).
 "use strict";
 
@@ -13,14 +13,14 @@ window.app = (() => {
   // Azure sends people whose session has ended to a sign-in page.
   const hasSessionEnded = (response) => response.type === "opaqueredirect" || response.status === 401;
 
-  // The sentence of the app's own page about an error. "" for other responses: Azure and proxies send a 403 for reasons of their own.
+  // Returns the sentence on the app's own error page. "" for other responses: Azure and proxies send a 403 for reasons of their own.
   const problemOf = async (response) => {
     if (response.status < 400 || response.status >= 500) return "";
     const page = new DOMParser().parseFromString(await response.text().catch(() => ""), "text/html");
     return page.getElementById("problem")?.textContent ?? "";
   };
 
-  // Shows one of the notes, or hides all.
+  // Shows one note and hides the others. null hides all.
   const showNote = (note, moveFocus) => {
     for (const one of [sessionEndedNote, notAllowedNote, noAnswerNote]) one.hidden = one !== note;
     if (note && moveFocus) note.focus();
@@ -47,7 +47,7 @@ window.app = (() => {
     return true;
   };
 
-  // Says after a second that the app is working. Returns a function that ends that.
+  // Shows after a second that the app is working. Returns a function that hides this again.
   const showWorking = (button) => {
     const timer = setTimeout(() => {
       workingNote.textContent = workingNote.dataset.text;
@@ -60,8 +60,8 @@ window.app = (() => {
     };
   };
 
-  let hideWorking = null; // set while a form is checked and sent
-  let isChecked = false; // whether the next submit may pass
+  let hideWorking = null; // set while a form is checked or sent
+  let isChecked = false; // whether the next submit event may send the form
   let isSent = false; // whether the browser waits for the response to a form
 
   const unlock = () => {
@@ -87,7 +87,7 @@ window.app = (() => {
     if (!(await canSend(address, true))) return void unlock();
     isChecked = true;
     form.requestSubmit(event.submitter);
-    // The browser sends nothing, and says why, if a field became invalid meanwhile.
+    // If a field became invalid meanwhile, the browser shows this and sends nothing.
     if (isChecked) {
       isChecked = false;
       return void unlock();

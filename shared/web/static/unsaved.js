@@ -1,4 +1,4 @@
-// Warns before a page with unsaved input is left. The browser shows its own question, and only to people who have used the page.
+// Warns before a page with unsaved input is left. The browser asks in its own words, and only people who have used the page.
 // Without this file, pages are left at once.
 "use strict";
 
@@ -7,10 +7,10 @@
   // A file is compared by its name and its size.
   const inputOf = (form) =>
     JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value instanceof File ? [value.name, value.size] : value]));
-  // The page may show input that the app has not accepted. Nothing else has to be changed for it to be lost.
+  // Input that the app refused, and that the page shows again, is unsaved from the beginning.
   const saved = new Map(forms.map((form) => [form, form.dataset.unsaved ? "" : inputOf(form)]));
   const isUnchanged = (form) => inputOf(form) === saved.get(form);
-  let discards = false; // whether a link is followed that says that the input is discarded
+  let discards = false; // whether the person follows a link that discards the input
 
   document.addEventListener("click", (event) => {
     discards = Boolean(event.target.closest?.("a[data-discards]"));
