@@ -223,7 +223,7 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
     if len(omitted) == len(unknown) == 1 and not unassigned:
         ((renamed, into),) = unknown
         assign(renamed, into, omitted.pop())
-    # Which of several people a reason is about can be told in smaller calls.
+    # Unless everyone has the same reason, only smaller calls show whose reason each is.
     ambiguous = len(members) > 1 and (
         len(set(unassigned)) > 1 or 0 < len(unassigned) < len(omitted)
     )

@@ -1,4 +1,4 @@
-"""Confirmations that meet another change: a detached export, and a cancel at the same moment."""
+"""Confirming a run whose export was detached, or that someone cancels at the same moment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_waiting_run_of_a_detached_export_is_not_continued(rows: RowDeployment
     assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
 
 
-def test_a_run_that_is_canceled_during_its_confirmation_has_no_share_of_the_account(
+def test_a_run_that_is_canceled_during_its_confirmation_leaves_its_slots_to_others(
     rows: RowDeployment,
 ) -> None:
     app = rows.deployment.app

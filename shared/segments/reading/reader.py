@@ -109,13 +109,13 @@ class SegmentReader:
         files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
         work = list(zip(segment.partitions, files, strict=True))
         small_files = [one for one in work if one[0].size <= _SMALL]
-        other_files = [one for one in work if one[0].size > _SMALL]
+        larger_files = [one for one in work if one[0].size > _SMALL]
         # One file is downloaded while another one is read, unless they are large: temporary disk is small. How
         # large compressed files are is known once the first one is unpacked, so it is loaded alone.
-        alone = 0 if all(_is_known_not_large(partition) for partition, _ in other_files) else 1
-        unreadable = [load_file(*one) for one in other_files[:alone]]
+        alone = 0 if all(_is_known_not_large(partition) for partition, _ in larger_files) else 1
+        unreadable = [load_file(*one) for one in larger_files[:alone]]
         readers = 1 if sizes and sizes[0] > _LARGE else _READERS
-        unreadable += _in_threads(readers, load_file, other_files[alone:])
+        unreadable += _in_threads(readers, load_file, larger_files[alone:])
         # Of small files, most of the time is waiting for the answers of the storage account.
         unreadable += _in_threads(_READERS_OF_SMALL_FILES, load_file, small_files)
         small.insert()

@@ -62,7 +62,7 @@ def save(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 @router.get(f"{_PAGE}/file")
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def show_again(export_id: Id) -> Response:
-    """Return to the list: the page of a refused upload has this URL, which a change of its language requests with GET."""
+    """Return to the list. After a refused upload, the page has this URL, and changing its language requests it."""
     return redirect(f"/exports/{export_id}/exclusions")
 
 

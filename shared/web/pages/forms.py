@@ -152,7 +152,7 @@ class FormErrors:
         return self.status == 412
 
 
-# A page that shows no errors, such as a form in another language.
+# Also the result of a form that was sent only to change the language of its page.
 NO_ERRORS = FormErrors(200)
 
 

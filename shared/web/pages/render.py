@@ -221,7 +221,7 @@ def redirect(location: str) -> Response:
 
 
 def removed_export(page: Page, typed: str) -> Response:
-    """The page after a form was sent to an export that someone has removed: what was typed, to be copied."""
+    """The response to a form of an export that someone has removed. Shows what was typed, so that it can be copied."""
     return page.render("removed_export.html", errors=FormErrors(404), typed=typed)
 
 

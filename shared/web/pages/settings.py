@@ -76,9 +76,9 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
 async def check_session(
     request: Request, form: Annotated[str, Query(max_length=300)] = ""
 ) -> Response:
-    """Answers without content if the caller may send a form to the path `form`.
+    """Respond without content if the caller may send a form to the path `form`.
 
-    A page asks before it sends the form, because what was typed would be lost with the page.
+    A page requests this before it sends the form: after an error, what was typed would be lost.
     """
     await AccessRoute.check_form(request, form)
     return Response(status_code=204)
