@@ -28,8 +28,8 @@ from shared.model.ports import Records
 
 LIFE_SECONDS = 600
 
-# In place of the value of a cookie, in a state that any browser of the person may return.
-_ANY_BROWSER = ""
+# In place of the value of a cookie, in a state that any browser of the person may return. No cookie has it.
+_ANY_BROWSER = "*"
 _VERSION = 1
 _LONGEST = 2000
 # The clocks of two instances may differ by this much.
@@ -48,7 +48,7 @@ class SignInState:
 
 
 def sign(state: SignInState, browser: str, key: bytes) -> str:
-    """Sign a state, bound to the browser whose cookie has the value `browser`; to none if it is ""."""
+    """Sign a state, bound to the browser whose cookie has the value `browser`."""
     payload = _encode(orjson.dumps([_VERSION, *astuple(state)]))
     return f"{payload}.{_encode(_signature(payload, browser, key))}"
 
@@ -64,7 +64,8 @@ def check(
     if not (text.isascii() and browser.isascii()):
         raise _invalid()
     payload, _, signature = text[:_LONGEST].partition(".")
-    expected = [_encode(_signature(payload, one, key)) for one in {browser, _ANY_BROWSER}]
+    browsers = [_ANY_BROWSER, browser] if browser else [_ANY_BROWSER]
+    expected = [_encode(_signature(payload, one, key)) for one in browsers]
     if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in expected):
         raise _invalid() if browser else ConfigError("signInIncomplete")
     try:
@@ -99,11 +100,11 @@ class SignedStates:
         self, purpose: str, connection_id: str, principal_id: str, *, in_browser: bool
     ) -> tuple[str, str]:
         """Issue a state, and the cookie value that belongs to it; "" unless a browser begins the sign-in."""
-        browser = self.random_text() if in_browser else _ANY_BROWSER
+        cookie = self.random_text() if in_browser else ""
         state = SignInState(
             purpose, connection_id, principal_id, int(self.now()), self.random_text()
         )
-        return sign(state, browser, self.key()), browser
+        return sign(state, cookie if in_browser else _ANY_BROWSER, self.key()), cookie
 
     def redeem(self, state: str, purpose: str, principal_id: str, cookie: str) -> str:
         """Return the connection id of a state, once. ConfigError when it is invalid or expired."""

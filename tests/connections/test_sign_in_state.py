@@ -52,6 +52,17 @@ def test_a_state_without_a_browser_is_never_valid():
         checked(sign(STATE, "", KEY), browser="")
 
 
+@pytest.mark.parametrize("browser", ["", "b", "*"])
+def test_a_state_that_began_outside_a_browser_is_bound_to_the_person_only(browser):
+    states = SignedStates(lambda: KEY, lambda _: True, now=lambda: 1000.0, random_text=lambda: "r")
+    state, cookie = states.issue("mailchimp", "c1", "ada", in_browser=False)
+    assert cookie == ""
+    assert states.redeem(state, "mailchimp", "ada", browser) == "c1"
+    with pytest.raises(ConfigError) as caught:
+        states.redeem(state, "mailchimp", "eve", browser)
+    assert caught.value.code == "signInForeign"
+
+
 @pytest.mark.parametrize(
     ("now", "code"),
     [
@@ -106,8 +117,8 @@ def test_a_state_is_redeemed_once():
     states = SignedStates(
         lambda: KEY, use_once, now=lambda: clock[0], random_text=lambda: f"r{next(numbers)}"
     )
-    state, cookie = states.issue("mailchimp", "c1", "ada")
-    other, other_cookie = states.issue("mailchimp", "c2", "ada")
+    state, cookie = states.issue("mailchimp", "c1", "ada", in_browser=True)
+    other, other_cookie = states.issue("mailchimp", "c2", "ada", in_browser=True)
     with pytest.raises(ConfigError):
         states.redeem(state, "mailchimp", "ada", other_cookie)
     assert states.redeem(state, "mailchimp", "ada", cookie) == "c1"
