@@ -18,6 +18,9 @@ from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, GrantKind
 from shared.model.ports import Stored
 
+CALLBACKS = "/api/oauth"
+"""The path under which all callbacks are."""
+
 
 class Provider(StrEnum):
     """Whose page a person signs in on."""
@@ -28,7 +31,7 @@ class Provider(StrEnum):
     @property
     def callback(self) -> str:
         """The path of the app to which its page returns."""
-        return f"/api/oauth/{self}/callback"
+        return f"{CALLBACKS}/{self}/callback"
 
 
 @dataclass(frozen=True)

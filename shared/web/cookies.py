@@ -6,10 +6,11 @@ from ipaddress import ip_address
 
 from starlette.requests import Request
 
+from shared.connections.sign_in import CALLBACKS
+
 # How long a sign-in may take.
 _SIGN_IN_SECONDS = 600
 _SIGN_IN = "signin"
-_CALLBACKS = "/api/oauth"
 
 
 class Cookie:
@@ -45,7 +46,7 @@ def sign_in_cookie(request: Request, public_url: str, value: str) -> str:
     in on a developer's machine. They send it with callbacks only: with changes, it would be refused without an origin.
     """
     host = request.scope["server"][0]
-    over_http = f"Path={_CALLBACKS}; Domain={host}" if _is_address(host) else "Path=/"
+    over_http = f"Path={CALLBACKS}; Domain={host}" if _is_address(host) else "Path=/"
     cookie = Cookie(_SIGN_IN, request, public_url)
     return cookie.header(value, _SIGN_IN_SECONDS, over_http=over_http)
 
