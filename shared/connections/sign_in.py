@@ -1,7 +1,8 @@
 """Sign-in at Mailchimp or Entra through the browser.
 
-The callback is accepted when its state is signed, recent and unused, and comes from the person and, unless a program
-with a token began the sign-in, from the browser (cookie) that began it. The redirect URI is a setting, never an input.
+The callback is accepted if its state is signed, recent and unused, and the person who started the sign-in returns. If a
+browser started it, the callback also needs the cookie of this browser; a program with a token starts it without one.
+The redirect URI is a setting, never an input.
 https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 """
 
@@ -58,7 +59,7 @@ class SignIns:
     def begin(
         self, provider: Provider, connection_id: str, principal_id: str, *, in_browser: bool
     ) -> AuthorizationRequest:
-        """Begin a sign-in with Mailchimp or Entra, in the browser that will return or in a program."""
+        """Begin a sign-in with Mailchimp or Entra. `in_browser`: the browser of the person sent this request."""
         sign_in = (
             self._mailchimp_sign_in() if provider is Provider.MAILCHIMP else self._entra_sign_in()
         )

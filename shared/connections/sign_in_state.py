@@ -3,10 +3,10 @@
     <payload>.<signature>      both base64url; payload = version, purpose, connection, principal,
                                issued (seconds since 1970), nonce
 
-The signature covers the payload and a random value in the browser's cookie, so that a state cannot
-be used from another browser. A portal on another site begins a sign-in with a token, and cannot give the browser a
-cookie of the app: its state is bound to the person only. Signatures are compared in constant time. `use_once`
-stores the nonce, so that a state works once.
+The signature covers the payload and the random value of a cookie, so that a state cannot be used from
+another browser. A portal on another site starts a sign-in with a token, and cannot set a cookie of the app in the
+browser. The state of such a sign-in is bound to the person only. Signatures are compared in constant time.
+`use_once` stores the nonce, so that a state works once.
 https://www.rfc-editor.org/rfc/rfc9700#section-4.7
 """
 
@@ -28,7 +28,7 @@ from shared.model.ports import Records
 
 LIFE_SECONDS = 600
 
-# In place of the value of a cookie, in a state that any browser of the person may return. No cookie has it.
+# Signed instead of the value of a cookie if the callback may come from any browser. The app sets no cookie with this value.
 _ANY_BROWSER = "*"
 _VERSION = 1
 _LONGEST = 2000
@@ -47,27 +47,27 @@ class SignInState:
     nonce: str
 
 
-def sign(state: SignInState, browser: str, key: bytes) -> str:
-    """Sign a state, bound to the browser whose cookie has the value `browser`."""
+def sign(state: SignInState, cookie: str, key: bytes) -> str:
+    """Sign a state, bound to the browser that has a cookie with this value."""
     payload = _encode(orjson.dumps([_VERSION, *astuple(state)]))
-    return f"{payload}.{_encode(_signature(payload, browser, key))}"
+    return f"{payload}.{_encode(_signature(payload, cookie, key))}"
 
 
 def check(
-    text: str, *, purpose: str, principal_id: str, browser: str, key: bytes, now: float
+    text: str, *, purpose: str, principal_id: str, cookie: str, key: bytes, now: float
 ) -> SignInState:
-    """Verify a state: its signature, browser, person, purpose and age. `browser` is "" without a cookie.
+    """Verify a state: its signature, person, purpose and age, and that it is bound to the cookie or to no cookie.
 
-    ConfigError: `signInIncomplete` without the browser's cookie where one was set, `signInForeign` for another person,
-    `signInExpired`, else `signInInvalid`.
+    `cookie` is the value that the browser sent, "" if it sent none. ConfigError: `signInIncomplete` if a cookie is
+    needed and was not sent, `signInForeign` for another person, `signInExpired`, else `signInInvalid`.
     """
-    if not (text.isascii() and browser.isascii()):
+    if not (text.isascii() and cookie.isascii()):
         raise _invalid()
     payload, _, signature = text[:_LONGEST].partition(".")
-    browsers = [_ANY_BROWSER, browser] if browser else [_ANY_BROWSER]
-    expected = [_encode(_signature(payload, one, key)) for one in browsers]
+    accepted = [_ANY_BROWSER, cookie] if cookie else [_ANY_BROWSER]
+    expected = [_encode(_signature(payload, one, key)) for one in accepted]
     if not any(hmac.compare_digest(signature.encode(), one.encode()) for one in expected):
-        raise _invalid() if browser else ConfigError("signInIncomplete")
+        raise _invalid() if cookie else ConfigError("signInIncomplete")
     try:
         version, *values = orjson.loads(_decode(payload))
         state = SignInState(*values)
@@ -85,7 +85,7 @@ def check(
 
 @dataclass(frozen=True)
 class SignedStates:
-    """Issues and redeems signed, single-use states, bound to a browser.
+    """Issues and redeems signed, single-use states.
 
     `key` returns the signing key (at least 32 bytes), `now` seconds since 1970, `random_text` a new random text of
     letters and digits. `use_once` stores a nonce and returns whether it is new.
@@ -99,7 +99,10 @@ class SignedStates:
     def issue(
         self, purpose: str, connection_id: str, principal_id: str, *, in_browser: bool
     ) -> tuple[str, str]:
-        """Issue a state, and the cookie value that belongs to it; "" unless a browser begins the sign-in."""
+        """Issue a state and the value of its cookie.
+
+        `in_browser`: a browser starts the sign-in and can store a cookie. If not, the value is "".
+        """
         cookie = self.random_text() if in_browser else ""
         state = SignInState(
             purpose, connection_id, principal_id, int(self.now()), self.random_text()
@@ -112,7 +115,7 @@ class SignedStates:
             state,
             purpose=purpose,
             principal_id=principal_id,
-            browser=cookie,
+            cookie=cookie,
             key=self.key(),
             now=self.now(),
         )
@@ -137,9 +140,9 @@ class UsedNonces:
         return True
 
 
-def _signature(payload: str, browser: str, key: bytes) -> bytes:
+def _signature(payload: str, cookie: str, key: bytes) -> bytes:
     # The length first, so that no two pairs give the same text.
-    text = f"{len(payload)}.{payload}.{browser}".encode()
+    text = f"{len(payload)}.{payload}.{cookie}".encode()
     return hmac.new(key, text, hashlib.sha256).digest()
 
 

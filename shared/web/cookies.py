@@ -1,4 +1,4 @@
-"""Cookies that are bound to this host and out of reach of scripts."""
+"""Cookies that browsers send to this host only, and that scripts of pages cannot read."""
 
 from __future__ import annotations
 
@@ -29,26 +29,28 @@ class Cookie:
         """The value that the browser sent, "" if it sent none."""
         return self._request.cookies.get(self.name, "")
 
-    def header(self, value: str, seconds: int, *, over_http: str = "Path=/") -> str:
+    def header(self, value: str, seconds: int, *, scope_over_http: str = "Path=/") -> str:
         """The `Set-Cookie` header that stores a value for some seconds.
 
-        `over_http` is where the browser sends it over HTTP. SameSite=Lax: the browser sends it when a link on a sign-in page
-        or in an email opens the app, but not with a form of another site.
+        `scope_over_http` has the attributes Path and Domain of a cookie that is set over HTTP; the prefix `__Host-` allows
+        `Path=/` only. SameSite=Lax: the browser sends the cookie when a link on a sign-in page or in an email opens the app,
+        but not with a form of another site.
         """
-        where, secure = ("Path=/", "; Secure") if self._secure else (over_http, "")
-        return f"{self.name}={value}; {where}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+        scope, secure = ("Path=/", "; Secure") if self._secure else (scope_over_http, "")
+        return f"{self.name}={value}; {scope}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
 def sign_in_cookie(request: Request, public_url: str, value: str) -> str:
     """The `Set-Cookie` header that binds a sign-in to the browser that started it.
 
-    The Functions host adds an empty domain, and Python's HTTP libraries drop such a cookie. With a domain, scripts can sign
-    in on a developer's machine. They send it with callbacks only: with changes, it would be refused without an origin.
+    On a developer's machine, the cookie names its domain, so that scripts can sign in too: the Functions host adds an empty
+    domain to a cookie without one, and Python's HTTP libraries drop such a cookie. The path limits the cookie to the
+    callbacks, because the app refuses changes that come with a cookie but without an origin (csrf.py).
     """
     host = request.scope["server"][0]
-    over_http = f"Path={CALLBACKS}; Domain={host}" if _is_address(host) else "Path=/"
+    scope = f"Path={CALLBACKS}; Domain={host}" if _is_ipv4_address(host) else "Path=/"
     cookie = Cookie(_SIGN_IN, request, public_url)
-    return cookie.header(value, _SIGN_IN_SECONDS, over_http=over_http)
+    return cookie.header(value, _SIGN_IN_SECONDS, scope_over_http=scope)
 
 
 def returned_cookie(request: Request, public_url: str) -> str:
@@ -56,7 +58,7 @@ def returned_cookie(request: Request, public_url: str) -> str:
     return Cookie(_SIGN_IN, request, public_url).value
 
 
-def _is_address(host: str) -> bool:
+def _is_ipv4_address(host: str) -> bool:
     try:
         return ip_address(host).version == 4
     except ValueError:

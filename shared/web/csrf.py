@@ -44,7 +44,7 @@ def refuse_other_sites(request: Request, public_url: str = "") -> None:
 
 
 def has_only_token(request: Request) -> bool:
-    """Whether the caller signed in with a token, which no browser adds by itself."""
+    """Whether a request has a token and no cookie. A form of another site cannot send a token."""
     return bool(request.headers.get("authorization")) and not request.headers.get("cookie")
 
 
@@ -58,7 +58,8 @@ def _own_origin(request: Request) -> str:
 def new_token(cookie: Cookie, new_id: Callable[[], str]) -> str:
     """The token for the forms of a page: the browser's own, or a new one.
 
-    A new one makes the forms of all other tabs expire, so the browser has to send its own whatever led to the page.
+    A new token makes the forms in all other tabs expire. So the browser must send its token with every request for a page,
+    also if another site or an email led to it.
     """
     return cookie.value if _TOKEN.fullmatch(cookie.value) else f"{new_id()}{new_id()}-token"
 
@@ -66,7 +67,8 @@ def new_token(cookie: Cookie, new_id: Callable[[], str]) -> str:
 def check_token(cookie: Cookie, sent: str) -> None:
     """Raise a 403 unless the form carries the browser's own token.
 
-    A form of another site was refused before by its origin, so this is mostly a page that stayed open for long.
+    Forms of other sites were refused before, by their origin. So the token is usually missing because the page was open for
+    too long.
     """
     if not cookie.value or not hmac.compare_digest(cookie.value.encode(), sent.encode()):
         raise HttpProblem(403, "formExpired")

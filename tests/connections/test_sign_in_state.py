@@ -22,7 +22,7 @@ STATE = SignInState("mailchimp", "c1", "ada", 1000, "n0nce")
 
 
 def checked(text, **more):
-    asked = {"purpose": "mailchimp", "principal_id": "ada", "browser": "b", "key": KEY, "now": 1010}
+    asked = {"purpose": "mailchimp", "principal_id": "ada", "cookie": "b", "key": KEY, "now": 1010}
     return check(text, **{**asked, **more})
 
 
@@ -35,9 +35,9 @@ def test_a_state_is_read_back_unchanged():
     [
         ({"purpose": "entra"}, "signInInvalid"),
         ({"principal_id": "eve"}, "signInForeign"),
-        ({"browser": "another"}, "signInInvalid"),
-        ({"browser": ""}, "signInIncomplete"),
-        ({"browser": "ü"}, "signInInvalid"),
+        ({"cookie": "another"}, "signInInvalid"),
+        ({"cookie": ""}, "signInIncomplete"),
+        ({"cookie": "ü"}, "signInInvalid"),
         ({"key": b"x" * 32}, "signInInvalid"),
     ],
 )
@@ -47,19 +47,19 @@ def test_a_state_of_another_person_purpose_browser_or_app_is_refused(change, cod
     assert caught.value.code == code
 
 
-def test_a_state_without_a_browser_is_never_valid():
+def test_a_state_that_is_signed_with_an_empty_cookie_is_never_valid():
     with pytest.raises(ConfigError):
-        checked(sign(STATE, "", KEY), browser="")
+        checked(sign(STATE, "", KEY), cookie="")
 
 
-@pytest.mark.parametrize("browser", ["", "b", "*"])
-def test_a_state_that_began_outside_a_browser_is_bound_to_the_person_only(browser):
+@pytest.mark.parametrize("sent", ["", "b", "*"])
+def test_the_state_of_a_sign_in_that_a_program_starts_is_bound_to_the_person_only(sent):
     states = SignedStates(lambda: KEY, lambda _: True, now=lambda: 1000.0, random_text=lambda: "r")
     state, cookie = states.issue("mailchimp", "c1", "ada", in_browser=False)
     assert cookie == ""
-    assert states.redeem(state, "mailchimp", "ada", browser) == "c1"
+    assert states.redeem(state, "mailchimp", "ada", sent) == "c1"
     with pytest.raises(ConfigError) as caught:
-        states.redeem(state, "mailchimp", "eve", browser)
+        states.redeem(state, "mailchimp", "eve", sent)
     assert caught.value.code == "signInForeign"
 
 

@@ -80,14 +80,14 @@ def test_a_callback_must_come_from_the_browser_and_the_person_that_started() -> 
 
 
 def begin_with_token(world: World, connection: str, **headers: str) -> tuple[str, str]:
-    """The state of a sign-in that a program with a token begins, and the cookie that it is given."""
+    """Start a sign-in as a program with a token. Returns the state, and the cookie that the app sets."""
     path = f"/api/connections/{connection}/mailchimp/authorize"
     answer = call(world, "POST", path, headers={"Authorization": "Bearer token", **headers})
     state = parse_qs(urlsplit(answer.json()["authorizeUrl"]).query)["state"][0]
     return state, answer.headers.get("Set-Cookie", "").partition(";")[0]
 
 
-def test_a_sign_in_that_a_portal_began_with_a_token_needs_no_cookie_but_the_same_person() -> None:
+def test_a_sign_in_that_a_portal_starts_with_a_token_needs_the_same_person_and_no_cookie() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     world.sign_in.codes |= {"good": KEY, "other": OTHER_KEY}
@@ -103,7 +103,7 @@ def test_a_sign_in_that_a_portal_began_with_a_token_needs_no_cookie_but_the_same
     assert list(world.secrets.kept.values()) == [KEY]
 
 
-def test_a_sign_in_that_began_with_a_token_beside_cookies_is_bound_to_the_browser() -> None:
+def test_a_sign_in_that_is_started_with_a_token_and_cookies_is_bound_to_the_browser() -> None:
     world = World()
     connection = new_connection(world, connected=False)
     world.sign_in.codes["good"] = KEY

@@ -96,7 +96,8 @@ def sign_in(
 ) -> AuthorizeView:
     """Returns the sign-in URL for the browser, and sets a cookie that the callback checks.
 
-    With a token instead of cookies, as from a portal on another site, no cookie is needed. The same person has to sign in.
+    A request with a token and without cookies, such as from a portal on another site, gets no cookie, and the callback
+    needs none. In each case, the person who starts the sign-in must be signed in to the app at the callback.
     """
     return _begin(Provider.MAILCHIMP, connection_id, request, context, response)
 
@@ -121,7 +122,8 @@ def add_export_user(
 ) -> AuthorizeView:
     """Returns the sign-in URL for the browser, and sets a cookie that the callback checks.
 
-    With a token instead of cookies, as from a portal on another site, no cookie is needed. The same person has to sign in.
+    A request with a token and without cookies, such as from a portal on another site, gets no cookie, and the callback
+    needs none. In each case, the person who starts the sign-in must be signed in to the app at the callback.
     """
     return _begin(Provider.ENTRA, connection_id, request, context, response)
 
