@@ -56,6 +56,11 @@ def action_text(code: str, language: str) -> str:
     return _if_known(f"outcomes.{code}.action", language)
 
 
+def not_sent_text(reason: str, language: str) -> str:
+    """Why a value was not sent, or was cut, in words; empty without a reason."""
+    return _if_known(f"pages.notSent.{reason}", language)
+
+
 def _if_known(key: str, language: str) -> str:
     return text(language, key) if has(key) else ""
 

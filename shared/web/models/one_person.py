@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.model.one_person import SentPerson
 from shared.web.models.base import ListView, View
-from shared.web.texts import action_text, has, reason_text, text
+from shared.web.texts import action_text, not_sent_text, reason_text
 
 
 class SentFieldView(View):
@@ -58,17 +58,12 @@ class SentPersonList(ListView[SentPersonView]):
     """The contacts of one person."""
 
 
-def _reason_text(reason: str, language: str) -> str:
-    key = f"pages.notSent.{reason}"
-    return text(language, key) if has(key) else ""
-
-
 def sent_person_view(contact: SentPerson, language: str) -> SentPersonView:
     """The JSON form of a contact."""
     return SentPersonView.of(
         contact,
         fields=tuple(
-            SentFieldView.of(one, reason=_reason_text(one.reason, language))
+            SentFieldView.of(one, reason=not_sent_text(one.reason, language))
             for one in contact.fields
         ),
         reason=reason_text(contact.code, language),
