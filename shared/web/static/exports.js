@@ -16,10 +16,11 @@
     if (hasFocus) updated.querySelector("a").focus();
   };
 
-  const show = (html, statuses) => {
+  const show = (html) => {
     const page = new DOMParser().parseFromString(html, "text/html");
     const ended = [];
-    for (const status of statuses) {
+    // The same as at the request: only this function changes which are active.
+    for (const status of activeStatuses()) {
       const updated = page.getElementById(status.id);
       // The export was removed.
       if (!updated) {
@@ -38,12 +39,9 @@
   };
 
   if (!activeStatuses().length) return;
-  let requested; // the statuses of the last request
-  window.app.follow(() => {
-    requested = activeStatuses();
-    return `/exports-progress?${new URLSearchParams(requested.map((status) => ["export", status.dataset.export]))}`;
-  }, async (response) => {
-    show(await response.text(), requested);
+  const url = () => `/exports-progress?${new URLSearchParams(activeStatuses().map((status) => ["export", status.dataset.export]))}`;
+  window.app.follow(url, async (response) => {
+    show(await response.text());
     return activeStatuses().length > 0;
   }, 5000);
 })();
