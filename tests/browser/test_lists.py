@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from shared.model.run import Mode, Progress, RunStatus, Trigger
-from tests.browser.conftest import Open, Place
+from tests.browser.conftest import Open, Place, speed_up
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export
 from tests.web.realistic_data import NAMES, fill
@@ -108,14 +108,18 @@ def test_a_phone_shows_the_export_of_each_run(place: Place, open_page: Open) -> 
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+def requests_for_progress(page: Page) -> list[str]:
+    """The URLs that a page requests from now on in order to follow runs."""
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "progress" in one.url else None)
+    return asked
+
+
 def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     place: Place, open_page: Open, complaints: list[str]
 ) -> None:
     world, page = place.world, open_page()
-    # Timers of the page run 20 times as fast. The time limit of a request is not one of them.
-    page.add_init_script(
-        "{ const later = setTimeout; window.setTimeout = (call, time) => later(call, time / 20); }"
-    )
+    speed_up(page, 20)
     first, second = (
         new_export(world, displayName=name, segments=[{"name": "Segment_Vip", "tag": name}])
         for name in ("News", "Offers")
@@ -124,8 +128,7 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
         world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
         for export in (first, second)
     ]
-    asked: list[str] = []
-    page.on("request", lambda one: asked.append(one.url) if "progress" in one.url else None)
+    asked = requests_for_progress(page)
     page.goto("/")
     page.evaluate("window.sameDocument = true")
     link = page.locator(f"#status-{first} a")
@@ -163,8 +166,8 @@ def test_a_list_of_exports_without_an_active_run_asks_for_nothing(
 ) -> None:
     new_export(place.world)
     page = open_page()
-    asked: list[str] = []
-    page.on("request", lambda one: asked.append(one.url) if "progress" in one.url else None)
+    asked = requests_for_progress(page)
+    speed_up(page, 20)
     page.goto("/")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(300)
     assert asked == []

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from shared.web.authentication import Role
-from tests.browser.conftest import Open, Place, session_ended
+from tests.browser.conftest import Open, Place, session_ended, speed_up
 from tests.browser.test_admin_pages import WORDS, is_sent, violations
 from tests.browser.test_export_form import fill
 from tests.web.client import new_connection, new_export
@@ -165,9 +165,7 @@ def test_a_slow_app_says_that_it_works_and_gets_a_form_once(place: Place, open_p
     export = new_export(place.world)
     page = open_page("ko")
     # A minute passes in 0.3 seconds.
-    page.add_init_script(
-        "{ const later = setTimeout; window.setTimeout = (call, time) => later(call, time / 200); }"
-    )
+    speed_up(page, 200)
     page.goto(f"/exports/{export}")
     sent: list[str] = []
     held: list[Route] = []
