@@ -155,6 +155,7 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     before = len(asked)
     page.wait_for_timeout(600)
     assert len(asked) == before
+    assert page.evaluate("window.sameDocument")
     # The button still leads to the run: another one must not start under the pointer.
     page.get_by_role("link", name="View run: News").click()
     page.wait_for_url(f"**/runs/{runs[0]}")
