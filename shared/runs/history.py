@@ -72,8 +72,8 @@ class History:
 
     def has_active_run(self, export_id: str) -> bool:
         """Whether a run of an export is active."""
-        run = self.last_run(export_id)
-        return run is not None and run.is_active
+        stored = self.newest_runs.read(export_id)
+        return stored is not None and self._stored(stored.value).is_active
 
     def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
         """The newest run of each export that has one, by the id of the export."""
@@ -84,7 +84,10 @@ class History:
             return {one.key: run for one, run in zip(newest, runs, strict=True)}
 
     def _run(self, newest: NewestRun) -> Run:
+        run = self._stored(newest)
+        return self.as_of_now(run) if run.is_active else run
+
+    def _stored(self, newest: NewestRun) -> Run:
         # The record is written before the run is: a start that was killed in between has no run yet.
         stored = self.runs.read(newest.run.id)
-        run = newest.run if stored is None else stored.value
-        return self.as_of_now(run) if run.is_active else run
+        return newest.run if stored is None else stored.value

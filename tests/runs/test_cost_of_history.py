@@ -179,6 +179,26 @@ def test_lists_of_exports_and_runs_read_no_runs_of_the_past(
     assert reads.during(lambda: app.history.last_run(export_id))[0] == 0
 
 
+def test_chunks_are_not_read_to_find_out_whether_a_run_is_active(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    history, reads = deployment.app.history, Reads(monkeypatch)
+    active: list[bool] = []
+    records: list[int] = []
+
+    def call(ask: Callable[[], Any]) -> Any:
+        records.append(reads.during(lambda: active.append(history.has_active_run(EXPORT)))[0])
+        return ask()
+
+    deployment.call = call
+    deployment.run()
+
+    assert set(active) == {True}
+    assert set(records) == {0}
+
+
 def test_runs_are_read_page_by_page_with_filters(new_deployment: NewDeployment) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
