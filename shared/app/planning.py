@@ -31,6 +31,7 @@ def planner(app: App) -> Planner:
     )
     builder = PlanBuilder(
         dependencies=dependencies,
+        runs=app.runs,
         plans=app.plans,
         ledgers=app.ledgers,
         account_of=app.mailchimp_accounts.account_of,

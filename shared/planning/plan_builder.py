@@ -55,6 +55,7 @@ class PlanBuilder:
     """Makes plans. `account_of` returns the Mailchimp account of a connection."""
 
     dependencies: PlanDependencies
+    runs: Records[Run]
     plans: PlanStore
     ledgers: Records[LedgerPointer]
     account_of: Callable[[str], str]
@@ -160,27 +161,23 @@ class PlanBuilder:
         plan = self.plans.read(undone)
         if plan is None:
             raise Conflict("undoTooOld")
-        listed = self.exclusions.read(request.export.id)
-        later = self._later_runs(request.run, undone)
-        all_rows = next((run.id for run in later if run.covers_export), pointer.run_of_all_rows)
+        later = self._runs_since(request.export.id, undone)
+        of_all_rows = next((run for run in later if self._has_all_outcomes(run)), None)
+        # After an undo that was stopped, the ledger does not name the newest run of all rows.
+        newest = of_all_rows.id if of_all_rows else pointer.run_of_all_rows
+        current = StateAtUndo(
+            pointer,
+            self.exclusions.read(request.export.id),
+            [run.id for run in later if run.mode is Mode.ONE_PERSON or run is of_all_rows],
+            self.plans.read(newest) if newest != undone else None,
+        )
         with self._context(request, plan.audience_id) as context:
-            current = StateAtUndo(
-                pointer,
-                listed,
-                [run.id for run in later],
-                self.plans.read(all_rows) if all_rows not in ("", undone) else None,
-            )
             return self.plans.write(*plan_undo(context, plan, current))
 
-    def _later_runs(self, undo: Run, undone: str) -> list[Run]:
-        """The runs since `undone` whose outcomes count: all of one person, and the newest one of all rows.
-
-        After an undo that was stopped, the ledger does not name the newest one of all rows.
-        """
-        found = self.transitions.runs.all(where={"export": undo.export_id}, last=undone)
-        later = [stored.value for stored in readable(found) if stored.value.id != undone]
-        of_all_rows = next((run for run in later if self._has_all_outcomes(run)), None)
-        return [run for run in later if run.mode is Mode.ONE_PERSON or run is of_all_rows]
+    def _runs_since(self, export_id: str, run_id: str) -> list[Run]:
+        """The runs of an export that began after a run, newest first."""
+        found = self.runs.all(where={"export": export_id}, last=run_id)
+        return [stored.value for stored in readable(found) if stored.value.id != run_id]
 
     def _has_all_outcomes(self, run: Run) -> bool:
         """Whether a run has stored the outcomes of all rows."""
