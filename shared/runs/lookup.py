@@ -47,6 +47,13 @@ def newest_run(newest: Records[NewestRun], runs: Records[Run], export_id: str) -
     return stored.value if stored else None
 
 
+def was_started_since(newest: Records[NewestRun], export_id: str, moment: datetime) -> bool:
+    """Whether the newest run of an export sends all changes, and was started at a moment or later."""
+    known = newest.read(export_id)
+    run = known.value.run if known and known.value.run.sends_all_changes else None
+    return run is not None and run.queued_at is not None and run.queued_at >= moment
+
+
 def read_run(runs: Records[Run], run_id: str) -> Run:
     """Return the run with this id. NotFound when it does not exist."""
     stored = runs.read(run_id)

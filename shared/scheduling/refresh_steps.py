@@ -14,7 +14,7 @@ from shared.messaging.events import log_event
 from shared.model.export import Export
 from shared.model.ports import Records, Stored
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
-from shared.runs.lookup import NewestRun, newest_run, run_id_at
+from shared.runs.lookup import NewestRun, newest_run, run_id_at, was_started_since
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.open_refreshes import OpenRefreshes
@@ -75,23 +75,18 @@ class RefreshSteps:
         Returns the stored progress if newer announcements remain to be checked, else None.
         """
         progress, now = stored.value, self.now()
-        newest = self.newest.read(stored.key)
-        sends_all = newest is not None and newest.value.run.sends_all_changes
-        requested_at = newest.value.run.queued_at if newest and sends_all else None
-        if (
-            requested_at is None
-            or progress.starting_at is None
-            or requested_at < progress.starting_at
-        ):
+        intended_at = progress.starting_at
+        if intended_at is None or not was_started_since(self.newest, stored.key, intended_at):
             try:
                 run = self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
+            except ConfigError as error:
+                # The export has no connection or was removed: there is nothing to run.
+                log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
+            else:
                 if not run.sends_all_changes:
                     delay = self.times.longest_interval
                     self._wait(stored, wait(progress, now, delay, self.times))
                     return None
-            except ConfigError as error:
-                # The export has no connection or was removed: there is nothing to run.
-                log_event("refresh.notStarted", exportId=stored.key, reason=error.code)
         started = replace(progress, starting_at=None)
         if progress.announced_models:
             return self.open_refreshes.write(stored, started)

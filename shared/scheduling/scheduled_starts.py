@@ -18,7 +18,7 @@ from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Records, Stored, create_or_replace, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.lookup import NewestRun, newest_run, run_id_at
+from shared.runs.lookup import NewestRun, newest_run, run_id_at, was_started_since
 from shared.runs.start import Starter
 from shared.scheduling.schedule import due
 
@@ -183,12 +183,8 @@ class ScheduledStarts:
         state = stored.value
         if state.claimed_at is None or self.now() - state.claimed_at < _CLAIMED:
             return stored
-        newest = self.newest.read(stored.key)
-        run = newest.value.run if newest else None
-        began = run.queued_at if run is not None and run.sends_all_changes else None
-        if began is not None and began >= state.claimed_at:
-            return self._done(stored)
-        return self._free(stored)
+        is_started = was_started_since(self.newest, stored.key, state.claimed_at)
+        return self._done(stored) if is_started else self._free(stored)
 
     def _free(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:
         """Give up a claim, so that a later tick starts the run."""
