@@ -87,7 +87,7 @@ class Samples:
             for kind, waiting in queues.items():
                 if waiting and len(taken) < MOST_SAMPLES:
                     _, address, person = waiting.pop(0)
-                    taken.append((kind, person or Person(address, (), {}, (), ())))
+                    taken.append((kind, person or Person(address, (), {})))
         return sorted(taken, key=lambda one: list(SampleKind).index(one[0]))
 
     def _compared(

@@ -50,7 +50,7 @@ def read_back(
         now = shown_values(plan, state)
         person = sent.get(address) if is_contact else None
         fields = person.fields if person else {}
-        reasons = dict(person.dropped + person.cut) if person else {}
+        reasons = dict(person.dropped) if person else {}
         contacts.append(
             SentPerson(
                 address=address,

@@ -213,12 +213,4 @@ def _person(
 ) -> Person:
     address, tagset, values = line
     fields, dropped = convert.convert(values, clear=clear)
-    if not dropped:
-        return Person(address, tagsets[tagset], fields)
-    return Person(
-        address,
-        tagsets[tagset],
-        fields,
-        tuple(one for one in dropped if one.reason != "cut"),
-        tuple(one for one in dropped if one.reason == "cut"),
-    )
+    return Person(address, tagsets[tagset], fields, tuple(dropped))

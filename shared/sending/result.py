@@ -13,14 +13,13 @@ from shared.model.outcome import Code, Outcome
 class Person(NamedTuple):
     """A person to send, with merge fields as Mailchimp takes them.
 
-    `dropped` are the values that did not fit and are omitted, `cut` those that are sent in part.
+    `dropped` are the values that did not fit: they are omitted, or sent in part.
     """
 
     address: str
     tags: tuple[str, ...]
     fields: dict[str, object]
     dropped: tuple[Dropped, ...] = ()
-    cut: tuple[Dropped, ...] = ()
 
 
 class Result(NamedTuple):
@@ -44,17 +43,13 @@ UNKNOWN = Result(Outcome.REJECTED, Code.CALL_FAILED)
 
 def with_values(person: Person, result: Result) -> Result:
     """The result, with the fields whose values were not sent, or not sent whole."""
-    if result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
+    if not person.dropped or result.outcome not in (Outcome.CREATED, Outcome.UPDATED):
         return result
-    if person.dropped:
-        return result._replace(code=Code.VALUE_DROPPED, field=_fields(person.dropped))
-    if person.cut:
-        return result._replace(code=Code.VALUE_CUT, field=_fields(person.cut))
-    return result
-
-
-def _fields(values: tuple[Dropped, ...]) -> str:
-    return " ".join(one.field for one in values)
+    omitted = [one for one in person.dropped if one.reason != "cut"]
+    code = Code.VALUE_DROPPED if omitted else Code.VALUE_CUT
+    return result._replace(
+        code=code, field=" ".join(one.field for one in omitted or person.dropped)
+    )
 
 
 def refused(refusal: Refusal) -> Result:

@@ -449,17 +449,22 @@ def test_a_contact_deleted_in_mailchimp_is_added_again_with_the_status_for_new_p
     assert session.statuses["bob@example.com"] == "subscribed"
 
 
-def test_a_value_that_was_dropped_is_named_in_the_outcome() -> None:
-    dropped = (Dropped("AGE", "notANumber"), Dropped("PHONE", "notAPhoneNumber"))
-    person = Person("ann@example.com", (), {}, dropped)
+@pytest.mark.parametrize(
+    ("reasons", "code", "fields"),
+    [
+        ({"AGE": "notANumber", "PHONE": "notAPhoneNumber"}, Code.VALUE_DROPPED, "AGE PHONE"),
+        ({"NOTE": "cut"}, Code.VALUE_CUT, "NOTE"),
+        ({"NOTE": "cut", "AGE": "notANumber"}, Code.VALUE_DROPPED, "AGE"),
+    ],
+)
+def test_values_that_were_dropped_or_else_cut_are_named_in_the_outcome(
+    reasons: dict[str, str], code: str, fields: str
+) -> None:
+    person = Person("ann@example.com", (), {}, tuple(Dropped(*one) for one in reasons.items()))
 
     (result,) = writer(Mailchimp()).write(ChunkKind.ADD, [person], maybe_applied=False)
 
-    assert (result.outcome, result.code, result.field) == (
-        Outcome.CREATED,
-        Code.VALUE_DROPPED,
-        "AGE PHONE",
-    )
+    assert (result.outcome, result.code, result.field) == (Outcome.CREATED, code, fields)
 
 
 def test_people_missing_from_the_response_do_not_count_as_sent() -> None:
