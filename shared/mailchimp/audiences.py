@@ -213,7 +213,7 @@ class AudienceCalls(Calls):
 
 
 def _is_about_content(error: Refused) -> bool:
-    """Whether Mailchimp refused what a call contains, such as a name, and not the call, such as for the user's role."""
+    """Whether Mailchimp refused the content of a call, such as a name; not the call itself, such as for the user's role."""
     return error.status == HTTPStatus.BAD_REQUEST and not isinstance(error, Disconnected)
 
 

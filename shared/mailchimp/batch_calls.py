@@ -176,9 +176,10 @@ def _parse_batch(content: bytearray) -> object:
 
 
 def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnswer:
-    """Assign the members of the call to a part of the response.
+    """Assign each member of the call to a part of the response.
 
-    A part that has no entries may be missing. Members that the response omits without a reason are assigned to none.
+    A part that has no entries may be missing. A member that the response omits is in no part of the result, unless the
+    response has a reason without an address that must be about it.
     """
     parts = [answer.get(name) for name in _PARTS]
     if not all(part is None or isinstance(part, list) for part in parts):
@@ -207,30 +208,30 @@ def _assigned(members: Sequence[Member], answer: Mapping[str, Any]) -> BatchAnsw
                 unknown.append((item, into))
             else:
                 assign(item, into, member.address)
-    unassigned: list[Refusal] = []
+    without_address: list[Refusal] = []
     for error in objects_in(answer.get("errors")):
         member = sent.get(_key(error.get("email_address")))
         reason = refusal(error, member.merge_fields if member else None)
         if member is None:
             # Its text may be about any member, so no text of it is kept.
-            unassigned.append(reason)
+            without_address.append(reason)
         elif member.address not in created and member.address not in updated:
             words = refusal_text(error, member.address, member.merge_fields)
             refused[member.address] = replace(reason, answer=words)
     # The response omits these members, or names them by an address that Mailchimp changed.
     assigned = created.keys() | updated.keys() | refused.keys()
     omitted = [member.address for member in members if member.address not in assigned]
-    if len(omitted) == len(unknown) == 1 and not unassigned:
+    if len(omitted) == len(unknown) == 1 and not without_address:
         ((renamed, into),) = unknown
         assign(renamed, into, omitted.pop())
     # Unless everyone has the same reason, only smaller calls show whose reason each is.
     ambiguous = len(members) > 1 and (
-        len(set(unassigned)) > 1 or 0 < len(unassigned) < len(omitted)
+        len(set(without_address)) > 1 or 0 < len(without_address) < len(omitted)
     )
     if omitted and (unknown or ambiguous or not _is_complete(answer)):
         raise Unavailable("answerBroken", maybe_applied=True)
-    if unassigned:
-        refused.update(dict.fromkeys(omitted, unassigned[0]))
+    if without_address:
+        refused.update(dict.fromkeys(omitted, without_address[0]))
     return BatchAnswer(created, updated, refused, opted_in)
 
 

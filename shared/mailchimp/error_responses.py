@@ -236,9 +236,9 @@ def _refused_field(path: str) -> tuple[Code, str]:
 
 
 def _sent_field(field: str, sent: Mapping[str, object]) -> tuple[str, object]:
-    """Return the tag and the value of a field that was sent. The value of a field that was not sent is None.
+    """Return the tag of a field that Mailchimp names, and the value that was sent for it; None if none was sent.
 
-    The field may be a path, such as `merge_fields.FNAME`, `members.item:3.merge_fields.FNAME` or `ADDRESS.zip`.
+    Mailchimp may name the field by a path, such as `merge_fields.FNAME`, `members.item:3.merge_fields.FNAME` or `ADDRESS.zip`.
     """
     name = _MEMBER.sub("", field)
     tag = name.removeprefix(_MERGE_FIELDS).partition(".")[0]

@@ -64,7 +64,7 @@ class ContactChanges:
             to_unsubscribe = list(dict.fromkeys([*subscribed, *not_archived]))
             after = self._send_status(to_unsubscribe, _UNSUBSCRIBED, resend=resend)
             maybe_by_run = maybe_applied or self.isolation.lost_answer
-            # They were archived, deleted or renamed between the two calls, and must not return as contacts.
+            # People who were archived, deleted or renamed between the two calls must not become contacts again.
             self._archive_created(after)
             again = []
             for address, of_person in contacts.items():
@@ -99,9 +99,9 @@ class ContactChanges:
         ]
 
     def _status_before(self, address: str, before: BatchAnswer) -> str:
-        """The status of a contact by the response to a call without a status; "" for people not in the audience.
+        """The status that a contact had before it is unsubscribed; "" for a person who is not in the audience.
 
-        A person whom the response omits is looked up.
+        `before` is the response to the call without a status. If it omits the person, the contact is looked up.
         """
         if address in before.refused or address in before.created:
             return ""

@@ -1,7 +1,7 @@
-"""Finds out from a contact whether a call was applied whose response is lost, or omits the person.
+"""Finds out from the contact of a person whether Mailchimp applied a call whose response was lost or omits the person.
 
-A call whose response was lost is repeated, in the same chunk or by a later attempt. It then finds the contact that the
-first one created, and the contact must count as created by the run.
+A call whose response was lost is repeated, for the same chunk or in a later attempt to send it. The repeated call finds the
+contact that the first one created. The contact must count as created by the run.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ _SUBSCRIBED = "subscribed"
 
 
 def result_if_applied(
-    person: Person, now: MemberState | None, since: datetime, *, added: bool
+    person: Person, contact: MemberState | None, since: datetime, *, added: bool
 ) -> Result | None:
-    """The result of a call that was applied although its response does not say so; None if it was not.
+    """The result of a person if Mailchimp applied the call; None if it did not, or if this is unknown.
 
-    `now` is the contact, `since` when the run began to send, and `added` whether the call adds people. A contact that the
-    run added has its values, also where Mailchimp writes them in another form. An archived contact has the values and tags
-    from before, and a call does not change it.
+    `contact` is the contact that Mailchimp has now, `since` the time at which the run began to send, and `added` whether the call
+    adds people. The values of a contact that the run added are not compared, because Mailchimp may write them in another
+    form. A call does not change an archived contact, which may have the same values and tags from before.
     """
-    if now is None or now.status == Code.ARCHIVED or not _has_tags(person, now):
+    if contact is None or contact.status == Code.ARCHIVED or not _has_tags(person, contact):
         return None
-    created = added and is_added_by_run(person, now.opted_in, since)
-    if not (created and now.opted_in) and not _has_values(person, now):
+    created = added and is_added_by_run(person, contact.opted_in, since)
+    if not (created and contact.opted_in) and not _has_values(person, contact):
         return None
-    return Result(Outcome.CREATED if created else Outcome.UPDATED, status=now.status)
+    return Result(Outcome.CREATED if created else Outcome.UPDATED, status=contact.status)
 
 
 def is_added_by_run(person: Person, opted_in: str | None, since: datetime) -> bool:
@@ -52,7 +52,7 @@ def is_subscribed_by_run(
 ) -> bool:
     """Whether an earlier call of the run, without a status, has probably created the contact of a result.
 
-    Without a time it does not count: the contact may be older.
+    False if the time of the opt-in is unknown, because the contact may be older.
     """
     moment = _moment(opted_in)
     return (
@@ -74,16 +74,16 @@ def _moment(opted_in: str | None) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _has_tags(person: Person, now: MemberState) -> bool:
+def _has_tags(person: Person, contact: MemberState) -> bool:
     """Whether a contact has all the tags that were sent."""
-    tags = set(map(folded, now.tags))
+    tags = set(map(folded, contact.tags))
     return all(folded(tag) in tags for tag in person.tags)
 
 
-def _has_values(person: Person, now: MemberState) -> bool:
+def _has_values(person: Person, contact: MemberState) -> bool:
     """Whether a contact has all the values that were sent."""
     return all(
-        _text(now.fields.get(name)) == _text(value)
+        _text(contact.fields.get(name)) == _text(value)
         for name, value in without_evidence(person.fields).items()
     )
 

@@ -35,8 +35,8 @@ _PENDING = "pending"
 _PERHAPS_ABSENT = frozenset(
     {Code.NOT_IN_AUDIENCE, Code.REFUSED, Code.ADDRESS_REFUSED, Code.FIELD_REQUIRED}
 )
-# People to look up whom the response to one call omits. The next run sends the others again.
-_MOST_OMITTED = 50
+# If the response to a call omits more people, the others are reported as failed, and the next run sends them again.
+_MOST_LOOKUPS_OF_A_CALL = 50
 _NOT_IN_AUDIENCE = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
 
 
@@ -224,7 +224,7 @@ class Writer:
     ) -> tuple[dict[str, Result], dict[str, str]]:
         """Make a call. Returns the result of each person, and the times of opt-ins by address, as far as they are known.
 
-        People whom the response omits are looked up.
+        Looks up the contacts of people that the response omits.
         """
         members = [Member(p.address, p.fields, p.tags, status) for p in people]
         answer = self.session.subscribe(
@@ -248,12 +248,14 @@ class Writer:
                 results[address] = refused(answer.refused[address])
         omitted = [person for person in people if person.address not in results]
         opted_in = dict(answer.opted_in)
-        for person in omitted[:_MOST_OMITTED]:
+        for person in omitted[:_MOST_LOOKUPS_OF_A_CALL]:
             contact = self.session.member(self.audience_id, person.address)
             if contact is not None and contact.opted_in:
                 opted_in[person.address] = contact.opted_in
-            results[person.address] = self._omitted(person, contact, added=status is not None)
-        results.update((person.address, UNKNOWN) for person in omitted[_MOST_OMITTED:])
+            results[person.address] = self._result_of_omitted(
+                person, contact, added=status is not None
+            )
+        results.update((person.address, UNKNOWN) for person in omitted[_MOST_LOOKUPS_OF_A_CALL:])
         return results, opted_in
 
     def _reject_added(self, person: Person, failure: Failure) -> None:
@@ -262,23 +264,22 @@ class Writer:
     def _reject_updated(self, person: Person, failure: Failure) -> None:
         self._reject(person, failure, added=False)
 
-    def _omitted(self, person: Person, now: MemberState | None, *, added: bool) -> Result:
-        """The result of a person whom the response to a call with others omits without a reason.
-
-        `now` is the contact, and `added` whether the call adds people.
-        """
-        applied = result_if_applied(person, now, self.since, added=added)
+    def _result_of_omitted(
+        self, person: Person, contact: MemberState | None, *, added: bool
+    ) -> Result:
+        """The result of a person that the response omits without a reason. `added`: the call adds people."""
+        applied = result_if_applied(person, contact, self.since, added=added)
         if applied is not None:
             return applied
-        exists = added and now is not None and now.status != Code.ARCHIVED
+        exists = added and contact is not None and contact.status != Code.ARCHIVED
         return refused(Refusal(Code.CONTACT_EXISTS if exists else Code.REFUSED))
 
     def _reject(self, person: Person, failure: Failure, *, added: bool) -> None:
         """Record a person whose separate call failed, unless Mailchimp applied it anyway."""
         result = rejected(failure)
         if isinstance(failure, Unavailable) and person.address not in self._to_archive:
-            now = self.session.member(self.audience_id, person.address)
-            result = result_if_applied(person, now, self.since, added=added) or result
+            contact = self.session.member(self.audience_id, person.address)
+            result = result_if_applied(person, contact, self.since, added=added) or result
         self._record(person, result)
 
     def _record(self, person: Person, result: Result) -> None:
