@@ -50,7 +50,7 @@ def test_they_are_not_added_again_with_the_people_that_an_undo_archived(
 ) -> None:
     app, deployment = made.app, made.deployment
     (run,) = [one.value for one in app.runs.all()]
-    deployment.run_to_end(app.undo.start(run.id, "Dev", True).id)
+    deployment.undo(run, archive_created=True)
     made.sweep()
     let_them(made, "subscribed", "unsubscribed", "archived")
 
@@ -67,6 +67,6 @@ def test_the_undo_of_archiving_unused_contacts_does_not_add_them(made: ConsentDe
     made.sweep()
     let_them(made, "subscribed", "unsubscribed", "archived")
 
-    deployment.run_to_end(app.undo.start(archiving.id, "Kim", False).id)
+    deployment.undo(archiving)
 
     assert [made.rows.status(n) for n in (1, 2, 3)] == ["archived", "subscribed", "subscribed"]

@@ -297,6 +297,11 @@ class SimulatedDeployment:
         """Start a run and process messages until it ends."""
         return self.run_to_end(self.started(lambda: self.app.starter.start(EXPORT)).id)
 
+    def undo(self, run: Run, *, archive_created: bool = False) -> Run:
+        """Undo a run, and process messages until the undo ends."""
+        started = self.started(lambda: self.app.undo.start(run.id, "Kim", archive_created))
+        return self.run_to_end(started.id)
+
     def started(self, start: Callable[[], Run]) -> Run:
         """Call `start` until the process is not killed during the call."""
         while True:

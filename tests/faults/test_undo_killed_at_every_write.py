@@ -50,11 +50,6 @@ def twice_run(
     return deployment_after
 
 
-def start_undo(deployment: SimulatedDeployment, run: Run) -> Run:
-    started = deployment.started(lambda: deployment.app.undo.start(run.id, "Dev", True))
-    return deployment.run_to_end(started.id)
-
-
 @pytest.fixture(scope="module", name="quiet")
 def _quiet() -> list[tuple[RunResult, int]]:
     return []
@@ -64,7 +59,7 @@ def undisturbed(quiet: list[tuple[RunResult, int]], twice_run: TwiceRun) -> tupl
     if not quiet:
         deployment, run = twice_run()
         deployment.start_process()
-        undone = start_undo(deployment, run)
+        undone = deployment.undo(run, archive_created=True)
         assert undone.status is RunStatus.SUCCESSFUL
         archived = [
             one
@@ -86,7 +81,7 @@ def test_an_undo_killed_at_any_write_has_the_same_result(
         deployment, run = twice_run()
         deployment.start_process(at, applied=applied)
 
-        undone = start_undo(deployment, run)
+        undone = deployment.undo(run, archive_created=True)
 
         assert deployment.result_of(undone) == expected, f"killed at write {at} of {writes}"
 
@@ -103,7 +98,7 @@ def test_an_undo_killed_at_any_call_has_the_same_result(
         deployment.start_process()
         kill_at_call(deployment, at, applied)
 
-        undone = start_undo(deployment, run)
+        undone = deployment.undo(run, archive_created=True)
 
         assert deployment.result_of(undone) == expected, f"killed at call {at}"
         if (

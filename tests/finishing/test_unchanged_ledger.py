@@ -69,8 +69,7 @@ def test_later_runs_and_an_undo_use_a_ledger_that_was_kept(
     assert third.counts.updated > 0
     assert pointer_of(deployment).before == before.blob
     assert sorted(ledger_files(deployment)) == sorted([before.blob, pointer_of(deployment).blob])
-    undo = deployment.app.undo.start(third.id, "Dev", False)
-    assert deployment.run_to_end(undo.id).counts.updated == third.counts.updated
+    assert deployment.undo(third).counts.updated == third.counts.updated
 
 
 def test_a_person_erased_during_the_run_is_not_in_the_ledger(

@@ -108,8 +108,7 @@ def test_an_undo_restores_nothing_for_excluded_people(rows: RowDeployment) -> No
     listed = ExclusionList(("p1@example.com",), ("2",))
     rows.deployment.app.exclusion_lists.write(EXPORT, listed)
 
-    undo = rows.deployment.app.undo.start(run.id, "Dev", False)
-    undone = rows.deployment.run_to_end(undo.id)
+    undone = rows.deployment.undo(run)
 
     assert undone.status is RunStatus.SUCCESSFUL
     assert rows.tags(0) == frozenset()

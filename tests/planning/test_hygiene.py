@@ -68,7 +68,7 @@ def test_unused_contacts_are_archived_and_an_undo_adds_them_again(rows: RowDeplo
     # A contact that others tagged counts as theirs.
     assert unused(rows) == {}
 
-    undo = rows.deployment.run_to_end(app.undo.start(run.id, "Kim", False).id)
+    undo = rows.deployment.undo(run)
 
     assert undo.status is RunStatus.SUCCESSFUL
     assert (undo.counts.new, undo.counts.created) == (3, 3)

@@ -105,13 +105,12 @@ def test_runs_after_one_person_send_only_the_rest_and_do_not_wait(
 
 
 def test_the_run_before_one_person_can_still_be_undone(rows: RowDeployment) -> None:
-    app = rows.deployment.app
     rows.run(*(person(n) for n in range(3)))
     changed = [person(n, FirstName="New") for n in range(3)]
     second = rows.run(*changed)
     send(rows, *changed, number=1)
 
-    undo = rows.deployment.run_to_end(app.undo.start(second.id, "Kim", False).id)
+    undo = rows.deployment.undo(second)
 
     assert undo.status is RunStatus.SUCCESSFUL
     names = [m.merge_fields["FNAME"] for m in rows.deployment.audience.members().values()]

@@ -74,8 +74,7 @@ def test_an_undo_restores_no_tag_of_a_person_who_withdrew_consent(rows: RowDeplo
     run = rows.run(person(0, "no"), person(1, FirstName="New"), person(2))
     assert rows.tags(0) == frozenset()
 
-    undo = rows.deployment.app.undo.start(run.id, "Dev", False)
-    undone = rows.deployment.run_to_end(undo.id)
+    undone = rows.deployment.undo(run)
 
     assert values(rows, "FNAME")[1] == "P1"
     assert rows.tags(0) == frozenset()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.one_person import ChosenPerson
-from shared.model.run import Run, RunStatus
+from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
@@ -20,15 +20,11 @@ def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
     return made
 
 
-def undone(rows: RowDeployment, run: Run) -> Run:
-    return rows.deployment.run_to_end(rows.deployment.app.undo.start(run.id, "Kim", False).id)
-
-
 def test_a_run_that_sent_no_one_shows_who_gets_no_tag_back(rows: RowDeployment) -> None:
     second = rows.run(person(0), Never=[])
     assert rows.run(person(0), person(1, "no"), person(2), Never=[person(2)]).calls.write == 0
 
-    undo = undone(rows, second)
+    undo = rows.deployment.undo(second)
 
     assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
@@ -43,7 +39,7 @@ def test_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(rows: RowDepl
         chosen = ChosenPerson(f"p{number}@example.com", "")
         rows.deployment.run_to_end(rows.deployment.app.one_person.start(EXPORT, "Kim", chosen).id)
 
-    undo = undone(rows, second)
+    undo = rows.deployment.undo(second)
 
     assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
     names = [m.merge_fields["FNAME"] for m in rows.deployment.audience.members().values()]
@@ -57,10 +53,10 @@ def test_a_second_undo_after_one_that_was_canceled_gives_them_no_tag_back_either
     second = rows.run(person(0), Never=[])
     rows.run(person(0), person(1, "no"), person(2), Never=[person(2)])
     canceled = rows.while_sending(lambda run: rows.deployment.app.commands.cancel(run.id))
-    assert undone(rows, second).status is RunStatus.CANCELED
+    assert rows.deployment.undo(second).status is RunStatus.CANCELED
     assert canceled
 
-    undo = undone(rows, second)
+    undo = rows.deployment.undo(second)
 
     assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
     assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}
@@ -71,7 +67,7 @@ def test_an_undo_counts_no_one_whom_its_run_did_not_change(rows: RowDeployment) 
     rows.run(person(0), *others, Never=[])
     second = rows.run(person(0, FirstName="New"), *others, Never=[])
 
-    undo = undone(rows, second)
+    undo = rows.deployment.undo(second)
 
     assert undo.counts.updated == 1
     assert "undoConsentWithdrawn" not in codes(undo)
@@ -86,7 +82,7 @@ def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
     assert archiving.consent_proof.archived == 3
     rows.run(person(0), person(1, "no"), Never=[])
 
-    undo = undone(rows, archiving)
+    undo = rows.deployment.undo(archiving)
 
     assert [rows.status(n) for n in range(4)] == ["subscribed", "archived", *["subscribed"] * 2]
     assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}

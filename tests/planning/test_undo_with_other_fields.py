@@ -36,16 +36,7 @@ def undo_after(rows: RowDeployment, change: Callable[[dict[int, MergeField]], ob
     """A run changes a person, someone changes the merge fields, and the run is undone."""
     run = rows.run(person(1, City="Busan", FirstName="Changed"))
     change(rows.deployment.audience.state.merge_fields)
-    return undo(rows, run)
-
-
-def undo(rows: RowDeployment, run: Run) -> Run:
-    """Undo a run, also if the process is killed meanwhile."""
-    deployment = rows.deployment
-    started = deployment.started(
-        lambda: deployment.app.undo.start(run.id, by="", archive_created=False)
-    )
-    return deployment.run_to_end(started.id)
+    return rows.deployment.undo(run)
 
 
 def values(rows: RowDeployment) -> dict[str, object]:
@@ -104,7 +95,7 @@ def changed_run(rows: RowDeployment) -> Run:
 
 
 def test_an_undo_does_not_subscribe_a_person_who_was_deleted_since(rows: RowDeployment) -> None:
-    undone = undo(rows, changed_run(rows))
+    undone = rows.deployment.undo(changed_run(rows))
 
     assert [rows.status(n) for n in (1, 2)] == ["archived", "subscribed"]
     assert rows.outcomes(undone)["p1@example.com"] == ("kept", "notInAudience")
@@ -125,7 +116,7 @@ def test_an_undo_killed_at_any_call_does_not_subscribe_a_person_who_was_deleted_
         process_count = deployment.process_count
         kill_at_call(deployment, at, applied)
 
-        undone = undo(rows, run)
+        undone = rows.deployment.undo(run)
 
         killed = deployment.process_count > process_count
         statuses = [rows.status(n) for n in (1, 2)]
@@ -141,7 +132,7 @@ def test_an_undo_whose_calls_fail_does_not_subscribe_a_person_who_was_deleted_si
     run = changed_run(rows)
     fault = rows.deployment.sandbox.arm(Fault(kind, "DELETE", times=9))
 
-    undo(rows, run)
+    rows.deployment.undo(run)
 
     assert fault.affected
     assert [rows.status(n) for n in (1, 2)] == ["archived", "subscribed"]
@@ -151,7 +142,7 @@ def test_an_undo_reports_a_contact_that_mailchimp_does_not_archive(rows: RowDepl
     run = changed_run(rows)
     rows.deployment.sandbox.arm(Fault("400-empty", "DELETE", times=None))
 
-    undone = undo(rows, run)
+    undone = rows.deployment.undo(run)
 
     assert undone.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert rows.outcomes(undone)["p1@example.com"][0] == "rejected"

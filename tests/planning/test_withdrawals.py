@@ -231,8 +231,7 @@ def test_an_undo_does_not_subscribe_again(rows: RowDeployment) -> None:
     run = rows.run(person(0, "no"), person(1, FirstName="New"))
     assert rows.status(0) == "unsubscribed"
 
-    undo = rows.deployment.app.undo.start(run.id, "Dev", False)
-    undone = rows.deployment.run_to_end(undo.id)
+    undone = rows.deployment.undo(run)
 
     assert undone.status is RunStatus.SUCCESSFUL
     assert (rows.status(0), rows.tags(0)) == ("unsubscribed", frozenset())

@@ -72,7 +72,7 @@ def test_an_undo_is_possible_for_the_newest_run_that_sent_something(
     assert undo.is_possible(first)
     nothing_new = deployment.run()
     assert not undo.is_possible(nothing_new)
-    reversed_ = deployment.run_to_end(undo.start(first.id, "Ada", False).id)
+    reversed_ = deployment.undo(first)
     assert not undo.is_possible(reversed_)
     assert not undo.is_possible(deployment.app.commands.read(first.id))
 
