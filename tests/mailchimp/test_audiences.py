@@ -9,7 +9,7 @@ from sandbox.mailchimp import Fault
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey
-from tests.mailchimp.scripted_server import Answer, ReceivedRequest, ScriptedServer, json, problem
+from tests.mailchimp.scripted_server import Answer, ScriptedServer, json, problem
 
 LOST = ["504-applied", "reset-applied", "truncated", "not-json"]
 
@@ -153,6 +153,11 @@ def test_an_audience_with_the_maximum_of_merge_fields_is_reported(sandbox, sessi
     assert caught.value.code == "mergeFieldNotCreated"
 
 
+def server_of(listed: str | bytes, answer: Answer) -> ScriptedServer:
+    """A server that has something to read, and gives one answer to all calls that change something."""
+    return ScriptedServer(lambda asked: json(listed) if asked.method == "GET" else answer)
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
@@ -164,11 +169,7 @@ def test_an_audience_with_the_maximum_of_merge_fields_is_reported(sandbox, sessi
 )
 def test_a_call_that_is_refused_for_another_reason_does_not_blame_the_name(transport, answer, code):
     nothing = '{"merge_fields":[],"segments":[],"total_items":0}'
-
-    def respond(asked: ReceivedRequest) -> Answer:
-        return json(nothing) if asked.method == "GET" else answer
-
-    with ScriptedServer(respond) as server:
+    with server_of(nothing, answer) as server:
         session = MailchimpSession(transport(server.url))
         for call in (
             lambda: session.create_merge_field("a1", "COLOUR", "Colour", "text"),
@@ -185,13 +186,7 @@ def test_a_full_audience_is_reported_although_mailchimp_answers_forbidden(transp
         {"merge_id": n, "tag": f"F{n}", "name": f"Field {n}", "type": "text"} for n in range(1, 31)
     ]
     listed = orjson.dumps({"merge_fields": fields, "total_items": 30})
-
-    def respond(asked: ReceivedRequest) -> Answer:
-        if asked.method == "GET":
-            return json(listed)
-        return problem(403, "Forbidden")
-
-    with ScriptedServer(respond) as server:
+    with server_of(listed, problem(403, "Forbidden")) as server:
         session = MailchimpSession(transport(server.url))
         with pytest.raises(ConfigError) as refused:
             session.create_merge_field("a1", "COLOUR", "Colour", "text")
