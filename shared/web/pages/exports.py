@@ -18,7 +18,7 @@ from shared.runs.history import RunFilter
 from shared.scheduling.schedule import next_run
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import connections, exports, runs
-from shared.web.application.connections import may_use, usable_connections
+from shared.web.application.connections import may_use
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.models.runs import StartBody, finding_views
@@ -85,7 +85,8 @@ def list_all(
     order: Annotated[str, Query()] = "",
 ) -> Response:
     """The exports, with search, filter and sort."""
-    rows = _rows(page)
+    known = page.services.connections.all()
+    rows = _rows(page, known)
     wanted = q.strip()
     chosen = status if status in _STATUSES else ""
     found = [
@@ -105,7 +106,7 @@ def list_all(
         statuses=_STATUSES,
         sort=by,
         descending=order == "desc",
-        has_connection=bool(page.services.connections.all()),
+        has_connection=bool(known),
         first=None if rows else first_visit(page),
     )
 
@@ -119,23 +120,22 @@ def progress(
     return page.render("exports_progress.html", runs=page.services.history.last_runs(export or ()))
 
 
-def _rows(page: Page) -> list[Row]:
-    """Every export with its newest run. Reads one run per export."""
+def _rows(page: Page, known: Sequence[Connection]) -> list[Row]:
+    """Every export with its connection and its newest run. Reads one run per export."""
     services = page.services
-    known = {each.id: each for each in services.connections.all()}
-    mine = usable_connections(page.context)
+    connection_by_id = {each.id: each for each in known}
     exports = [stored.value for stored in services.definitions.all()]
     runs_by_export = services.history.last_runs(export.id for export in exports)
     rows = []
     for export in exports:
-        run = runs_by_export.get(export.id)
+        connection = connection_by_id.get(export.connection_id or "")
         rows.append(
             Row(
                 export,
-                known.get(export.connection_id or ""),
-                run,
+                connection,
+                runs_by_export.get(export.id),
                 next_run(export.schedule, services.clock()) if export.connection_id else None,
-                export.connection_id not in known or export.connection_id in mine,
+                connection is None or may_use(page.context, connection),
             )
         )
     return rows
