@@ -141,11 +141,6 @@ class TestedApp(ABC):
             self._connections[owner.id] = made["id"]
         return self._connections[owner.id]
 
-    def write_calls(self) -> int:
-        """Count the write calls that Mailchimp received."""
-        calls = self.sandbox.calls
-        return sum(n for (method, _), n in calls.by_route.items() if method != "GET")
-
 
 class RunningApp(TestedApp):
     """An app in a separate process on Azurite; `process` is that process."""
