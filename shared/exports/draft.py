@@ -22,5 +22,5 @@ class Draft:
     faults: tuple[Fault, ...] = ()
 
     def with_faults(self, found: Collection[Fault]) -> Draft:
-        """The draft with more faults, except those of values that could not be read: they concern placeholders."""
+        """The draft with more faults. Faults about values that could not be read are left out: these are placeholders."""
         return replace(self, faults=(*self.faults, *faults_of_read(found, self.unread)))

@@ -169,7 +169,7 @@ class ScheduledStarts:
         claimed = replace(state, claimed=moment, claimed_at=now)
         stored = self.states.replace(export.id, claimed, stored.etag)
         run = self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
-        if not run.sends_all_changes:  # it began since the check
+        if not run.sends_all_changes:  # another run began after the check
             return self._free(stored), 0
         return self._done(stored), 1
 

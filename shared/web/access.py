@@ -131,7 +131,7 @@ class AccessRoute(APIRoute):
 
     @staticmethod
     async def check_form(request: Request, path: str) -> None:
-        """Raise the error, 401 or 403, with which the app would answer a form that the caller sends to a path."""
+        """Raise the error (401 or 403) that the caller would get for sending a form to a path."""
         sent = {**request.scope, "method": "POST", "path": path, "root_path": ""}
         for route in request.app.routes:
             if isinstance(route, AccessRoute):

@@ -80,7 +80,7 @@ class _Consent:
 
 
 def define_digit_macros(db: DuckDBPyConnection) -> None:
-    """Create the macros that `SourceValues.add` needs in a database."""
+    """Create the macros in a database, which `SourceValues.add` needs."""
     _SQL.run(db, "create")
 
 

@@ -140,12 +140,12 @@ def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
     # A run may have ended before it had outcomes.
     found = (
-        _download_if_there(files, outcomes_table(run_id), scratch / f"{run_id}.parquet")
+        _download_if_exists(files, outcomes_table(run_id), scratch / f"{run_id}.parquet")
         for run_id in current.later_runs
     )
     newest_changes = None
     if current.newest is not None:
-        newest_changes = _download_if_there(
+        newest_changes = _download_if_exists(
             files, current.newest.changes, scratch / "newest.parquet"
         )
     local = UndoFiles(
@@ -162,7 +162,7 @@ def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
     return local
 
 
-def _download_if_there(files: Files, name: str, local: Path) -> Path | None:
+def _download_if_exists(files: Files, name: str, local: Path) -> Path | None:
     """Download a blob. Returns the local file; None if there is no such blob."""
     try:
         files.download(name, local)

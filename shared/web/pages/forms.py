@@ -140,7 +140,7 @@ Upload = Annotated[FileForm, Depends(_upload)]
 
 @dataclass(frozen=True)
 class FormErrors:
-    """Why an action failed, in words: one message, and what a person can correct, by field."""
+    """Why a form was not accepted: a message, and a text for each field that a person can correct."""
 
     status: int
     message: str = ""

@@ -172,9 +172,9 @@ class Page:
 
     @property
     def _sent_to(self) -> str:
-        """Where the form was sent that this page answers; "" for a page that was opened.
+        """The path to which a form was sent whose response is this page; "" if the page was opened.
 
-        It also is "" for a form without changes that is shown in another language (unsaved.js).
+        Also "" if the form was sent without changes, only to show it in another language (unsaved.js).
         """
         was_opened = self.request.method != "POST" or _UNCHANGED in self.request.query_params
         return "" if was_opened else str(self.request.scope["path"])

@@ -3,7 +3,7 @@
 
 (() => {
   const announce = document.getElementById("announce");
-  // A URL that is too long is refused. The other exports follow when these runs are over.
+  // A URL that is too long is refused. The other exports are requested when these runs are over.
   const MOST = 100;
   const activeStatuses = () => [...document.querySelectorAll("[data-active]")].slice(0, MOST);
   const nameOf = (status) => status.closest("tr").querySelector("th.name").textContent.trim();

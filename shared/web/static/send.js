@@ -79,7 +79,7 @@ window.app = (() => {
       return;
     }
     event.preventDefault();
-    // The second click of a double click, or a click on a page that waits, would add a second copy.
+    // A second click, such as that of a double click, would send the form twice.
     if (hideWorking) return;
     hideWorking = showWorking(event.submitter);
     const address = event.submitter?.getAttribute("formaction") || form.action;

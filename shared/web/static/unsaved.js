@@ -14,7 +14,7 @@
 
   document.addEventListener("click", (event) => {
     discards = Boolean(event.target.closest?.("a[data-discards]"));
-    // The form is sent to be shown in another language. Without changes, it then has nothing to lose either.
+    // The form is sent, so that the page in the other language shows its input. If it is unchanged, that page has no unsaved input either.
     const language = event.target.closest?.("button[lang][formaction]");
     if (!language) return;
     const address = new URL(language.formAction);

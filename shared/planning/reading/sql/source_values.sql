@@ -1,6 +1,6 @@
 -- name: create
--- A cell without blanks around it, and with the digits and punctuation of ASCII instead of those in full width.
--- fields/values.py also converts digits of other scripts and other hyphens, which would take DuckDB too long here.
+-- A cell without blanks around it, and with ASCII digits and punctuation instead of those in full width.
+-- fields/values.py also converts digits of other scripts and other hyphens; with DuckDB, this would take too long.
 CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
     CASE
         WHEN strlen(cell) = length(cell) THEN cell

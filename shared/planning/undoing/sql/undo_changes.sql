@@ -7,7 +7,7 @@ created AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
--- People who may not be sent since the run get nothing back either.
+-- Later outcomes count as well: people who withdrew consent or were excluded after the run get nothing back.
 all_outcomes AS (SELECT email, code FROM outcomes UNION ALL FROM later_outcomes),
 withdrawn AS (
     SELECT email AS address, bool_or(code = 'withdrawnUnsubscribed') AS unsubscribed FROM all_outcomes
@@ -73,8 +73,8 @@ FROM joined;
 --   - was not excluded by the run or a later one, and is not on the current list.
 -- Values are restored only if they are known from before the run and the person was not edited in Mailchimp since.
 -- `fields` of other restored people are NULL: they get their tags only.
--- Contacts that the run archived as unused are added again as subscribers, because a person decides to undo it.
--- Those of people who are excluded, or withdrew consent, stay archived.
+-- Contacts that the run archived as unused are added again as subscribers, because the person who undoes the run decides
+-- this. Contacts of people who are excluded or withdrew consent stay archived.
 -- People that the run created lose all tags of the export. They are archived if that was requested
 -- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
@@ -176,7 +176,7 @@ SELECT email, code FROM read_parquet($file)
 WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
 
 -- name: add_withdrawn
--- The outcome of an archived contact has the code of its status.
+-- The outcome of an archived contact has the code `archived`, also if the person withdrew consent, so the changes are needed.
 INSERT INTO later_outcomes
 SELECT address, 'consentWithdrawn' FROM read_parquet($file) WHERE withdrawn;
 
