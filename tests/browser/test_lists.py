@@ -162,7 +162,7 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     assert complaints == []
 
 
-def test_a_list_of_exports_without_an_active_run_asks_for_nothing(
+def test_a_list_of_exports_without_an_active_run_requests_no_progress(
     place: Place, open_page: Open
 ) -> None:
     new_export(place.world)

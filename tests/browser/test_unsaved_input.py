@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 
 class Warnings:
-    """Counts the browser's questions before a page is left. The answer is always to stay."""
+    """Counts how often the browser asks whether to leave a page, and stays each time."""
 
     def __init__(self, page: Page) -> None:
         self.asked = 0
@@ -115,9 +115,7 @@ def test_the_export_form_warns_about_a_row_that_was_added_and_not_about_a_lookup
     assert warnings.asked == 1
 
 
-def test_discarding_ones_own_changes_after_a_conflict_does_not_warn(
-    place: Place, open_page: Open
-) -> None:
+def test_discarding_changes_after_a_conflict_does_not_warn(place: Place, open_page: Open) -> None:
     world, page = place.world, open_page()
     connection = new_connection(world, "Main")
     warnings = Warnings(page)
@@ -131,7 +129,7 @@ def test_discarding_ones_own_changes_after_a_conflict_does_not_warn(
     assert warnings.asked == 0
 
 
-def test_another_language_changes_nothing_about_what_is_unsaved(
+def test_changing_the_language_does_not_change_whether_input_is_unsaved(
     place: Place, open_page: Open
 ) -> None:
     page, export = open_page(), new_export(place.world)

@@ -121,7 +121,7 @@ def _checked(found: object, body: bytes) -> object:
         # What the app does not need of a response is not decoded.
         response = orjson.loads(body.decode("utf-8", "replace"))
         text = str(response).casefold()
-        # The run looks up the people whom a response omits.
+        # A person may be in no part only if the response omits them: the run looks them up.
         assert not any(f"'{address}'" in text for address in sent - set(assigned)), (
             "a person who is in the response has no result"
         )

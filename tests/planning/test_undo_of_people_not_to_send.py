@@ -1,4 +1,4 @@
-"""An undo restores nothing for people who have withdrawn consent, or were excluded, since the run."""
+"""An undo restores nothing for people who withdrew consent or were excluded after the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
     return made
 
 
-def test_a_run_that_sent_no_one_shows_who_gets_no_tag_back(rows: RowDeployment) -> None:
+def test_a_later_run_that_sent_no_one_shows_who_gets_no_tag_back(rows: RowDeployment) -> None:
     second = rows.run(person(0), Never=[])
     assert rows.run(person(0), person(1, "no"), person(2), Never=[person(2)]).calls.write == 0
 
@@ -30,7 +30,9 @@ def test_a_run_that_sent_no_one_shows_who_gets_no_tag_back(rows: RowDeployment) 
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
 
 
-def test_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(rows: RowDeployment) -> None:
+def test_later_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(
+    rows: RowDeployment,
+) -> None:
     changed = [person(n, FirstName="New") for n in range(4)]
     second = rows.run(*changed, Never=[])
     changed[1] = person(1, "no", FirstName="New")
@@ -47,7 +49,7 @@ def test_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(rows: RowDepl
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
 
 
-def test_a_second_undo_after_one_that_was_canceled_gives_them_no_tag_back_either(
+def test_a_second_undo_after_a_canceled_one_gives_the_same_people_no_tag_back(
     rows: RowDeployment,
 ) -> None:
     second = rows.run(person(0), Never=[])
@@ -62,7 +64,7 @@ def test_a_second_undo_after_one_that_was_canceled_gives_them_no_tag_back_either
     assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}
 
 
-def test_an_undo_counts_no_one_whom_its_run_did_not_change(rows: RowDeployment) -> None:
+def test_an_undo_reports_only_people_whom_the_undone_run_changed(rows: RowDeployment) -> None:
     others = [person(1, "no"), person(2), person(3)]
     rows.run(person(0), *others, Never=[])
     second = rows.run(person(0, FirstName="New"), *others, Never=[])

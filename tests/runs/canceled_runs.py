@@ -10,12 +10,12 @@ from tests.faults.simulated_deployment import SimulatedDeployment
 
 
 def canceled_when(deployment: SimulatedDeployment, run: Run, is_time: Callable[[], bool]) -> Run:
-    """Cancel a run before each call to Mailchimp at which it is time to. Returns the ended run."""
+    """Continue a run, and cancel it before every call to Mailchimp at which `is_time()` is true. Returns the ended run."""
 
-    def call(ask: Callable[[], object]) -> object:
+    def call(make: Callable[[], object]) -> object:
         if is_time():
             deployment.app.commands.cancel(run.id)
-        return ask()
+        return make()
 
     deployment.call = call
     ended: Run = deployment.run_to_end(run.id)

@@ -1,4 +1,4 @@
-"""People are unsubscribed and counted once, whatever the responses say."""
+"""Changes of contacts are reported correctly although the responses of Mailchimp omit people."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from shared.sending.isolate import Isolation
 from shared.sending.result import Result
 
 
-class ForgetfulMailchimp:
-    """A session whose responses to calls with a status omit all members; `applies`: these calls have an effect.
+class OmittingMailchimp:
+    """A session whose responses to calls with a status omit all members.
 
-    `names`: the responses to calls without a status name the members.
+    `applies`: calls with a status change the contact. `omits_all`: responses to calls without a status omit the members too.
     """
 
-    def __init__(self, applies: bool, names: bool) -> None:
+    def __init__(self, *, applies: bool, omits_all: bool) -> None:
         self.calls = CallCounts()
-        self.applies, self.names = applies, names
+        self.applies, self.omits_all = applies, omits_all
         self.status = "subscribed"
 
     def subscribe(
@@ -30,14 +30,14 @@ class ForgetfulMailchimp:
         before = self.status
         if self.applies and any(one.status is not None for one in members):
             self.status = "unsubscribed"
-        named = [one for one in members if one.status is None and self.names]
-        return BatchAnswer({}, {one.address: before for one in named}, {})
+        included = [one for one in members if one.status is None and not self.omits_all]
+        return BatchAnswer({}, {one.address: before for one in included}, {})
 
     def status_of(self, audience_id: str, address: str) -> str:
         return self.status
 
 
-@pytest.mark.parametrize("names", [True, False])
+@pytest.mark.parametrize("omits_all", [True, False])
 @pytest.mark.parametrize(
     ("applies", "expected"),
     [
@@ -45,10 +45,10 @@ class ForgetfulMailchimp:
         (False, Result(Outcome.REJECTED, Code.CALL_FAILED)),
     ],
 )
-def test_a_person_whom_the_response_omits_is_unsubscribed_if_mailchimp_says_so(
-    applies: bool, expected: Result, names: bool
+def test_a_person_whom_the_response_omits_counts_as_unsubscribed_only_if_the_contact_is(
+    applies: bool, expected: Result, omits_all: bool
 ) -> None:
-    session = ForgetfulMailchimp(applies, names)
+    session = OmittingMailchimp(applies=applies, omits_all=omits_all)
     isolation = Isolation(lambda: True, lambda: True, lambda: False, lambda: 0)
     changes = ContactChanges(session, "aud", isolation, lambda *_, **__: {}, {})  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ LISTED = "mina.park@example.com\nj.doe@example.org"
 
 
 def removed_while_open(path: str, role: Role = Role.ADMINISTRATOR) -> tuple[World, Browser]:
-    """The page of a form whose export is removed after it was opened."""
+    """Open the page of a form of an export, and remove the export."""
     world = World()
     connection = new_connection(world, sharedWith=["Contributor"])
     export = new_export(world, connection, displayName="Weekly news")
@@ -43,13 +43,13 @@ def test_a_list_of_excluded_people_of_a_removed_export_can_be_copied() -> None:
     assert f">{LISTED}</textarea>" in page.html
 
 
-def test_an_uploaded_list_of_a_removed_export_says_what_happened() -> None:
+def test_the_response_to_an_upload_for_a_removed_export_says_what_happened() -> None:
     _, page = removed_while_open("/exports/{export}/exclusions")
     page.upload(f"{page.path}/file", LISTED.encode())
     assert (page.answer.status, "Someone removed this export" in page.text) == (404, True)
 
 
-def test_a_person_who_was_to_be_sent_with_a_removed_export_can_be_copied() -> None:
+def test_a_person_that_was_entered_for_a_removed_export_can_be_copied() -> None:
     _, page = removed_while_open("/exports/{export}/person")
     page.send(page.path, {"person": "mina.park@example.com"})
     assert page.answer.status == 404
