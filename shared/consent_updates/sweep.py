@@ -24,12 +24,12 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import Changed, NotFound
+from shared.errors import Changed
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import StatusChange, changes_since
 from shared.model.consent import ConsentSweep
 from shared.model.names import audience_in, audience_key, contacts_blob, contacts_folder
-from shared.model.ports import Files, Records, Stored, create_or_replace
+from shared.model.ports import Files, Records, Stored, create_or_replace, download_if_exists
 from shared.people.erasures import Erasures
 from shared.people.stored_contacts import count_contacts, open_contacts
 from shared.workspace import SqlFile, small_workspace
@@ -181,15 +181,10 @@ class Sweep:
 
     def _load(self, db: DuckDBPyConnection, folder: Path, blob: str) -> None:
         _SQL.run(db, "create")
-        if not blob:
-            return
         before = folder / "before.parquet"
-        try:
-            self.files.download(blob, before)
-        except NotFound:
-            return
-        open_contacts(db, before)
-        _SQL.run(db, "load")
+        if blob and download_if_exists(self.files, blob, before):
+            open_contacts(db, before)
+            _SQL.run(db, "load")
 
     def _delete_erased(self, db: DuckDBPyConnection) -> int:
         """Delete erased people from the changes and from the stored contacts. Returns the number of the latter.

@@ -21,7 +21,6 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.pace import AccountPace
-from shared.errors import NotFound
 from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.final_status import (
     consent_proof,
@@ -56,7 +55,7 @@ from shared.memory import return_freed_memory, waiting_for_network
 from shared.model.chunk import Chunk, ChunkState
 from shared.model.names import ledger_blob, outcomes_table
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, download_if_exists
 from shared.model.run import Finding, Mode, Run, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_results
@@ -164,13 +163,8 @@ class FinishSteps:
         local = scratch / "ledger.parquet"
         if plan.ledger is None:
             return None
-        try:
-            self.files.download(plan.ledger, local)
-        except NotFound:
-            # Someone deleted it: the next ledger has only this run's people, and the next run sends
-            # the rest.
-            return None
-        return local
+        # If someone deleted it, the next ledger has only this run's people, and the next run sends the rest.
+        return local if download_if_exists(self.files, plan.ledger, local) else None
 
     def _close(self, data: _RunData, checked: Checked) -> None:
         """End the run with its counts, findings and final status."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from shared.fields.evidence import EVIDENCE
 from shared.finishing.preview_samples import value_text
 from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, download_if_exists
 from shared.model.preview import SampleKind
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.plan_store import PlanStore
@@ -61,10 +61,9 @@ def store_values_before(db: DuckDBPyConnection, plan: Plan, files: Files, scratc
     """Store the ledger's rows of the people of a preview. Needs `changes`."""
     ledger, found = scratch / "ledger.parquet", scratch / "before.parquet"
     _SQL.write(db, "no_before", found)
-    if plan.ledger is not None:
-        with suppress(NotFound):  # someone deleted it
-            files.download(plan.ledger, ledger)
-            _SQL.write(db, "before", found, ledger=str(ledger))
+    # Someone may have deleted the ledger.
+    if plan.ledger is not None and download_if_exists(files, plan.ledger, ledger):
+        _SQL.write(db, "before", found, ledger=str(ledger))
     files.upload(found, plan.values_before)
 
 

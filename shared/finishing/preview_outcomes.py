@@ -8,7 +8,6 @@ the same pages and downloads show it, and the retention and the erasure of peopl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import NotFound
 from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, make_outcomes_writable, write_outcomes
 from shared.finishing.gather import fill_results, open_changes
@@ -26,7 +24,7 @@ from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, download_if_exists
 from shared.model.preview import SAMPLES_JSON
 from shared.model.run import Finding, Severity
 from shared.people.erasures import Erasures
@@ -85,11 +83,9 @@ class PreviewOutcomes:
     def _open_values(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> None:
         """Make `ledger_values` the values of the ledger of a plan."""
         load_ledger(db, None)
-        if plan.ledger is None:
-            return
         file = scratch / "values.parquet"
-        with suppress(NotFound):  # someone deleted it
-            self.files.download(plan.ledger, file)
+        # Someone may have deleted the ledger.
+        if plan.ledger is not None and download_if_exists(self.files, plan.ledger, file):
             open_values(db, file)
 
     def _accept(

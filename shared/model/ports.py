@@ -209,6 +209,15 @@ def exists(files: Files, name: str) -> bool:
     return next(iter(files.names(name)), None) == name
 
 
+def download_if_exists(files: Files, name: str, path: Path) -> bool:
+    """Download a blob to a local file. Returns whether the blob exists."""
+    try:
+        files.download(name, path)
+    except NotFound:
+        return False
+    return True
+
+
 def delete_all(files: Files, prefix: str) -> None:
     """Delete the blobs whose name has a prefix."""
     for name in list(files.names(prefix)):

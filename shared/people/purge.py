@@ -44,7 +44,15 @@ from shared.model.names import (
     plan_blob,
     run_folder,
 )
-from shared.model.ports import Files, Records, delete_all, exists, split_unreadable, update
+from shared.model.ports import (
+    Files,
+    Records,
+    delete_all,
+    download_if_exists,
+    exists,
+    split_unreadable,
+    update,
+)
 from shared.model.run import Mode, Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
@@ -306,9 +314,7 @@ class Purge:
             return
         with small_workspace() as (db, folder):
             local = folder / "found.parquet"
-            try:
-                self.files.download(blob, local)
-            except NotFound:
+            if not download_if_exists(self.files, blob, local):
                 yield None
                 return
             if kind is _CONTACTS:

@@ -21,7 +21,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import audience_key, outcomes_table
 from shared.model.one_person import ChosenPerson
 from shared.model.outcome import Code, Outcome
-from shared.model.ports import Files, Records, exists, readable
+from shared.model.ports import Files, Records, download_if_exists, exists, readable
 from shared.model.run import Mode, Run
 from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key
@@ -263,9 +263,7 @@ class Search:
         """Return the row of a stored table about a person; None if there is none."""
         with small_workspace() as (db, folder):
             local = folder / "table.parquet"
-            try:
-                self.files.download(blob, local)
-            except NotFound:
+            if not download_if_exists(self.files, blob, local):
                 return None
             given = {"address": person.address, "customer": person.customer_id, **parameters}
             rows = _SQL.rows(db, query, file=str(local), **given)

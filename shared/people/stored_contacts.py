@@ -20,9 +20,9 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import NotFound, Unavailable
+from shared.errors import Unavailable
 from shared.model.consent import ConsentSweep
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, download_if_exists
 from shared.temporary import temporary_folder
 from shared.workspace import SqlFile, small_workspace
 
@@ -88,11 +88,8 @@ class StoredContacts:
             stored = self.sweeps.read(key)
             if stored is None or not stored.value.blob:
                 return None
-            try:
-                self.files.download(stored.value.blob, local)
-            except NotFound:
-                continue
-            return stored.value
+            if download_if_exists(self.files, stored.value.blob, local):
+                return stored.value
         raise Unavailable("recordContended")
 
     @contextmanager

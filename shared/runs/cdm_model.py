@@ -13,8 +13,7 @@ from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import NotFound
-from shared.model.ports import Files
+from shared.model.ports import Files, download_if_exists
 from shared.workspace import SqlFile, small_workspace
 
 _SQL = SqlFile.of(__file__)
@@ -71,9 +70,7 @@ class CdmTable:
         """
         with small_workspace() as (db, folder):
             before, after = folder / "before.csv", folder / "after.csv"
-            try:
-                files.download(blob, before)
-            except NotFound:
+            if not download_if_exists(files, blob, before):
                 return 0
             columns = dict.fromkeys((name for name, _ in self.columns), "VARCHAR")
             _SQL.run(db, "read", file=str(before), columns=columns)

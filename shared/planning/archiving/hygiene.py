@@ -20,7 +20,7 @@ from shared.model.audience import BILLED, STATUSES, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import audience_key
-from shared.model.ports import Files, Records
+from shared.model.ports import Files, Records, download_if_exists
 from shared.model.run import Mode, Run
 from shared.planning.archiving.unused import AudienceLedgers, find_unused
 from shared.planning.audience.not_subscribed import load_not_subscribed
@@ -131,9 +131,5 @@ class Hygiene:
         """Load the list that the last run stored. A run that archives reads it again."""
         stored = self.not_subscribed.read(key)
         local = folder / "not-subscribed.parquet"
-        try:
-            if stored is not None:
-                self.files.download(stored.value.blob, local)
-        except NotFound:
-            stored = None
-        load_not_subscribed(db, local if stored is not None else None)
+        is_found = stored is not None and download_if_exists(self.files, stored.value.blob, local)
+        load_not_subscribed(db, local if is_found else None)

@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import Changed, NotFound
+from shared.errors import Changed
 from shared.fields.address import mail_form
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer, changes_since
 from shared.model.names import audience_key, not_subscribed_blob
-from shared.model.ports import Files, Records, Stored, create_or_replace
+from shared.model.ports import Files, Records, Stored, create_or_replace, download_if_exists
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ class NotSubscribedList:
     ) -> str | None:
         """Load the stored list. Returns the time since which changes must be read; None without a list."""
         local = scratch / "not-subscribed-before.parquet"
-        try:
-            self.files.download(pointer.blob, local)
-        except NotFound:
+        if not download_if_exists(self.files, pointer.blob, local):
             return None
         _SQL.run(db, "load", file=str(local))
         # Earlier versions stored the domains of these addresses as Mailchimp has them.

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.errors import NotFound
 from shared.fields.merge_fields import date_orders, decimal_marks
 from shared.memory import waiting_for_network
 from shared.model.ledger import LedgerPointer
-from shared.model.ports import SegmentSource
+from shared.model.ports import SegmentSource, download_if_exists
 from shared.model.source import Attribute, Snapshot, find_name
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import with_fields_to_create
@@ -91,11 +90,7 @@ def _download_ledger(
     """Download the ledger of this audience. Returns None if there is none or its file was deleted."""
     if pointer is None or not context.request.is_of_audience(pointer):
         return None
-    try:
-        context.dependencies.files.download(pointer.blob, file)
-    except NotFound:
-        return None
-    return pointer
+    return pointer if download_if_exists(context.dependencies.files, pointer.blob, file) else None
 
 
 def _attributes(snapshot: Snapshot, fields: Sequence[str]) -> tuple[Attribute, ...]:

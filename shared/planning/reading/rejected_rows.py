@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import NotFound
 from shared.model.export import Export
 from shared.model.names import outcomes_table
+from shared.model.ports import Files, download_if_exists
 from shared.model.run import Finding, Reason, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-    from shared.model.ports import Files
 
 
 _SQL = SqlFile.of(__file__)
@@ -58,9 +56,7 @@ def rejected_before(db: DuckDBPyConnection, files: Files, run_id: str, scratch: 
     if not _SQL.row(db, "rejects")[0] or not run_id:
         return 0
     local = scratch / "rejected-before.parquet"
-    try:
-        files.download(outcomes_table(run_id), local)
-    except NotFound:
+    if not download_if_exists(files, outcomes_table(run_id), local):
         return 0
     return _SQL.number(db, "rejected_before", file=str(local))
 

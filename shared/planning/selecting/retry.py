@@ -10,15 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import NotFound
 from shared.model.names import outcomes_table
+from shared.model.ports import Files, download_if_exists
 from shared.model.run import Finding, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-    from shared.model.ports import Files
 
 
 NOT_RETRIED = "notRetried"
@@ -31,9 +29,7 @@ def load_failed(db: DuckDBPyConnection, files: Files, run_id: str, scratch: Path
     Such a run was stopped, or waited, before it sent anything, so all of it failed.
     """
     local = scratch / "retried.parquet"
-    try:
-        files.download(outcomes_table(run_id), local)
-    except NotFound:
+    if not download_if_exists(files, outcomes_table(run_id), local):
         return False
     if _SQL.number(db, "withdrawals_only", file=str(local)):
         return False

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.fields.contact import Converter
 from shared.fields.merge_fields import with_deleted
 from shared.memory import waiting_for_network
@@ -20,7 +19,7 @@ from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import Plan, PlannedTag
-from shared.model.ports import Files
+from shared.model.ports import download_if_exists
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.context import PlanContext, UnstoredPlan
@@ -138,36 +137,27 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
 
 def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
-    # A run may have ended before it had outcomes.
-    found = (
-        _download_if_exists(files, outcomes_table(run_id), scratch / f"{run_id}.parquet")
-        for run_id in current.later_runs
+    later = {run_id: scratch / f"{run_id}.parquet" for run_id in current.later_runs}
+    newest_changes = scratch / "newest.parquet"
+    has_newest_changes = current.newest is not None and download_if_exists(
+        files, current.newest.changes, newest_changes
     )
-    newest_changes = None
-    if current.newest is not None:
-        newest_changes = _download_if_exists(
-            files, current.newest.changes, scratch / "newest.parquet"
-        )
     local = UndoFiles(
         ledger=scratch / "ledger.parquet",
         before=scratch / "before.parquet" if pointer.before else None,
         outcomes=scratch / "outcomes.parquet",
-        later=[file for file in found if file is not None],
-        newest_changes=newest_changes,
+        # A run may have ended before it had outcomes.
+        later=[
+            file
+            for run_id, file in later.items()
+            if download_if_exists(files, outcomes_table(run_id), file)
+        ],
+        newest_changes=newest_changes if has_newest_changes else None,
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:
         files.download(pointer.before, local.before)
     files.download(outcomes_table(context.request.run.undo_of or ""), local.outcomes)
-    return local
-
-
-def _download_if_exists(files: Files, name: str, local: Path) -> Path | None:
-    """Download a blob. Returns the local file; None if there is no such blob."""
-    try:
-        files.download(name, local)
-    except NotFound:
-        return None
     return local
 
 
