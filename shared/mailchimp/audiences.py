@@ -100,7 +100,7 @@ class AudienceCalls(Calls):
                 before, present = present, self.merge_fields(audience_id)
                 if len(present) > len(before):
                     continue
-                # How Mailchimp reports the limit is not documented; 403 may be about the plan.
+                # Mailchimp does not document how it reports the limit of fields. It may be a 403, as for limits of the plan.
                 is_full = len(present) >= _FIELD_LIMIT and error.status == HTTPStatus.FORBIDDEN
                 if not (is_full or _is_about_content(error)):
                     raise

@@ -54,7 +54,7 @@ class RunCommands:
     def confirm(self, run_id: str) -> Run:
         """Continue a run that waits for a confirmation.
 
-        A run that has carried out withdrawals of consent meanwhile has its plan; a new run replaces it.
+        If the run has already carried out withdrawals of consent, its plan has only these, so a new run replaces it.
         Conflict when the run does not wait, or its export was detached from its connection.
         """
         run = read_run(self.runs, run_id)

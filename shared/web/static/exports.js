@@ -19,7 +19,7 @@
   const show = (html) => {
     const page = new DOMParser().parseFromString(html, "text/html");
     const ended = [];
-    // The same as at the request: only this function changes which are active.
+    // These are still the exports of the request, because only this function changes which exports are active.
     for (const status of activeStatuses()) {
       const updated = page.getElementById(status.id);
       // The export was removed.
