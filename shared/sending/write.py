@@ -91,7 +91,7 @@ class Writer:
         existing: list[Person] = []
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
-            results, _ = self._call(part, self.status, update=False, resend=resend)
+            results, _ = self._call(part, added=True, resend=resend)
             for person in part:
                 if results[person.address].code == Code.CONTACT_EXISTS:
                     existing.append(person)
@@ -106,7 +106,7 @@ class Writer:
         archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
-            results, opted_in = self._call(part, None, update=True, resend=resend)
+            results, opted_in = self._call(part, added=False, resend=resend)
             for person in part:
                 address, result = person.address, results[person.address]
                 by_run = maybe_applied and is_added_by_run(
@@ -127,7 +127,7 @@ class Writer:
         def restore(part: Sequence[Person], *, resend: bool) -> None:
             # A field that became required since the run must not prevent its undo.
             results, opted_in = self._call(
-                part, None, update=True, resend=resend, skip_merge_validation=True
+                part, added=False, resend=resend, skip_merge_validation=True
             )
             repeated = maybe_applied or self.isolation.lost_answer
             for person in part:
@@ -152,7 +152,7 @@ class Writer:
         archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
-            results, _ = self._call(part, None, update=True, resend=resend)
+            results, _ = self._call(part, added=False, resend=resend)
             for person in part:
                 result = results[person.address]
                 if result.code in _PERHAPS_ABSENT:
@@ -204,7 +204,7 @@ class Writer:
         """
 
         def add(part: Sequence[Person], *, resend: bool) -> None:
-            results, _ = self._call(part, self.status, update=False, resend=resend)
+            results, _ = self._call(part, added=True, resend=resend)
             for person in part:
                 result = results[person.address]
                 if result.code == Code.CONTACT_EXISTS:
@@ -216,21 +216,22 @@ class Writer:
     def _call(
         self,
         people: Sequence[Person],
-        status: str | None,
         *,
-        update: bool,
+        added: bool,
         resend: bool,
         skip_merge_validation: bool = False,
     ) -> tuple[dict[str, Result], dict[str, str]]:
-        """Make a call. Returns the result of each person, and the times of opt-ins by address, as far as they are known.
+        """Make a call that adds people with the status of new people, or one that updates people without a status.
 
-        Looks up the contacts of people that the response omits.
+        Returns the result of each person, and the times of opt-ins by address, as far as they are known. Looks up the
+        contacts of people that the response omits.
         """
+        status = self.status if added else None
         members = [Member(p.address, p.fields, p.tags, status) for p in people]
         answer = self.session.subscribe(
             self.audience_id,
             members,
-            update_existing=update,
+            update_existing=not added,
             skip_merge_validation=skip_merge_validation,
             resend=resend,
         )
@@ -241,9 +242,7 @@ class Writer:
                 results[address] = Result(Outcome.CREATED, status=answer.created[address])
             elif address in answer.updated:
                 now = answer.updated[address]
-                results[address] = Result(
-                    Outcome.UPDATED, status=now, status_sent=status is not None
-                )
+                results[address] = Result(Outcome.UPDATED, status=now, status_sent=added)
             elif address in answer.refused:
                 results[address] = refused(answer.refused[address])
         omitted = [person for person in people if person.address not in results]
@@ -252,9 +251,7 @@ class Writer:
             contact = self.session.member(self.audience_id, person.address)
             if contact is not None and contact.opted_in:
                 opted_in[person.address] = contact.opted_in
-            results[person.address] = self._result_of_omitted(
-                person, contact, added=status is not None
-            )
+            results[person.address] = self._result_of_omitted(person, contact, added=added)
         results.update((person.address, UNKNOWN) for person in omitted[_MOST_LOOKUPS_OF_A_CALL:])
         return results, opted_in
 
