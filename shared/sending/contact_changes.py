@@ -72,10 +72,7 @@ class ContactChanges:
                     again.append(address)
                     continue
                 results = [
-                    UNKNOWN
-                    if one.status == HIDDEN
-                    else self._unsubscribed(one, before, after, maybe_by_run)
-                    for one in of_person
+                    self._unsubscribed(one, before, after, maybe_by_run) for one in of_person
                 ]
                 # The next run repeats what failed for one of the contacts.
                 self.results[address] = min(
@@ -113,6 +110,8 @@ class ContactChanges:
     ) -> Result:
         """The result of unsubscribing a contact; without a status, it was not subscribed under this address."""
         address = contact.address
+        if contact.status == HIDDEN:
+            return UNKNOWN
         if address in after.refused:
             return refused(after.refused[address])
         if address in after.updated:
