@@ -35,6 +35,8 @@ _PLAIN = re.compile(rf"{_SIGN}[0-9]+\.?{_EXPONENT}")
 _POINT = re.compile(WITH_POINT)
 _COMMA = re.compile(WITH_COMMA)
 _MARKS = re.compile("[.,]")
+# What a writer adds to whole numbers that it stores as floating-point numbers: 821012345678.0.
+_POINT_ZERO = re.compile(r"(\+?\d{3,})\.0", re.ASCII)
 # Also those of Parquet files: `decimal(18,3)`.
 _DECIMAL_TYPES = ("double", "decimal", "float")
 _LARGEST = 1e15  # JSON readers keep smaller numbers exactly
@@ -65,6 +67,12 @@ def number_of(text: str, mark: str = "", data_type: str = "") -> int | float | N
     if abs(value) >= _LARGEST:
         return None
     return int(value) if value.is_integer() else value
+
+
+def without_point_zero(text: str) -> str:
+    """A phone number or a postal code as it was before a writer stored it as a floating-point number."""
+    found = _POINT_ZERO.fullmatch(text)
+    return found[1] if found else text
 
 
 def shown_mark(values: Iterable[str]) -> str:

@@ -5,6 +5,9 @@ Mailchimp accepts only complete addresses: street, city, state and zip
 and parts are never invented: a line is split only if it ends with a state of the USA, of Canada or of
 Australia with a code as that country has them. Other countries have their parts in another order, or lack
 some; map each part from an attribute of its own.
+
+Without a country, Mailchimp takes the default of the field, which is the USA unless someone changed it. So Canada and
+Australia are added where state and code show them. The USA is not: Italian provinces and codes look the same (MI 20121).
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import re
 from collections.abc import Mapping
 
 import orjson
+
+from shared.fields.numbers import without_point_zero
 
 # The parts, and their names in lower case and without other characters.
 _SYNONYMS = {
@@ -51,11 +56,11 @@ def _states(names: str) -> frozenset[str]:
     return frozenset(name.replace("-", " ").casefold() for name in names.split())
 
 
-# What a state and its code look like, by country.
+# What a state and its code look like, and the country that is added if there is none.
 _COUNTRIES = (
-    (_states(_AMERICAN), re.compile(r"[0-9]{5}(?:-[0-9]{4})?")),
-    (_states(_CANADIAN), re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.IGNORECASE)),
-    (_states(_AUSTRALIAN), re.compile(r"[0-9]{4}")),
+    (_states(_AMERICAN), re.compile(r"[0-9]{5}(?:-[0-9]{4})?"), ""),
+    (_states(_CANADIAN), re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.IGNORECASE), "CA"),
+    (_states(_AUSTRALIAN), re.compile(r"[0-9]{4}"), "AU"),
 )
 # A code that is a part of its own; the part before it is then the state.
 _CODE = re.compile(r"[0-9][\w -]{2,9}")
@@ -70,7 +75,11 @@ def whole_address(parts: Mapping[str, str]) -> dict[str, str] | None:
     """The parts without empty ones, or None when one that Mailchimp requires is missing."""
     filled = {name: part for name, part in parts.items() if part}
     whole = all(name in filled for name in _NEEDED)
-    return filled if whole and all(len(part) <= _LONGEST for part in filled.values()) else None
+    if not whole or any(len(part) > _LONGEST for part in filled.values()):
+        return None
+    filled["zip"] = without_point_zero(filled["zip"])
+    country = filled.get("country") or _country_of(filled["state"], filled["zip"])
+    return filled | {"country": country} if country else filled
 
 
 def _from_json(text: str) -> dict[str, str]:
@@ -81,7 +90,7 @@ def _from_json(text: str) -> dict[str, str]:
     parts: dict[str, str] = {}
     for key, value in given.items():
         name = _NAMES.get(re.sub(r"[^a-z0-9]", "", key.lower()))
-        if name and isinstance(value, str | int) and not isinstance(value, bool):
+        if name and isinstance(value, str | int | float) and not isinstance(value, bool):
             parts.setdefault(name, str(value).strip())
     return parts
 
@@ -110,7 +119,19 @@ def _state_and_code(text: str) -> tuple[str, str] | None:
     words = text.split()
     for count in (1, 2):
         state, code = " ".join(words[:-count]), " ".join(words[-count:])
-        for states, shape in _COUNTRIES:
-            if state.casefold() in states and shape.fullmatch(code):
-                return state, code
+        if _countries(state, code):
+            return state, code
     return None
+
+
+def _country_of(state: str, code: str) -> str:
+    """The country to which a state and its code belong, or empty."""
+    return next(iter(_countries(state, code)), "")
+
+
+def _countries(state: str, code: str) -> list[str]:
+    return [
+        country
+        for states, shape, country in _COUNTRIES
+        if state.casefold() in states and shape.fullmatch(code)
+    ]

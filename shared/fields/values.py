@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from shared.fields.address import ascii_domain
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
-from shared.fields.numbers import AmbiguousNumberError, number_of
+from shared.fields.numbers import AmbiguousNumberError, number_of, without_point_zero
 from shared.fields.postal import postal_address
 from shared.model.audience import DELETED_FIELD, MergeField
 
@@ -24,9 +24,6 @@ LONGEST_TEXT = 255
 
 _TRUE = frozenset({"true", "1", "yes", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "f"})
-
-# What a writer adds to whole numbers that it stores as floating-point numbers: 821012345678.0.
-_POINT_ZERO = re.compile(r"(\+?\d{3,})\.0", re.ASCII)
 
 # With more digits, a number may exceed what JSON readers keep exactly.
 _EXACT_DIGITS = 15
@@ -158,7 +155,7 @@ def _birthday(text: str, order: str, day_first: bool) -> str:
 
 
 def _phone(text: str) -> str:
-    text = _without_point_zero(text)
+    text = without_point_zero(text)
     digits = len(_NOT_DIGITS.sub("", text))
     if not 3 <= digits <= 40 or not _PHONE.fullmatch(text):
         raise Unusable("notAPhoneNumber")
@@ -174,7 +171,7 @@ def _us_phone(text: str) -> str:
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(_without_point_zero(text), "US")
+        number = phonenumbers.parse(without_point_zero(text), "US")
     except phonenumbers.NumberParseException:
         number = None
     if (
@@ -189,15 +186,10 @@ def _us_phone(text: str) -> str:
 
 
 def _zip(text: str) -> str:
-    text = _without_point_zero(text)
+    text = without_point_zero(text)
     if not re.fullmatch(r"[0-9]{5}(?:-?[0-9]{4})?", text):
         raise Unusable("notAZipCode")
     return text[:5]
-
-
-def _without_point_zero(text: str) -> str:
-    found = _POINT_ZERO.fullmatch(text)
-    return found[1] if found else text
 
 
 def _url(text: str) -> str:

@@ -51,6 +51,22 @@ def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, sta
 
 
 @pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("1 Rideau St, Ottawa, Ontario K1M1M4", "CA"),
+        ("1 George St, Sydney, NSW 2000", "AU"),
+        ("12 High St, Perth, WA 6000, Australia", "Australia"),
+        ('{"street": "12 High St", "city": "Perth", "state": "WA", "zip": 6000}', "AU"),
+        ("1 Main St, Seattle, WA 98101", None),
+        ('{"street": "Via Roma 1", "city": "Milano", "state": "MI", "zip": "20121"}', None),
+    ],
+)
+def test_a_country_is_added_only_if_state_and_postal_code_belong_to_no_other(text, country):
+    # Without one, Mailchimp would take the default country of the field, usually the USA.
+    assert convert("address", text)[0].get("country") == country
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "10 Downing Street, London, SW1A 2AA, UK",
@@ -98,6 +114,7 @@ def test_an_address_is_combined_from_several_attributes():
         },
         [],
     )
+    assert of_parts(["1 Main St", None, "Boston", "MA", "10001.0"])[0]["zip"] == "10001"
     assert of_parts([*whole[:3], "", "SW1A 2AA"]) == (None, [("X", "notACompleteAddress")])
     assert of_parts([""] * 5) == (None, [])
     assert of_parts([""] * 5, clear=True) == ("", [])
