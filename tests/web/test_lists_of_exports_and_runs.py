@@ -137,6 +137,26 @@ def test_a_schedule_is_set_for_the_chosen_exports() -> None:
     assert '<p class="note warn" role="status">Select' in page.html
 
 
+def test_setting_schedules_says_that_chosen_exports_were_removed() -> None:
+    world = World()
+    connection = new_connection(world)
+    ids = [new_export(world, connection, displayName=n, audienceId=n) for n in ("A", "B", "C")]
+    page = Browser(world)
+    world.exports.delete(ids[0])
+    page.open("/exports-schedule?" + "&".join(f"export={one}" for one in ids))
+    assert "1 selected export has been removed and is left out." in page.text
+    assert "Schedule of 2 exports" in page.text
+    world.exports.delete(ids[1])
+    new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
+    page.send("/exports-schedule", new)
+    saved = "The schedule is saved, except for selected exports that have been removed."
+    assert f'<p class="note warn" role="status">{saved}' in page.html
+    assert get(world, f"/api/exports/{ids[2]}")["schedule"]["times"] == ["05:30"]
+    for query in (f"?export={ids[0]}", f"?export={ids[0]}&export={ids[1]}"):
+        page.open(f"/exports-schedule{query}")
+        assert "The selected exports have been removed, so no schedule was saved." in page.text
+
+
 def test_an_export_deleted_while_schedules_are_set_is_named_and_the_others_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,6 +21,7 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _MOST = 500
 _NOTHING_CHOSEN = "/?done=chooseExports"
+_ALL_REMOVED = "/?done=chosenGone"
 
 
 @router.get("/run-all")
@@ -45,19 +46,23 @@ def ask_schedules(
     page: CurrentPage, export: Annotated[list[str] | None, Query(max_length=_MOST)] = None
 ) -> Response:
     """The schedule for the chosen exports."""
-    chosen = _chosen(page, export or [])
-    return _schedules(page, chosen) if chosen else redirect(_NOTHING_CHOSEN)
+    if not export:
+        return redirect(_NOTHING_CHOSEN)
+    chosen, removed = _chosen(page, export)
+    return _schedules(page, chosen, removed) if chosen else redirect(_ALL_REMOVED)
 
 
-def _chosen(page: Page, ids: list[str]) -> list[Export]:
-    """The exports with these ids; those that were removed in the meantime are left out."""
-    found = map(page.services.definitions.find, dict.fromkeys(ids[:_MOST]))
-    return sorted(filter(None, found), key=lambda export: export.sort_key)
+def _chosen(page: Page, ids: list[str]) -> tuple[list[Export], int]:
+    """The exports with these ids, and how many of them were removed in the meantime."""
+    found = [page.services.definitions.find(each) for each in dict.fromkeys(ids[:_MOST])]
+    chosen = sorted(filter(None, found), key=lambda export: export.sort_key)
+    return chosen, len(found) - len(chosen)
 
 
 def _schedules(
     page: Page,
     chosen: list[Export],
+    removed: int,
     fields: dict[str, Any] | None = None,
     errors: FormErrors = NO_ERRORS,
     unchanged: list[tuple[Export, str]] | None = None,
@@ -66,6 +71,7 @@ def _schedules(
         "schedules.html",
         errors=errors,
         chosen=chosen,
+        removed=removed,
         schedule=fields or ScheduleView.of(chosen[0].schedule).shown(),
         unchanged=unchanged or [],
     )
@@ -75,9 +81,9 @@ def _schedules(
 @requires(Role.CONTRIBUTOR)
 def set_schedules(page: CurrentPage, form: SentForm) -> Response:
     """Give the chosen exports one schedule."""
-    chosen = _chosen(page, form.all("export"))
+    chosen, removed = _chosen(page, form.all("export"))
     if not chosen:
-        return redirect("/?done=chosenGone")
+        return redirect(_ALL_REMOVED)
     fields = schedule_fields(form)
 
     def changed() -> list[tuple[Export, str]]:
@@ -91,7 +97,8 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
 
     unchanged = attempt(page, changed)
     if isinstance(unchanged, FormErrors):
-        return _schedules(page, chosen, fields, unchanged)
+        return _schedules(page, chosen, removed, fields, unchanged)
     if unchanged:
-        return _schedules(page, [one for one, _ in unchanged], fields, NO_ERRORS, unchanged)
-    return redirect("/?done=scheduled")
+        again = [one for one, _ in unchanged]
+        return _schedules(page, again, removed, fields, NO_ERRORS, unchanged)
+    return redirect(f"/?done={'scheduledOthers' if removed else 'scheduled'}")

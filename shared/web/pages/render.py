@@ -47,7 +47,7 @@ CSP = (
 )
 # With no-referrer a browser sends the app's own forms with "Origin: null".
 _REFERRER = "same-origin"
-_NOT_DONE = ("chooseExports", "chosenGone", "savedNotRun")
+_NOT_DONE = ("chooseExports", "chosenGone", "savedNotRun", "scheduledOthers")
 _UNCHANGED = "unchanged"
 # The time zone of the browser, which app.js stores.
 _ZONE_COOKIE = "zone"
