@@ -25,6 +25,23 @@ class Warnings:
         dialog.dismiss()
 
 
+class Questions:
+    """Answers the questions that the app asks before it sends a form, and counts them."""
+
+    def __init__(self, page: Page) -> None:
+        self.asked: list[str] = []
+        self.answer = False
+        page.on("dialog", self._answer)
+
+    def _answer(self, dialog: Dialog) -> None:
+        assert dialog.type == "confirm"
+        self.asked.append(dialog.message)
+        if self.answer:
+            dialog.accept()
+        else:
+            dialog.dismiss()
+
+
 def type_into(page: Page, field: str, words: str) -> None:
     """Type as a person does: browsers warn only people who have used the page."""
     page.locator(field).click()
@@ -127,6 +144,71 @@ def test_discarding_changes_after_a_conflict_does_not_warn(place: Place, open_pa
     page.get_by_role("link", name="Discard my changes").click()
     expect(page.locator("#displayName")).to_have_value("Changed")
     assert warnings.asked == 0
+
+
+def test_sending_one_form_asks_before_the_input_of_another_one_is_lost(
+    place: Place, open_page: Open
+) -> None:
+    page, export = open_page(), new_export(place.world)
+    questions = Questions(page)
+    page.goto(f"/exports/{export}/exclusions")
+    type_into(page, "#entries", "mina.park@example.com")
+    chosen = {"name": "list.csv", "mimeType": "text/csv", "buffer": b"ada@example.com"}
+    page.locator("#file").set_input_files(files=[chosen])  # type: ignore[list-item]
+    for button in ("Save", "Replace the list"):
+        page.get_by_role("button", name=button, exact=True).click()
+        expect(page.locator("#entries")).to_have_value("mina.park@example.com")
+    assert len(questions.asked) == 2
+    assert "will be lost" in questions.asked[0]
+    questions.answer = True
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_url("**?done=saved")
+    assert len(questions.asked) == 3
+    page.goto(f"/exports/{export}/exclusions")
+    expect(page.locator("#entries")).to_have_value("mina.park@example.com")
+
+
+def test_a_button_of_a_connection_asks_before_typed_input_is_lost(
+    place: Place, open_page: Open
+) -> None:
+    page, connection = open_page("ko"), new_connection(place.world)
+    questions = Questions(page)
+    page.goto(f"/connections/{connection}")
+    page.locator("summary").first.click()
+    type_into(page, "#displayName", " 2")
+    page.locator("form[action$='/authenticate'] button").click()
+    expect(page.locator("#displayName")).to_have_value("Main 2")
+    # The form of the name keeps its input in the other language; a typed key would be lost.
+    type_into(page, "#apiKey", "key")
+    page.locator("button[lang=en]").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
+    assert len(questions.asked) == 2
+    assert "사라집니다" in questions.asked[0]
+    page.locator("#apiKey").fill("")
+    page.locator("button[lang=en]").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator("#displayName")).to_have_value("Main 2")
+    assert len(questions.asked) == 2
+
+
+def test_discarded_changes_that_open_in_a_new_tab_stay_unsaved(
+    place: Place, open_page: Open
+) -> None:
+    world, page = place.world, open_page()
+    connection = new_connection(world, "Main")
+    warnings = Warnings(page)
+    page.goto(f"/connections/{connection}")
+    type_into(page, "#displayName", " 2")
+    stored = world.services.connections.read(connection)
+    world.services.connections.change(connection, "Changed", stored.value.shared_with, stored.etag)
+    page.locator("#settings-form button").click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Discard my changes").click(modifiers=["Control"])
+    expect(opened.value.locator("#displayName")).to_have_value("Changed")
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(300)
+    assert warnings.asked == 1
+    expect(page.locator("#displayName")).to_have_value("Main 2")
 
 
 def test_changing_the_language_does_not_change_whether_input_is_unsaved(

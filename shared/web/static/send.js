@@ -81,6 +81,7 @@ window.app = (() => {
     event.preventDefault();
     // A second click, such as that of a double click, would send the form twice.
     if (hideWorking) return;
+    if (window.app.hasOtherInput?.(form) && !confirm(workingNote.dataset.otherInput)) return;
     hideWorking = showWorking(event.submitter);
     const address = event.submitter?.getAttribute("formaction") || form.action;
     // What was typed would be lost in an ended session, or behind the browser's own page about a failed connection.

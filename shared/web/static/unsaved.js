@@ -1,4 +1,5 @@
-// Warns before a page with unsaved input is left. The browser asks in its own words, and only people who have used the page.
+// Warns before unsaved input is lost. When the page is left by a link, the browser asks in its own words, and only people who have
+// used the page. When another form of the page is sent, send.js asks.
 // Without this file, pages are left at once.
 "use strict";
 
@@ -12,8 +13,12 @@
   const isUnchanged = (form) => inputOf(form) === saved.get(form);
   let discards = false; // whether the person follows a link that discards the input
 
+  // send.js asks before it sends a form, because the next page would lose the input of the others.
+  window.app.hasOtherInput = (sent) => forms.some((form) => form !== sent && !isUnchanged(form));
+
   document.addEventListener("click", (event) => {
-    discards = Boolean(event.target.closest?.("a[data-discards]"));
+    const opensTab = event.ctrlKey || event.metaKey || event.shiftKey;
+    discards = !opensTab && Boolean(event.target.closest?.("a[data-discards]"));
     // The form is sent, so that the page in the other language shows its input. If it is unchanged, that page has no unsaved input either.
     const language = event.target.closest?.("button[lang][formaction]");
     if (!language) return;
