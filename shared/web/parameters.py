@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
@@ -15,11 +15,13 @@ from shared.web.context import Context
 
 T = TypeVar("T")
 
+_ID = "[A-Za-z0-9_-]{1,64}"
+
 
 class _IdConvertor(Convertor[str]):
     """An id of this app or of Mailchimp; other values match no route."""
 
-    regex = "[A-Za-z0-9_-]{1,64}"
+    regex = _ID
 
     def convert(self, value: str) -> str:
         """The id as it is."""
@@ -43,12 +45,15 @@ CurrentContext = Annotated[Context, Depends(_context)]
 
 def id_of(alias: str, description: str, example: str) -> Any:
     """A parameter of a path that has the form of an id."""
-    pattern = "^[A-Za-z0-9_-]{1,64}$"
-    return Path(alias=alias, description=description, pattern=pattern, examples=[example])
+    return Path(alias=alias, description=description, pattern=f"^{_ID}$", examples=[example])
 
 
 Id = Annotated[str, id_of("id", "The id, as returned by the list", "0b7c2f6e9a514d38")]
 AudienceId = Annotated[str, id_of("audienceId", "The id of a Mailchimp audience", "a1b2c3d4e5")]
+# The ids of a query whose parts of a list are requested. A longer URL would be refused.
+FollowedIds = Annotated[
+    list[Annotated[str, StringConstraints(pattern=f"^{_ID}$")]] | None, Query(max_length=100)
+]
 IfMatch = Annotated[
     str | None,
     Header(

@@ -1,11 +1,14 @@
-"""The list of exports in a browser: one line each, reasons, menus, and one schedule for several."""
+"""The lists of exports and runs in a browser: one line each, reasons, menus, and one schedule for several."""
 
 from __future__ import annotations
+
+import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.model.run import Mode, Progress, RunStatus, Trigger
+from shared.model.run import Counts, Mode, Progress, Reason, RunStatus, Trigger
 from tests.browser.conftest import Open, Place, speed_up
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export
@@ -162,13 +165,65 @@ def test_the_list_of_exports_follows_active_runs_until_the_last_one_is_over(
     assert complaints == []
 
 
-def test_a_list_of_exports_without_an_active_run_requests_no_progress(
-    place: Place, open_page: Open
+@pytest.mark.parametrize("path", ["/runs", "/exports/{export}"])
+def test_a_list_of_runs_follows_active_runs_until_the_last_one_is_over(
+    place: Place, open_page: Open, complaints: list[str], path: str
 ) -> None:
-    new_export(place.world)
+    world, page = place.world, open_page()
+    speed_up(page, 20)
+    export = new_export(world, displayName="News")
+    run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+    asked = requests_for_progress(page)
+    page.goto(path.format(export=export))
+    page.evaluate("window.sameDocument = true")
+    row = page.locator("table.runs tbody tr")
+    row.locator("th a").focus()
+    world.runs.move(
+        run,
+        status=RunStatus.SENDING,
+        counts=Counts(source_rows=1210, distinct=1200),
+        progress=Progress(500, 1200, 1, 3, 42, 90, 490, 41.6),
+    )
+    expect(row).to_contain_text("42%, 2 minutes left")
+    expect(row.locator("td[data-label=People]")).to_have_text("1,200")
+    # The people who were sent are counted at the end.
+    expect(row.locator("td[data-label=Sent]")).to_have_text("–")
+    expect(page.locator("#announce")).to_be_empty()
+    assert violations(page) == []
+    world.runs.move(
+        run,
+        status=RunStatus.FAILED,
+        reason=Reason("noNewData"),
+        counts=Counts(source_rows=1210, distinct=1200, created=1100),
+        started_at=NOW,
+        finished_at=NOW + timedelta(minutes=3),
+    )
+    name = "News" if path == "/runs" else "Nov 23, 2026 09:00"
+    expect(page.locator("#announce")).to_have_text(re.compile(f"^{name}: Failed$"))
+    expect(row.locator("td[data-label=Sent]")).to_have_text("1,100")
+    expect(row).to_contain_text("3 minutes")
+    expect(row.locator("th a")).to_be_focused()
+    row.locator(".tip a").focus()
+    expect(row.get_by_role("tooltip")).to_be_visible()
+    before = len(asked)
+    page.wait_for_timeout(600)
+    assert len(asked) == before
+    assert page.evaluate("window.sameDocument")
+    assert complaints == []
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/exports/{export}"])
+def test_a_list_without_an_active_run_requests_no_progress(
+    place: Place, open_page: Open, complaints: list[str], path: str
+) -> None:
+    world = place.world
+    export = new_export(world)
+    if path != "/":
+        run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+        world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
     page = open_page()
     asked = requests_for_progress(page)
     speed_up(page, 20)
-    page.goto("/")
+    page.goto(path.format(export=export))
     page.wait_for_timeout(300)
-    assert asked == []
+    assert asked == complaints == []

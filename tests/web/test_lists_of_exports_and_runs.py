@@ -13,7 +13,7 @@ from shared.exports.definitions import Definitions
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.web.authentication import Role
 from tests.web.browser import Browser
-from tests.web.client import get, new_connection, new_export
+from tests.web.client import call, get, new_connection, new_export
 from tests.web.realistic_data import NAMES, fill
 from tests.web.world import NOW, World
 
@@ -236,3 +236,20 @@ def test_lists_of_exports_read_no_runs_of_the_past() -> None:
     assert len(names_in(Browser(world).open("/"))) == len(NAMES)
     assert len(get(world, "/api/exports")["value"]) == len(NAMES)
     assert Browser(world).open("/run-all").answer.status == 200
+
+
+def test_the_progress_of_runs_leaves_out_runs_that_no_longer_exist() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    page = Browser(world).open(f"/runs-progress?run={run.id}&run=removed")
+    assert re.findall(r'data-active="([^"]+)"', page.html) == [f"run={run.id}"]
+    assert "data-active" not in Browser(world).open("/runs-progress").html
+
+
+@pytest.mark.parametrize("path", ["/runs-progress?run", "/exports-progress?export"])
+def test_the_progress_of_malformed_or_too_many_ids_is_refused(path: str) -> None:
+    world = World()
+    name = path.partition("?")[2]
+    assert call(world, "GET", f"{path}=a/b").status == 400
+    assert call(world, "GET", f"{path}=1" + f"&{name}=1" * 100).status == 400
+    assert call(world, "GET", f"{path}=1" + f"&{name}=1" * 99).status == 200

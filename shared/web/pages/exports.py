@@ -26,13 +26,12 @@ from shared.web.pages.chart import charts
 from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.parameters import Id
+from shared.web.parameters import FollowedIds, Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/exports/{id:id}"
 _HISTORY = 30
-_MOST_FOLLOWED = 100
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,7 @@ def list_all(
 
 @router.get("/exports-progress")
 @requires(Role.VIEWER)
-def progress(
-    page: CurrentPage, export: Annotated[list[str] | None, Query(max_length=_MOST_FOLLOWED)] = None
-) -> Response:
+def progress(page: CurrentPage, export: FollowedIds = None) -> Response:
     """The parts of the list that change while runs of these exports are active."""
     return page.render("exports_progress.html", runs=page.services.history.last_runs(export or ()))
 

@@ -1,12 +1,16 @@
-// Keeps the statuses in the list of exports up to date while runs are active. Without this file, the list stays as it was loaded.
+// Keeps active runs up to date in the list of exports and in lists of runs. Without this file, a list stays as it was loaded.
 "use strict";
 
 (() => {
+  const list = document.querySelector("table[data-progress]");
   const announce = document.getElementById("announce");
-  // A URL that is too long is refused. The other exports are requested when these runs are over.
+  // A URL that is too long is refused. The other runs are requested when these are over.
   const MOST = 100;
   const activeStatuses = () => [...document.querySelectorAll("[data-active]")].slice(0, MOST);
-  const nameOf = (status) => status.closest("tr").querySelector("th.name").textContent.trim();
+  const nameOf = (status) => {
+    const row = status.closest("tr");
+    return (row.querySelector(".name") ?? row.querySelector("th")).textContent.trim();
+  };
 
   // Replaces an element if it differs. Of these elements, only the status contains a link, which may have the focus.
   const replace = (old, updated) => {
@@ -19,27 +23,20 @@
   const show = (html) => {
     const page = new DOMParser().parseFromString(html, "text/html");
     const ended = [];
-    // These are still the exports of the request, because only this function changes which exports are active.
+    // These are still the runs of the request, because only this function changes which runs are active.
     for (const status of activeStatuses()) {
       const updated = page.getElementById(status.id);
-      // The export was removed.
-      if (!updated) {
-        status.removeAttribute("data-active");
-        continue;
-      }
-      if (!updated.hasAttribute("data-active")) ended.push(`${nameOf(status)}: ${updated.dataset.statusText}`);
-      for (const part of ["progress", "last-run"]) {
-        const id = `${part}-${status.dataset.export}`;
-        replace(document.getElementById(id), page.getElementById(id));
-      }
-      replace(status, updated);
+      // The export or the run was removed.
+      if (!updated) status.removeAttribute("data-active");
+      else if (!updated.hasAttribute("data-active")) ended.push(`${nameOf(status)}: ${updated.dataset.statusText}`);
     }
+    for (const part of page.querySelectorAll("[data-part]")) replace(document.getElementById(part.id), part);
     // Only the end of a run is announced, not each step.
     if (ended.length) announce.textContent = ended.join(". ");
   };
 
   if (!activeStatuses().length) return;
-  const url = () => `/exports-progress?${new URLSearchParams(activeStatuses().map((status) => ["export", status.dataset.export]))}`;
+  const url = () => `${list.dataset.progress}?${activeStatuses().map((status) => status.dataset.active).join("&")}`;
   window.app.follow(url, async (response) => {
     show(await response.text());
     return activeStatuses().length > 0;
