@@ -47,7 +47,7 @@ def read_back(
         if is_contact:
             with waiting_for_network(db):
                 state = session.member(plan.audience_id, address)
-        now = shown_values(plan, state)
+        current = shown_values(plan, state)
         person = sent.get(address) if is_contact else None
         fields = person.fields if person else {}
         reasons = dict(person.dropped) if person else {}
@@ -62,10 +62,10 @@ def read_back(
                     SentField(
                         EVIDENCE.get(tag, tag),
                         value_text(fields[tag]) if tag in fields else None,
-                        value_text(now.get(tag)),
+                        value_text(current.get(tag)),
                         reasons.get(tag, ""),
                     )
-                    for tag in sorted({*now, *fields, *reasons})
+                    for tag in sorted({*current, *fields, *reasons})
                 ),
                 tags_sent=person.tags if person else (),
                 tags_removed=tuple(names[tag] for tag in removed or () if tag in names),

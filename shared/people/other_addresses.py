@@ -70,13 +70,16 @@ class OtherAddresses:
     ) -> tuple[set[str], set[str]]:
         """Return the ids of the person's contacts in an audience, and all addresses of these contacts."""
         audience_id = audience_in(key)
-        now = session.contact_of(audience_id, address)
-        # The contact that has the address now is the person; otherwise those that had it.
-        ids = {now.contact_id} if now else set(self.contacts.ids(key, [address]).get(address, ()))
+        current = session.contact_of(audience_id, address)
+        if current is not None:
+            ids = {current.contact_id}
+        else:
+            # The person's contacts are those that had the address.
+            ids = set(self.contacts.ids(key, [address]).get(address, ()))
         ids |= {one.rpartition("/")[2] for one in earlier if one.startswith(f"{key}/")}
         ids.discard("")
         found = {address}
-        for contact_id in sorted(ids - {now.contact_id if now else ""}):
+        for contact_id in sorted(ids - {current.contact_id if current else ""}):
             contact = session.contact(audience_id, contact_id)
             if contact is not None:
                 found.add(contact.address)

@@ -146,8 +146,8 @@ class ContactChanges:
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted
-            now = self.session.member(self.audience_id, address)
-            status, tags = (now.status, now.tags) if now else (None, ())
+            contact = self.session.member(self.audience_id, address)
+            status, tags = (contact.status, contact.tags) if contact else (None, ())
             if status == _SUBSCRIBED and set(map(folded, tags)) - own:
                 self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
             else:
@@ -158,9 +158,10 @@ class ContactChanges:
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted
-            now = self.session.status_of(self.audience_id, address)
-            is_transactional = now == _TRANSACTIONAL
-            self.results[address] = self._archive(address, _SUBSCRIBED if is_transactional else now)
+            status = self.session.status_of(self.audience_id, address)
+            if status == _TRANSACTIONAL:
+                status = _SUBSCRIBED
+            self.results[address] = self._archive(address, status)
 
     def _archive(self, address: str, status: str | None) -> Result:
         """Archive a contact that has this status; None if there is no contact.

@@ -241,8 +241,8 @@ class Writer:
             if address in answer.created:
                 results[address] = Result(Outcome.CREATED, status=answer.created[address])
             elif address in answer.updated:
-                now = answer.updated[address]
-                results[address] = Result(Outcome.UPDATED, status=now, status_sent=added)
+                current = answer.updated[address]
+                results[address] = Result(Outcome.UPDATED, status=current, status_sent=added)
             elif address in answer.refused:
                 results[address] = refused(answer.refused[address])
         omitted = [person for person in people if person.address not in results]

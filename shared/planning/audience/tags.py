@@ -137,11 +137,11 @@ class TagPreparation:
             except Conflict:
                 # Our own earlier attempt created it and its response was lost, or someone else
                 # created it just now. It is empty, or the next attempt reports it.
-                now = self.session.tags(self.export.audience_id)
-                there = _named(now, choice.tag_name)
-                if there is None or there.member_count > 0:
+                tags = self.session.tags(self.export.audience_id)
+                existing = _named(tags, choice.tag_name)
+                if existing is None or existing.member_count > 0:
                     raise
-                tag = there
+                tag = existing
         mine = TagOwner(self.export.id, choice.name, tag.id)
         try:
             if stored is None:

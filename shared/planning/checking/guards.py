@@ -108,13 +108,13 @@ def _grown_segments(
     """A segment has many times as many people as were sent its tag before."""
     tag_ids = [tag.id for tag in tags]
     grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_UNUSUAL_GROWTH, least=FEW_PEOPLE)
-    for number, before, now in grown:
+    for number, before, people in grown:
         yield Reason(
             "segmentGrew",
             values={
                 "segment": export.segments[number].name,
                 "before": str(before),
-                "people": str(now),
+                "people": str(people),
             },
         )
 
