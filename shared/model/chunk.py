@@ -17,15 +17,17 @@ from shared.model.audience import CallCounts
 # (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/).
 CHUNK_SIZE = 500
 
-# Archiving takes a call for each person. In a plan it is the removal of a tag with this id, which no tag has
-# and which sorts after all tags.
+# Archiving takes a call for each person.
 ARCHIVE_SIZE = 50
+
+# In a plan, a change of the contact itself is the removal of a tag with an id that no tag has. The ids sort after
+# those of all tags. This one is for contacts that a run created and its undo archives.
 ARCHIVE_TAG = 1 << 62
 
 # Unsubscribing after a withdrawal of consent is the removal of this tag.
 UNSUBSCRIBE_TAG = 1 << 61
 
-# Archiving the contact of a former address is the removal of this tag.
+# Archiving a contact with a former address, or an unused contact, is the removal of this tag.
 FORMER_TAG = UNSUBSCRIBE_TAG + 1
 
 # The tags whose removal changes the contact itself and removes no tag in Mailchimp.
@@ -37,7 +39,8 @@ class ChunkKind(StrEnum):
 
     add: subscribe people who may not be in the audience yet. update: write people who are in it. untag: remove
     the tag of people who left a segment. unsubscribe: people who withdrew consent. archiveFormer: archive
-    contacts with a former address. Only an undo has restore (write earlier values and tags) and archive.
+    contacts with a former address, and unused contacts. Only an undo has restore (write earlier values and tags)
+    and archive (contacts that the undone run created).
     """
 
     ADD = "add"

@@ -141,7 +141,7 @@ class ContactChanges:
         )
 
     def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
-        """Archive contacts with a former address that are subscribed and have only tags in `own_tags`."""
+        """Archive contacts with a former address, or unused ones, if they are subscribed and have only tags in `own_tags`."""
         own = set(map(folded, own_tags))
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
@@ -154,7 +154,7 @@ class ContactChanges:
                 self.results[address] = self._archive(address, status)
 
     def archive(self, addresses: Sequence[str]) -> None:
-        """Archive people one by one, if they are subscribed or transactional."""
+        """Archive contacts that the undone run created, if they are subscribed or transactional."""
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted

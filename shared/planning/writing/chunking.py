@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _SQL = SqlFile.of(__file__)
 
-
 _KINDS = {
     ARCHIVE_TAG: ChunkKind.ARCHIVE,
     UNSUBSCRIBE_TAG: ChunkKind.UNSUBSCRIBE,
