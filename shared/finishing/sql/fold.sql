@@ -33,7 +33,7 @@ removal_results AS (
 -- What a result means for the ledger: accepted, refused (permanently, or for a few runs if it may be
 -- temporary), or absent (the person is not in the audience, so has none of our tags). In a subquery, because
 -- DuckDB plans an alias again wherever it is used. The columns of the ledger have `old_` before their names.
-judged AS (
+with_results AS (
     SELECT
         c.*, COLUMNS(l.*) AS 'old_\0',
         coalesce(o.outcome IN ('created', 'updated'), false) AS sent,
@@ -128,7 +128,7 @@ SELECT
         WHEN created THEN $run
         ELSE old_created_by
     END AS created_by
-FROM judged
+FROM with_results
 WHERE old_address IS NOT NULL OR sent OR refused_now OR (kind = 'kept' AND customer_id IS NOT NULL)
 UNION ALL BY NAME
 SELECT

@@ -35,7 +35,7 @@ person_decisions AS (
     SELECT l.customer_id, d.address, d.code
     FROM ledger l JOIN decisions d ON d.address = l.address
 ),
-decided AS (
+decided_for_other_address AS (
     SELECT r.address, min(p.code) AS code
     FROM source_rows r
     JOIN person_decisions p ON p.customer_id = r.customer_id AND p.address <> r.address
@@ -69,7 +69,7 @@ SELECT
     -- Withdrawn consent also removes the tags that the export gave.
     bool_or(w.address IS NOT NULL) AS withdrawn
 FROM address_status s
-FULL JOIN decided d USING (address)
+FULL JOIN decided_for_other_address d USING (address)
 FULL JOIN without_consent w USING (address)
 LEFT JOIN ledger l USING (address)
 WHERE address IS NOT NULL
