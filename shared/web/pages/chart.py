@@ -20,12 +20,16 @@ _FLOOR = _HEIGHT - _BOTTOM
 
 @dataclass(frozen=True)
 class Bar:
-    """The bar of a run, in the units of the drawing. `has_date` is true where a date has room below it."""
+    """The bar of a run, in the units of the drawing.
+
+    `has_date`: the date of the run has room below it; `has_date_on_phones`: also on a narrow screen.
+    """
 
     run: Run
     left: float
     height: float
     has_date: bool
+    has_date_on_phones: bool
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,6 @@ class Chart:
     bars: tuple[Bar, ...]
     lines: tuple[tuple[int, float], ...]
     step: float
-    # From one bar with a date to the next.
-    every: int
 
     # The same for every drawing.
     width, height = _WIDTH, _HEIGHT
@@ -62,20 +64,21 @@ def _chart(name: str, runs: Sequence[Run], value: Callable[[Run], int]) -> Chart
     largest = _round_up(max(value(run) for run in runs))
     unit = (_FLOOR - _TOP) / largest
     step = (_WIDTH - _LEFT - _RIGHT) / len(runs)
-    # Dates must not overlap: about six of them fit.
-    every = max(1, ceil(len(runs) / 6))
+    # Dates must not overlap: about six of them fit, and about three on a phone.
+    dates_apart = max(1, ceil(len(runs) / 6))
     bars = (
         Bar(
             run,
             _LEFT + step * place,
             # The bar of a small value is still visible.
             max(value(run) * unit, 2 if value(run) else 0),
-            has_date=place % every == 0,
+            has_date=place % dates_apart == 0,
+            has_date_on_phones=place % (2 * dates_apart) == 0,
         )
         for place, run in enumerate(runs)
     )
     lines = ((line, _FLOOR - line * unit) for line in (0, largest // 2, largest))
-    return Chart(name, tuple(bars), tuple(lines), step, every)
+    return Chart(name, tuple(bars), tuple(lines), step)
 
 
 def _round_up(value: int) -> int:
