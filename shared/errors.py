@@ -61,8 +61,8 @@ class ConnectorError(Exception):
         return self.message
 
 
-def faults_of_read(found: Iterable[Fault], unread: Collection[str]) -> list[Fault]:
-    """Return the faults that do not concern a field that could not be read; `unread` are the paths of these fields."""
+def without_unread(found: Iterable[Fault], unread: Collection[str]) -> list[Fault]:
+    """Return the faults without those of fields that could not be read; `unread` are the paths of these fields."""
     return [fault for fault in found if not is_unread(fault.field, unread)]
 
 

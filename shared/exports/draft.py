@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from shared.errors import Fault, faults_of_read
+from shared.errors import Fault, without_unread
 from shared.model.export import Export
 
 
@@ -22,5 +22,5 @@ class Draft:
     faults: tuple[Fault, ...] = ()
 
     def with_faults(self, found: Collection[Fault]) -> Draft:
-        """The draft with more faults. Faults about values that could not be read are left out: these are placeholders."""
-        return replace(self, faults=(*self.faults, *faults_of_read(found, self.unread)))
+        """The draft with more faults, without those of values that could not be read: these are placeholders."""
+        return replace(self, faults=(*self.faults, *without_unread(found, self.unread)))

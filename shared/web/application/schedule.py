@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.errors import Changed, ConfigError, faults_of_read
+from shared.errors import Changed, ConfigError, without_unread
 from shared.model.export import Repeat, Schedule
 from shared.model.ports import Stored
 from shared.scheduling.schedule import REFRESH_SCHEDULE, validate
@@ -34,7 +34,7 @@ def change(
 ) -> Stored[Schedule]:
     """Set the refresh schedule. ConfigError with every fault, Changed."""
     schedule = body.value()
-    faults = [*body.faults, *faults_of_read(validate(schedule), body.unread)]
+    faults = [*body.faults, *without_unread(validate(schedule), body.unread)]
     if faults:
         raise ConfigError("scheduleFaults", faults=faults)
     before = read(context)
