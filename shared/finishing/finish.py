@@ -67,7 +67,7 @@ class Finisher:
             current = self.runs.read(run_id)
             if current is not None and current.value.status is RunStatus.FINISHING:
                 try:
-                    self.steps.take(current.value, plan)
+                    self.steps.finish(current.value, plan)
                 except Unavailable as error:
                     if error.code != NO_SLOT:
                         raise

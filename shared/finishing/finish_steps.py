@@ -86,7 +86,7 @@ class _RunData:
 
 @dataclass(frozen=True)
 class FinishSteps:
-    """Takes the steps for a run. `token` returns new random text."""
+    """Finishes a run, step by step. `token` returns new random text."""
 
     transitions: Transitions
     chunks: Records[Chunk]
@@ -100,7 +100,7 @@ class FinishSteps:
     now: Callable[[], datetime]
     token: Callable[[], str]
 
-    def take(self, run: Run, plan: Plan) -> None:
+    def finish(self, run: Run, plan: Plan) -> None:
         """Finish a run that sends nothing any more. LedgerSuperseded and PlanGone when it cannot be finished."""
         chunks = [stored.value for stored in self.chunks.all(run.id)]
         run = without_lost_connection(run, chunks)

@@ -84,7 +84,7 @@ class Refreshes:
             if stored is None:
                 return
         result = self.files.check(export.value, stored.value)
-        self.steps.take(export.value, stored, result)
+        self.steps.after_check(export.value, stored, result)
 
     def _exports_with_refresh(self) -> Iterator[Stored[Export]]:
         exports = readable(self.exports.all())

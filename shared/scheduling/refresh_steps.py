@@ -43,11 +43,8 @@ class RefreshSteps:
     now: Callable[[], datetime]
     times: WaitingTimes
 
-    def take(
-        self,
-        export: Export,
-        stored: Stored[RefreshProgress],
-        result: CheckResult,
+    def after_check(
+        self, export: Export, stored: Stored[RefreshProgress], result: CheckResult
     ) -> None:
         """Take the step that follows a check with this result."""
         decision = decide(stored.value, result, self.now(), self.times)
