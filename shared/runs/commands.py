@@ -109,7 +109,7 @@ class RunCommands:
         count = 0
         for export_id in export_ids:
             for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
-                run = self.transitions.stop_sending(stored.key, Reason("disconnected"))
+                run = self.transitions.begin_finishing(stored.key, Reason("disconnected"))
                 count += run.status is RunStatus.FINISHING
                 send_lane_messages(self.queue, run, 1)
         return count

@@ -169,12 +169,8 @@ class Transitions:
 
     # --- sending and finishing ---
 
-    def begin_finishing(self, run_id: str) -> Run:
-        """sending -> finishing."""
-        return self.stop_sending(run_id, None)
-
-    def stop_sending(self, run_id: str, reason: Reason | None) -> Run:
-        """sending -> finishing. A reason that is already recorded is kept."""
+    def begin_finishing(self, run_id: str, reason: Reason | None = None) -> Run:
+        """sending -> finishing. `reason` is why sending stops early; one that is already recorded is kept."""
         return self._change(
             run_id,
             {RunStatus.SENDING},

@@ -97,7 +97,7 @@ class Lanes:
 
     def _send(self, run: Run, plan: Plan, lane: int) -> NextStep:
         if run.cancel_requested:
-            self.transitions.stop_sending(run.id, None)
+            self.transitions.begin_finishing(run.id)
             return FINISH
         if self.stopping():
             # The delay keeps this process from taking the message again before it ends.

@@ -123,7 +123,7 @@ class Worker:
             self.connection_lost(plan.connection_id)
             if error.code not in _NAMED_CAUSES:
                 reason = Reason("disconnected")
-        self.transitions.stop_sending(run_id, reason)
+        self.transitions.begin_finishing(run_id, reason)
         return FINISH
 
     def _shared_by_lanes(self, run: Run, plan: Plan) -> _SharedByLanes:
@@ -213,7 +213,7 @@ class _LaneSlice:
         if run.status is not RunStatus.SENDING:
             return FINISH
         if run.cancel_requested:
-            worker.transitions.stop_sending(self.run.id, None)
+            worker.transitions.begin_finishing(self.run.id)
             return FINISH
         if worker.clock() >= self.until or self.slot.lost or worker.stopping():
             return NextStep(delay=0.0)
