@@ -159,7 +159,7 @@ class Planner:
             chunks = self.plans.chunks(plan)
             self.chunks.create_many([(chunk_key(run.id, c.number), c) for c in chunks])
             self.pace.join(plan.account_id, run.id, partial(is_active, self.runs))
-        after = self.transitions.planned(run.id, plan)
+        after = self.transitions.complete_planning(run.id, plan)
         if after.status is RunStatus.SENDING:
             # The message of an only lane could wait for as long as the whole run takes. But the end of the run
             # would compete with other plans of this process, and another instance can take the message.

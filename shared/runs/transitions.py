@@ -88,12 +88,12 @@ class Transitions:
 
         return self._change(run_id, _BEFORE_PLAN, begun)
 
-    def planned(self, run_id: str, plan: Plan) -> Run:
+    def complete_planning(self, run_id: str, plan: Plan) -> Run:
         """planning -> sending with the plan's figures. A preview ends here."""
 
         def planned(run: Run) -> Run:
             now = self.now()
-            planned = replace(
+            run = replace(
                 run,
                 reason=None,
                 waiting_since=None,
@@ -109,23 +109,10 @@ class Transitions:
                 moved_at=now,
             )
             if run.cancel_requested:
-                return self._canceled(planned)
-            if run.mode is not Mode.PREVIEW:
-                return replace(planned, status=RunStatus.SENDING)
-            warned = any(f.severity is not Severity.INFO for f in plan.findings)
-            if plan.reason is not None:
-                status = RunStatus.FAILED
-            elif warned or plan.counts.rejected > plan.rejected_before:
-                status = RunStatus.COMPLETED_WITH_WARNINGS
-            else:
-                status = RunStatus.SUCCESSFUL
-            return replace(
-                planned,
-                status=status,
-                reason=plan.reason,
-                progress=replace(planned.progress, percent=100),
-                finished_at=now,
-            )
+                return self._canceled(run)
+            if run.mode is Mode.PREVIEW:
+                return _ended_preview(run, plan, now)
+            return replace(run, status=RunStatus.SENDING)
 
         return self._change(run_id, {RunStatus.PLANNING}, planned)
 
@@ -344,3 +331,20 @@ class Transitions:
         if run.status is RunStatus.AWAITING_CONFIRMATION:
             log_run_waiting(run)
         return run
+
+
+def _ended_preview(run: Run, plan: Plan, now: datetime) -> Run:
+    has_warnings = any(f.severity is not Severity.INFO for f in plan.findings)
+    if plan.reason is not None:
+        status = RunStatus.FAILED
+    elif has_warnings or plan.counts.rejected > plan.rejected_before:
+        status = RunStatus.COMPLETED_WITH_WARNINGS
+    else:
+        status = RunStatus.SUCCESSFUL
+    return replace(
+        run,
+        status=status,
+        reason=plan.reason,
+        progress=replace(run.progress, percent=100),
+        finished_at=now,
+    )
