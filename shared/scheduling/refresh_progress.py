@@ -166,43 +166,66 @@ def decide(
     progress = _without_future(progress, now)
     if result.fingerprint != progress.found or progress.found_since is None:
         progress = replace(progress, found=result.fingerprint, found_since=now)
-    unchanged = (now - (progress.found_since or now)).total_seconds()
-    age = (now - (progress.opened_at or now)).total_seconds()
-    # Announcements that follow one another closely must not delay a report forever. Each is reported once.
-    waiting_seconds = (
-        now - (progress.incomplete_since or progress.opened_at or now)
-    ).total_seconds()
-    is_rechecked = progress.recheck_until is not None and now < progress.recheck_until
-    needed = {
-        FilesState.NEW: times.unchanged if result.rewritable or result.is_exported else 0,
-        FilesState.MIXED: times.unchanged_in_place,
-        FilesState.SAME: times.unchanged_in_place
-        if result.model_rewritten and result.rewritable
-        else times.unchanged,
-    }.get(result.state)
+    needed = _seconds_without_change(result, times)
     if needed is None:
-        waiting = wait(progress, now, _check_interval(age, times), times)
-        is_late = waiting_seconds >= times.limit
-        if result.state is FilesState.FAULT and age >= times.fault_limit:
-            return Decision(Step.START, progress)
-        if age >= times.limit:
-            return Decision(Step.GIVE_UP if is_late else Step.CLOSE, progress)
-        return replace(waiting, step=Step.REPORT) if is_late else waiting
+        return _decide_incomplete(progress, result, now, times)
     # All files exist, so an announcement that follows begins the waiting time again.
     progress = replace(progress, incomplete_since=None)
+    unchanged = _seconds_since(progress.found_since, now)
     if unchanged < needed:
-        return wait(progress, now, min(needed - unchanged, _check_interval(age, times)), times)
+        interval = _check_interval(_seconds_since(progress.opened_at, now), times)
+        return wait(progress, now, min(needed - unchanged, interval), times)
+    return _decide_complete(progress, result, now, times)
+
+
+def _seconds_without_change(result: CheckResult, times: WaitingTimes) -> float | None:
+    """How long files must not have changed before they count as written; None if they are not complete."""
+    match result.state:
+        case FilesState.NEW:
+            return times.unchanged if result.rewritable or result.is_exported else 0
+        case FilesState.MIXED:
+            return times.unchanged_in_place
+        case FilesState.SAME:
+            in_place = result.model_rewritten and result.rewritable
+            return times.unchanged_in_place if in_place else times.unchanged
+        case _:
+            return None
+
+
+def _decide_incomplete(
+    progress: RefreshProgress, result: CheckResult, now: datetime, times: WaitingTimes
+) -> Decision:
+    age = _seconds_since(progress.opened_at, now)
+    # Announcements that follow one another closely must not delay a report forever. Each is reported once.
+    incomplete_for = _seconds_since(progress.incomplete_since or progress.opened_at, now)
+    is_late = incomplete_for >= times.limit
+    if result.state is FilesState.FAULT and age >= times.fault_limit:
+        return Decision(Step.START, progress)
+    if age >= times.limit:
+        return Decision(Step.GIVE_UP if is_late else Step.CLOSE, progress)
+    waiting = wait(progress, now, _check_interval(age, times), times)
+    return replace(waiting, step=Step.REPORT) if is_late else waiting
+
+
+def _decide_complete(
+    progress: RefreshProgress, result: CheckResult, now: datetime, times: WaitingTimes
+) -> Decision:
     # Further files may still be rewritten in place, and no event announces them.
     may_change = result.state is not FilesState.NEW and result.rewritable
     recheck_until = now + timedelta(seconds=times.limit) if may_change else None
-    if result.is_exported or (result.state is FilesState.SAME and not result.model_rewritten):
-        if is_rechecked:
-            return wait(progress, now, times.longest_interval, times)
-        if result.state is FilesState.MIXED and progress.recheck_until is None:
-            rechecked = replace(progress, recheck_until=recheck_until)
-            return wait(rechecked, now, times.longest_interval, times)
-        return Decision(Step.CLOSE, replace(progress, recheck_until=None))
-    return Decision(Step.START, replace(progress, recheck_until=recheck_until))
+    has_news = result.state is not FilesState.SAME or result.model_rewritten
+    if has_news and not result.is_exported:
+        return Decision(Step.START, replace(progress, recheck_until=recheck_until))
+    if progress.recheck_until is not None and now < progress.recheck_until:
+        return wait(progress, now, times.longest_interval, times)
+    if result.state is FilesState.MIXED and progress.recheck_until is None:
+        rechecked = replace(progress, recheck_until=recheck_until)
+        return wait(rechecked, now, times.longest_interval, times)
+    return Decision(Step.CLOSE, replace(progress, recheck_until=None))
+
+
+def _seconds_since(moment: datetime | None, now: datetime) -> float:
+    return (now - moment).total_seconds() if moment else 0.0
 
 
 def _without_future(progress: RefreshProgress, now: datetime) -> RefreshProgress:
