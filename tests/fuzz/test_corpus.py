@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.mailchimp import batch_calls
+from shared.mailchimp import batch_response
 from shared.messaging import messages
 from shared.segments.finding import survey
 from shared.segments.reading import exact_csv
@@ -85,7 +85,7 @@ _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
     "an address is not lowered": ("plan", plan, "read_people", _not_lower),
     "a person to keep is added": ("plan", plan, "compare", _kept_forgotten),
     "a run is not checked": ("messages", messages, "_run", lambda real: lambda f: f.get("run")),
-    "strangers are believed": ("answers", batch_calls, "_key", lambda real: lambda _: "same"),
+    "strangers are believed": ("answers", batch_response, "_key", lambda real: lambda _: "same"),
     "an unexpected error is raised": ("requests", audit, "record", lambda real: None),
 }
 
