@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.model.export import OnAddressChange
+from shared.model.export import OnAddressChange, SegmentChoice
 from shared.model.run import RunStatus
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -122,3 +122,25 @@ def test_an_unusual_number_of_new_addresses_is_archived_after_a_confirmation(
     assert confirmed.status is RunStatus.SUCCESSFUL
     assert confirmed.consent_proof.archived == 4
     assert rows.deployment.audience.statuses() == {"archived": 4, "subscribed": 4}
+
+
+def test_contacts_with_a_former_address_are_not_archived_while_the_removal_of_their_tags_waits(
+    rows: RowDeployment,
+) -> None:
+    rows.change(segments=(SegmentChoice("People"), SegmentChoice("Few")), max_removal_share=0.3)
+    others = [person(n) for n in range(2, 12)]
+    rows.run(person(0), *others, Few=[person(1)])
+    for _ in range(2):
+        # One of one person loses the tag of the segment Few, which is more than the share, and one contact of
+        # twelve would be archived, which is less. No one confirms.
+        run = rows.run(person(0), *others, Few=[moved(1)])
+        assert run.status is RunStatus.AWAITING_CONFIRMATION
+
+    assert codes(run)["formerHeld"] == {"people": "1"}
+    assert (rows.status(1), rows.tags(1)) == ("subscribed", {"Few"})
+
+    rows.deployment.app.commands.confirm(run.id)
+    confirmed = rows.deployment.run_to_end(run.id)
+
+    assert confirmed.status is RunStatus.SUCCESSFUL
+    assert (rows.status(1), rows.tags(1)) == ("archived", frozenset())

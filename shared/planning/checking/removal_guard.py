@@ -23,7 +23,8 @@ _SQL = SqlFile.of(__file__)
 class Unconfirmed:
     """What waits for a confirmation: tag removals, unsubscribing, archiving of former addresses.
 
-    Removals because of withdrawn consent never wait.
+    Removals because of withdrawn consent never wait. While removals wait, archiving waits as well: Mailchimp removes
+    no tag from an archived contact, and a person may decide to leave the tags.
     """
 
     removals: bool = False
@@ -35,15 +36,16 @@ ALL_CONFIRMED = Unconfirmed()
 
 
 def find_unconfirmed(db: DuckDBPyConnection, max_share: float) -> Unconfirmed:
-    """Return which kinds of changes concern more than `max_share` (0-1) of the people with the tag, or of the subscribers."""
+    """Return which kinds of changes wait, with `max_share` (0-1) of the people with the tag, or of the subscribers."""
     unsubscribing, archiving = _SQL.row(
         db, "contacts", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
     )
     most = max_share * _SQL.number(db, "subscribers") if unsubscribing or archiving else 0.0
+    removals = _exceeds_removal_share(db, max_share)
     return Unconfirmed(
-        removals=_exceeds_removal_share(db, max_share),
+        removals=removals,
         unsubscribes=unsubscribing > most,
-        archiving=archiving > most,
+        archiving=archiving > most or (archiving > 0 and removals),
     )
 
 
