@@ -97,6 +97,27 @@ def test_a_list_excludes_people_and_a_changed_list_causes_a_run_of_unchanged_fil
     assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
 
 
+def test_excluded_members_lose_a_tag_that_others_gave_them(rows: RowDeployment) -> None:
+    everyone = [person(n) for n in range(3)]
+    audience = rows.deployment.audience
+    for number in range(2):
+        audience.add(f"p{number}@example.com", tags=["People"])
+    started = rows.run(*everyone, Complaints=[person(0)])
+    assert started.reason is not None
+    assert started.reason.code == "tagExists"
+
+    rows.deployment.app.commands.confirm(started.id)
+    rows.deployment.run_to_end(started.id)
+
+    assert [rows.tags(n) for n in range(3)] == [frozenset(), {"People"}, {"People"}]
+    audience.add("p0@example.com", tags=["People"])
+
+    run = rows.run(*everyone, Complaints=[person(0)])
+
+    assert codes(run)["tagRepaired"] == {"tag": "People", "added": "0", "removed": "1"}
+    assert rows.tags(0) == frozenset()
+
+
 def test_an_undo_restores_nothing_for_excluded_people(rows: RowDeployment) -> None:
     everyone = [person(n) for n in range(5)]
     rows.run(*everyone, Complaints=[])

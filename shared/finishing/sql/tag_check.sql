@@ -47,12 +47,13 @@ WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT addres
 ORDER BY address;
 
 -- name: extra
+-- Members of the segment may have a tag that others gave them, unless they withdrew consent or are excluded.
 SELECT DISTINCT address FROM tag_members
 WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_id))
   AND address NOT IN (SELECT address FROM changed_members)
   AND address NOT IN (
       SELECT address FROM changes WHERE kind <> 'left' AND NOT withdrawn
-          AND list_contains(segments, $segment)
+          AND code IS DISTINCT FROM 'excluded' AND list_contains(segments, $segment)
   )
 ORDER BY address;
 
