@@ -71,9 +71,12 @@ class Starter:
     ) -> Run:
         """Return the active run, or start a new one. Conflict when the export has no connection.
 
-        A new run replaces one that waits for a confirmation.
+        A new run replaces one that waits for a confirmation. A preview does not: it would not wait in its place, so the
+        changes that wait would be forgotten. Conflict.
         """
         run, _ = self._start(export_id, trigger, mode, requested_by, options)
+        if run.status is RunStatus.AWAITING_CONFIRMATION:
+            raise Conflict("otherRunWaits")
         return run
 
     def start_partial(
@@ -115,8 +118,7 @@ class Starter:
         while True:
             stored = self._newest.read(export_id)
             if stored is not None:
-                # A run of one person, or of contacts to archive, must not discard a run that waits.
-                active = self._active_run(stored.value, replaces=not mode.is_partial)
+                active = self._active_run(stored.value, replaces=mode.sends_everyone)
                 if active is not None:
                     return active, False
             now = self._now()
@@ -147,8 +149,8 @@ class Starter:
         if run.status is RunStatus.AWAITING_CONFIRMATION:
             if not replaces:
                 return run
-            self._supersede(run)
-            return None
+            # The new run plans the same changes, and waits for the same confirmation.
+            run = self._supersede(run)
         if not run.is_active:
             return None
         if run.status is RunStatus.QUEUED and self._is_late(run):
@@ -167,8 +169,8 @@ class Starter:
         send_plan_message(self._queue, run)
         return run
 
-    def _supersede(self, run: Run) -> None:
-        """End a run that waits for a confirmation: the new run plans the same removals again."""
-        self._transitions.close_waiting(
+    def _supersede(self, run: Run) -> Run:
+        """End a run that waits for a confirmation. Returns it as it is then: someone may have confirmed it meanwhile."""
+        return self._transitions.close_waiting(
             run.id, RunStatus.COMPLETED_WITH_WARNINGS, Reason("superseded")
         )

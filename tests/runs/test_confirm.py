@@ -1,4 +1,4 @@
-"""Confirming a run whose export was detached, or that someone cancels at the same moment."""
+"""Confirming a run whose export was detached, or that someone cancels or replaces at the same moment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict
-from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import CONNECTION, SimulatedDeployment
+from shared.model.run import Mode, RunStatus, Trigger
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
@@ -55,3 +55,39 @@ def test_a_run_that_is_canceled_during_its_confirmation_leaves_its_slots_to_othe
     assert run.status is RunStatus.CANCELED
     [(pace, _)] = rows.deployment.store.tables["paces"].values()
     assert pace.runs == ()
+
+
+def test_a_run_that_is_confirmed_while_another_one_starts_is_not_replaced(
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = rows.deployment.app
+    waiting = rows.run(person(0))
+    transitions = app.transitions
+
+    class ConfirmedBefore:
+        create = transitions.create
+        now = transitions.now
+
+        def close_waiting(self, run_id: str, *more: Any) -> Any:
+            app.commands.confirm(run_id)
+            return transitions.close_waiting(run_id, *more)
+
+    monkeypatch.setattr(app.starter, "_transitions", ConfirmedBefore())
+
+    started = app.starter.start(EXPORT, Trigger.ON_DEMAND)
+
+    assert started.id == waiting.id
+    assert len(list(app.runs.all())) == 2
+    assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
+
+
+def test_a_preview_does_not_replace_a_run_that_waits(rows: RowDeployment) -> None:
+    app = rows.deployment.app
+    waiting = rows.run(person(0))
+
+    with pytest.raises(Conflict) as refused:
+        app.starter.start(EXPORT, Trigger.ON_DEMAND, Mode.PREVIEW)
+
+    assert refused.value.code == "otherRunWaits"
+    app.commands.confirm(waiting.id)
+    assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
