@@ -81,14 +81,25 @@ class _Paging:
     skip: Annotated[
         int, Query(ge=0, le=10_000, description="How many to skip first", examples=[0])
     ] = 0
+    after: Annotated[
+        str,
+        Query(
+            pattern="^[A-Za-z0-9_-]{0,64}$",
+            description="Where the page before ended, as nextLink has it",
+            examples=["e5dd68759e7673aa013f"],
+        ),
+    ] = ""
 
-    def next_link(self, more: bool) -> str | None:
-        """The link to the next page, with the other parameters of the query; None on the last page."""
-        if not more:
+    def next_link(self, after: str | None) -> str | None:
+        """The link to the page after this key, with the other parameters of the query; None on the last page.
+
+        It names a key, not a number to skip: entries that were added meanwhile do not move the pages.
+        """
+        if after is None:
             return None
-        page = {"top": str(self.top), "skip": str(self.skip + self.top)}
-        query = urlencode({**self.request.query_params, **page})
-        return f"{self.request.scope['path']}?{query}"
+        query = {**self.request.query_params, "top": str(self.top), "after": after}
+        query.pop("skip", None)
+        return f"{self.request.scope['path']}?{urlencode(query)}"
 
 
 Paging = Annotated[_Paging, Depends()]

@@ -135,6 +135,22 @@ def test_runs_are_listed_newest_first_in_pages() -> None:
     assert get(world, "/api/runs?status=successful") == {"value": []}
 
 
+def test_the_link_to_the_next_page_of_runs_neither_repeats_runs_nor_reaches_a_limit() -> None:
+    world = World()
+    export = new_export(world)
+    for _ in range(5):
+        run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+        world.runs.move(run.id, status=RunStatus.FAILED)
+    first = get(world, "/api/runs?skip=1&top=2")
+    world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    second = get(world, first["nextLink"])
+    shown = [run["id"] for page in (first, second) for run in page["value"]]
+    assert shown == ["run-4", "run-3", "run-2", "run-1"]
+    assert "nextLink" not in second
+    # `skip` is limited, the number of runs is not.
+    assert "skip" not in first["nextLink"]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -144,6 +160,7 @@ def test_runs_are_listed_newest_first_in_pages() -> None:
         ("top=%D9%A1", "top"),
         ("top=1e9", "top"),
         ("skip=-1", "skip"),
+        ("after=%27%20or", "after"),
         ("status=done", "status"),
     ],
 )

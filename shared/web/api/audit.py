@@ -17,5 +17,5 @@ router = APIRouter(route_class=AccessRoute, tags=["audit"])
 @requires(Role.ADMINISTRATOR)
 def list_entries(context: CurrentContext, paging: Paging) -> AuditEntryList:
     """Returns the changes: who made them, when, and the fields before and after."""
-    found = audit.newest(context, paging.skip, paging.top + 1)
-    return AuditEntryList.listing(found[: paging.top], paging.next_link(len(found) > paging.top))
+    found = audit.newest(context, paging.after, paging.skip, paging.top)
+    return AuditEntryList.listing(found.entries, paging.next_link(found.after or None))

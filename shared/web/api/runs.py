@@ -42,8 +42,8 @@ def start(
     response: Response,
     body: Annotated[StartBody, Body()] = StartBody(),  # noqa: B008 - frozen
 ) -> RunView:
-    """Returns the active run if there is one, and starts no other. With `addArchived`, returns 409 if the active run
-    does not add these contacts."""
+    """Returns the active run if there is one, and starts no other. An export replaces a run that waits for a confirmation;
+    a preview returns 409 while one waits. With `addArchived`, returns 409 if the active run does not add these contacts."""
     run = runs.start(context, export_id, Mode(body.mode), add_archived=body.add_archived)
     return accepted(run, context, response)
 
@@ -73,9 +73,11 @@ def list_all(
 ) -> RunList:
     """Returns the runs of all exports, or of one export."""
     wanted, top = RunFilter(export_id, status), paging.top
-    found = context.services.history.newest(wanted, paging.skip + top + 1)[paging.skip :]
-    views = (run_view(run, context.language) for run in found[:top])
-    return RunList.listing(views, paging.next_link(len(found) > top))
+    found = context.services.history.newest(wanted, paging.skip + top + 1, paging.after)
+    shown = found[paging.skip : paging.skip + top]
+    last = shown[-1].id if len(found) > paging.skip + top else None
+    views = (run_view(run, context.language) for run in shown)
+    return RunList.listing(views, paging.next_link(last))
 
 
 @router.get(_ONE, summary="Read a run")

@@ -14,6 +14,7 @@ from itertools import islice
 
 import orjson
 
+from shared.model.ports import Stored
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.context import Context
 
@@ -52,12 +53,6 @@ def record(
     context.services.audit_records.create(_key_of(entry), entry)
 
 
-def newest(context: Context, skip: int, top: int) -> list[AuditEntry]:
-    """Entries, newest first."""
-    entries = context.services.audit_records.all(_PARTITION)
-    return [stored.value for stored in islice(entries, skip, skip + top)]
-
-
 @dataclass(frozen=True)
 class AuditFilter:
     """Which entries to read; None and "" mean any. `since` is included, `until` is not.
@@ -88,6 +83,15 @@ class AuditPage:
     after: str
 
 
+def newest(context: Context, after: str, skip: int, top: int) -> AuditPage:
+    """Entries of all kinds that follow `after`, without the first `skip`."""
+    page_size = min(skip + top + 1, 1_000)
+    following = context.services.audit_records.all(_PARTITION, after=after, page=page_size)
+    found = list(islice(following, skip, skip + top + 1))
+    entries = tuple(stored.value for stored in found[:top])
+    return AuditPage(entries, _row(found[top - 1]) if len(found) > top else "")
+
+
 def page(context: Context, wanted: AuditFilter, after: str, top: int) -> AuditPage:
     """Entries that match. At most 5,000 are read at once, so a page may have fewer than `top`."""
     if wanted.until is not None:
@@ -100,10 +104,14 @@ def page(context: Context, wanted: AuditFilter, after: str, top: int) -> AuditPa
             return AuditPage(tuple(found), row)
         if wanted.since is not None and stored.value.at < wanted.since:
             break
-        row = stored.key.rpartition("/")[2]
+        row = _row(stored)
         if wanted.includes(stored.value):
             found.append(stored.value)
     return AuditPage(tuple(found), "")
+
+
+def _row(stored: Stored[AuditEntry]) -> str:
+    return stored.key.rpartition("/")[2]
 
 
 def _export_of(entry: AuditEntry) -> str:

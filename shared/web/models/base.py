@@ -142,7 +142,7 @@ class ListView(View, Generic[V]):
         Field(
             exclude_if=is_none,
             description="The path and query of the next page; absent on the last page",
-            examples=["/api/runs?top=50&skip=50"],
+            examples=["/api/runs?top=50&after=e5dd68759e7673aa013f"],
         ),
     ] = None
 
