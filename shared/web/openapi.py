@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse
 
 from shared.web.access import Access, AccessRoute, Subject, public
@@ -18,6 +17,11 @@ from shared.web.problems import PROBLEM_JSON
 PATH = "/api/openapi.json"
 
 ETAG_HEADER = {"description": "For If-Match", "schema": {"type": "string"}}
+
+_RETRY_AFTER_HEADER = {
+    "description": "Seconds to wait before the next try",
+    "schema": {"type": "integer", "minimum": 1},
+}
 
 _SCHEMA = "#/components/schemas/{model}"
 _PROBLEMS = {
@@ -55,7 +59,7 @@ def add_document(app: FastAPI, public_url: str) -> None:
 
     router = APIRouter(route_class=AccessRoute, tags=["health"])
 
-    @router.get(PATH, summary="Read this document", generate_unique_id_function=operation_id)
+    @router.get(PATH, summary="Read this document")
     @public
     def openapi() -> JSONResponse:
         """The OpenAPI document."""
@@ -64,11 +68,13 @@ def add_document(app: FastAPI, public_url: str) -> None:
     app.router.routes += router.routes
 
 
-def operation_id(route: APIRoute) -> str:
-    """`getExportsId` for `GET /api/exports/{id}`."""
+def _operation_id(route: AccessRoute) -> str:
+    """`getExportsId` for `GET /api/exports/{id}`.
+
+    Generators name the methods of a client after it, so it must not depend on the names of functions here.
+    """
     words = re.findall(r"[A-Za-z]+", route.path_format.removeprefix("/api"))
-    method = next(iter(route.methods or {""}))
-    return method.lower() + "".join(word[0].upper() + word[1:] for word in words)
+    return route.method.lower() + "".join(word[0].upper() + word[1:] for word in words)
 
 
 def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
@@ -91,6 +97,7 @@ def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
     problem = Problem.model_json_schema(mode="serialization", ref_template=_SCHEMA)
     components["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
     components["responses"] = {status: _problem(about) for status, about in _PROBLEMS.items()}
+    components["responses"]["503"]["headers"] = {"Retry-After": _RETRY_AFTER_HEADER}
     components["securitySchemes"] = {
         "entra": {
             "type": "http",
@@ -109,6 +116,7 @@ def _problem(about: str) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
     """Add who may call the operation, the headers of its response, and its problems."""
     role = route.access.role
+    operation["operationId"] = _operation_id(route)
     operation["security"] = [] if role is None else [{"entra": []}]
     if role is not None:
         operation["x-role"] = role.label
