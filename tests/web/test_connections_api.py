@@ -42,6 +42,13 @@ def test_no_connection_is_created_without_consent(agreed: object) -> None:
     assert not world.connections.kept
 
 
+def test_a_body_without_consent_is_a_fault_of_the_checkbox_as_well() -> None:
+    for body in ({"displayName": "Main"}, {"displayName": "Main", "consent": None}):
+        answer = call(World(), "POST", "/api/connections", body)
+        assert answer.status == 400
+        assert {"consent", "consent.agreed"} == set(faults(answer))
+
+
 def test_a_missing_consent_is_named_beside_the_other_faults() -> None:
     body = {"displayName": " ", "consent": {"agreed": False, "locale": "fr"}, "sharedWith": ["All"]}
     answer = call(World(), "POST", "/api/connections", body)

@@ -17,7 +17,8 @@ SharedWith = Literal["Contributor"]
 # What stands for a value that could not be read (partial_body.py).
 _PLACEHOLDERS = {
     "displayName": "…",
-    "consent": {"agreed": True, "locale": "en"},
+    # Who sends no consent has not agreed.
+    "consent": {"agreed": False, "locale": "en"},
     "agreed": True,
     "locale": "en",
     "sharedWith[]": "Contributor",
