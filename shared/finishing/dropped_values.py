@@ -22,6 +22,7 @@ class DroppedValues:
     def findings(self) -> list[Finding]:
         """A finding per field: a warning when at least half of the values do not fit."""
         types = {each.tag.upper(): each.type for each in self.merge_fields}
+        required = {each.tag.upper() for each in self.merge_fields if each.required}
         return [
             _deleted_field(tag, number)
             if types.get(tag.upper()) == DELETED_FIELD
@@ -31,6 +32,7 @@ class DroppedValues:
                 values={
                     "field": EVIDENCE.get(tag, tag),
                     "type": "evidence" if is_evidence(tag) else types.get(tag.upper(), "text"),
+                    "required": "yes" if tag in required else "no",
                     "dropped": str(number),
                     "people": str(max(number, self.given[tag])),
                 },

@@ -99,22 +99,29 @@ def count_refusals(db: DuckDBPyConnection) -> Refusals:
 def value_findings(
     db: DuckDBPyConnection, plan: Plan, open_values: Callable[[], None]
 ) -> list[Finding]:
-    """Findings about values that did not fit their merge field, in this run or an earlier one.
+    """Findings about values that did not fit their merge field, in this run or an earlier one, or were cut in this run.
 
     `open_values` makes `ledger_values` the values of the ledger. It is called only if they are needed.
     """
+    cut = [
+        Finding(Severity.INFO, "valuesCut", values={"field": tag, "people": str(number)})
+        for tag, number in sorted(_SQL.rows(db, "cut"))
+    ]
     dropped = {tag.upper(): number for tag, number in _SQL.rows(db, "dropped")}
     if not dropped:
-        return []
+        return cut
     open_values()
     found = DroppedValues(plan.merge_fields)
+    required = {field.tag.upper() for field in plan.merge_fields if field.required}
     for position, name in enumerate(merge_tags(plan.mapping), 1):
         tag = name.partition(".")[0]
         if tag in dropped:
             found.dropped[tag] = dropped[tag]
             given = _SQL.number(db, "given", position=position)
+            if tag in required:
+                given += _SQL.number(db, "emptied", position=position, tag=tag)
             found.given[tag] = max(given, found.given[tag])
-    return found.findings()
+    return [*found.findings(), *cut]
 
 
 def final_status(

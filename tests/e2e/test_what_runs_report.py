@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import wrap
+from sandbox.mailchimp.state import MergeField
 from tests.e2e.running_app import ExportScenario
 
 COLUMNS = ("CustomerId", "EMail", "LastName", "Points", "Note")
@@ -140,14 +141,41 @@ def test_values_that_do_not_fit_a_field_are_a_warning_in_every_run(
     assert "valuesDropped" not in findings(scenario.run())
 
 
+def test_empty_values_of_a_required_field_are_told_from_values_that_do_not_fit(
+    scenario: ExportScenario,
+) -> None:
+    fields = scenario.audience.state.merge_fields
+    fields[90] = MergeField(90, "POINTS", "Points", "number", required=True)
+    defined(scenario, *[row(n, points=str(n)) for n in range(5)])
+    assert scenario.run()["status"] == "successful"
+
+    refreshed(scenario, row(0, points="many"), *[row(n, points="") for n in (1, 2)], row(3), row(4))
+    for _ in range(2):  # also when nothing changes
+        found = findings(scenario.run())["valuesDropped"]
+        assert found["severity"] == "warning"
+        assert found["message"].startswith("3 of 5 values do not fit the merge field POINTS")
+        assert "A number has up to 15 digits" in found["message"]
+        assert "The field is required and cannot be emptied." in found["message"]
+
+
 def test_a_value_that_was_cut_is_sent(scenario: ExportScenario) -> None:
-    defined(scenario, row(1, note="x" * 300))
+    defined(scenario, row(1, note="x" * 300), row(2, note="가" * 86), row(3))
 
-    (line,) = scenario.outcomes(scenario.run())
+    preview, run = scenario.run("preview"), scenario.run()
 
+    for found in (findings(preview)["valuesCut"], findings(run)["valuesCut"]):
+        assert found["severity"] == "info"
+        assert found["message"] == (
+            "2 values of the merge field NOTE are longer than 255 bytes, so only the beginning was sent."
+        )
+    assert run["status"] == "successful"
+    assert "valuesCut" not in findings(scenario.run())
+    line, other, _ = sorted(scenario.outcomes(run), key=lambda each: each["customerId"])
     assert (line["outcome"], line["code"], line["field"]) == ("created", "valueCut", "NOTE")
-    (member,) = scenario.audience.members().values()
-    assert member.merge_fields["NOTE"] == "x" * 255
+    assert other["code"] == "valueCut"
+    members = scenario.audience.members()
+    assert members["w1@example.com"].merge_fields["NOTE"] == "x" * 255
+    assert members["w2@example.com"].merge_fields["NOTE"] == "가" * 85
 
 
 def test_two_exports_that_write_one_field_report_it(scenario: ExportScenario) -> None:

@@ -68,9 +68,28 @@ FROM (
 )
 GROUP BY tag;
 
+-- name: cut
+-- Merge fields whose value was cut in this run, with the number of people.
+SELECT tag, count(*) AS people
+FROM (
+    SELECT unnest(string_split(field, ' ')) AS tag FROM outcomes
+    WHERE code = 'valueCut' AND shared_with IS NULL
+)
+GROUP BY tag;
+
 -- name: given
 -- People who have a value for the mapped attribute number $position, counted from 1. Values of people
 -- who are unchanged are in the ledger. If one of them did not fit, the plan has them.
 SELECT count(*) FROM changes c LEFT JOIN ledger_values l ON l.address = c.address AND c.fields IS NULL
 WHERE c.kind IN ('add', 'update', 'unchanged')
   AND from_json(coalesce(c.fields, l.fields), '["VARCHAR"]')[$position] IS NOT NULL;
+
+-- name: emptied
+-- People whose value for this attribute is empty, which does not fit the required merge field $tag.
+SELECT count(*)
+FROM outcomes o
+JOIN changes c ON c.address = o.email
+LEFT JOIN ledger_values l ON l.address = c.address AND c.fields IS NULL
+WHERE o.code = 'valueDropped' AND o.shared_with IS NULL
+  AND list_contains(string_split(upper(o.field), ' '), $tag)
+  AND from_json(coalesce(c.fields, l.fields), '["VARCHAR"]')[$position] IS NULL;
