@@ -6,7 +6,7 @@ contributor only and stored nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.web.texts import text
 
 _SHOWN = 3
 _LONGEST_SHOWN = 32
+_EMAIL = "mapping.email"
 _NAMES = {"firstName": FIRST_NAME_TAG, "lastName": LAST_NAME_TAG}
 _BY_KIND = {"radio": "choice", "dropdown": "choice", "imageurl": "url"}
 _GOOD, _WARNING, _BAD = "good", "warning", "bad"
@@ -49,51 +50,65 @@ def mapping_rows(
     """The rows by their path in the definition: email, first name, last name, and the others."""
     known = {info.name: info for info in attributes}
     found = {}
-    for path, attribute, field, entry in _parts(mapping, fields):
-        info = known.get(attribute)
-        data_type = info.data_type if info else ""
-        sampled = sample.values.get(attribute, ()) if sample else ()
+    for part in _parts(mapping, fields):
+        info = known.get(part.attribute)
+        sampled = sample.values.get(part.attribute, ()) if sample else ()
         values = [value for value in map(str.strip, sampled) if value]
-        check = "", ""
-        if attribute and known and not info:
+        if part.attribute and known and not info:
             check = text(language, "pages.check.unknownAttribute"), _BAD
-        elif entry.get("mergeField") and fields and not field:
+        elif part.entry.get("mergeField") and fields and not part.field:
             check = text(language, "pages.check.unknownField"), _BAD
-        elif attribute and sample and not values:
+        elif part.attribute and sample and not values:
             check = text(language, "pages.check.noValue", {"segment": sample.segment}), _WARNING
-        elif path == "mapping.email" and values:
-            fit = sum(address_fault(value) is None for value in values)
-            check = _counted("email", fit, len(values), language)
-        elif field and values and not entry.get("part"):
-            order = (
-                entry.get("dateOrder") or shown_order(values) or (info.date_order if info else "")
-            )
-            mark = (
-                entry.get("decimalMark")
-                or shown_mark(values)
-                or (info.decimal_mark if info else "")
-            )
-            convert = conversion(field, data_type, order, mark)
-            check = _converted(field, convert, values, language)
+        else:
+            check = _check_values(part, info, values, language)
+        data_type = info.data_type if info else ""
         shown = [_short(value) for value in dict.fromkeys(values)][:_SHOWN]
-        found[path] = MappingRow(path, attribute, data_type, shown, field, *check)
+        found[part.path] = MappingRow(
+            part.path, part.attribute, data_type, shown, part.field, *check
+        )
     return found
 
 
-def _parts(
-    mapping: Mapping[str, Any], fields: Sequence[MergeField]
-) -> Iterable[tuple[str, str, MergeField | None, Mapping[str, Any]]]:
-    """Path, attribute, field and entry of each part of a mapping."""
-    yield "mapping.email", mapping["email"] or "", None, {}
+@dataclass(frozen=True)
+class _Part:
+    """One part of a mapping, by its path in the definition. `entry` is empty for the address and the names."""
+
+    path: str
+    attribute: str
+    field: MergeField | None
+    entry: Mapping[str, Any]
+
+
+def _parts(mapping: Mapping[str, Any], fields: Sequence[MergeField]) -> Iterator[_Part]:
+    yield _Part(_EMAIL, mapping["email"] or "", None, {})
     for name, tag in _NAMES.items():
         named = find_field(fields, tag) or MergeField(0, tag, tag, "text", required=False)
-        yield f"mapping.{name}", mapping[name] or "", named, {}
+        yield _Part(f"mapping.{name}", mapping[name] or "", named, {})
     for number, entry in enumerate(mapping["attributes"]):
         field = find_field(fields, entry["mergeField"])
         create = entry.get("create")
         if field is None and create and entry["mergeField"]:
             field = MergeField(0, entry["mergeField"], create["name"], create["type"], False)
-        yield f"mapping.attributes[{number}]", entry["attribute"] or "", field, entry
+        yield _Part(f"mapping.attributes[{number}]", entry["attribute"] or "", field, entry)
+
+
+def _check_values(
+    part: _Part, info: AttributeInfo | None, values: Sequence[str], language: str
+) -> tuple[str, str]:
+    """Check how many sample values fit; no check of the parts of a postal address, nor without values."""
+    if not values:
+        return "", ""
+    if part.path == _EMAIL:
+        fit = sum(address_fault(value) is None for value in values)
+        return _counted("email", fit, len(values), language)
+    if part.field is None or part.entry.get("part"):
+        return "", ""
+    known_order, known_mark = (info.date_order, info.decimal_mark) if info else ("", "")
+    order = part.entry.get("dateOrder") or shown_order(values) or known_order
+    mark = part.entry.get("decimalMark") or shown_mark(values) or known_mark
+    convert = conversion(part.field, info.data_type if info else "", order, mark)
+    return _converted(part.field, convert, values, language)
 
 
 def _converted(
