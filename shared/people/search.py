@@ -6,7 +6,7 @@ ledger. A person who is in neither is in no segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -160,24 +160,9 @@ class Search:
 
     def _in_export(self, export: Export, person: ChosenPerson) -> PersonInExport:
         base = PersonInExport(export.id, export.display_name)
-        runs = [
-            stored.value
-            for stored in islice(
-                readable(self.runs.all(where={"export": export.id}, page=_RUNS)), _RUNS
-            )
-        ]
-        run, found = None, None
-        for run in runs:
-            if run.is_active or run.mode is Mode.PREVIEW:
-                continue
-            if not exists(self.files, outcomes_table(run.id)):
-                continue
-            found = self._in_outcomes(run, base, person)
-            # Runs that send one person or archive contacts have no outcomes of the others.
-            if found is not None or not run.mode.is_partial:
-                break
-        else:
-            run = None
+        stored = readable(self.runs.all(where={"export": export.id}, page=_RUNS))
+        runs = [one.value for one in islice(stored, _RUNS)]
+        found, has_outcomes = self._in_newest_outcomes(runs, base, person)
         sent = self._in_ledger(export, base, person, found.email if found else "")
         if found is not None and sent is not None:
             return replace(
@@ -190,9 +175,26 @@ class Search:
             )
         if found is not None or sent is not None:
             return found or sent or base
-        if run is not None or self.ledgers.read(export.id) is not None:
+        if has_outcomes or self.ledgers.read(export.id) is not None:
             return replace(base, code=Code.NOT_IN_SEGMENT)
         return replace(base, code=Code.NOT_COMPLETED if runs else Code.NOT_RUN)
+
+    def _in_newest_outcomes(
+        self, runs: Sequence[Run], base: PersonInExport, person: ChosenPerson
+    ) -> tuple[PersonInExport | None, bool]:
+        """Return the newest outcome of a person in these runs, newest first, and whether any run answers the question.
+
+        Runs that send one person or archive contacts have no outcomes of the others, so earlier runs are read as well.
+        """
+        for run in runs:
+            if run.is_active or run.mode is Mode.PREVIEW:
+                continue
+            if not exists(self.files, outcomes_table(run.id)):
+                continue
+            found = self._in_outcomes(run, base, person)
+            if found is not None or not run.mode.is_partial:
+                return found, True
+        return None, False
 
     def _in_outcomes(
         self, run: Run, base: PersonInExport, person: ChosenPerson
