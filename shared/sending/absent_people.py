@@ -62,30 +62,16 @@ class AbsentPeople:
         """
         ids = self.contact_ids(addresses) if addresses else {}
         wanted = sorted({contact_id for of_person in ids.values() for contact_id in of_person})
-        found: dict[str, ContactStatus] = {}
-        at_address: dict[str, ContactStatus] = {}
-        is_many = not by_id_only and max(len(wanted), len(addresses)) > MOST_LOOKUPS
-        if is_many:
-            # Someone may have archived most of the audience, so only the wanted ones are kept in memory.
-            among, among_addresses = frozenset(wanted), frozenset(addresses)
-            for one in self._not_subscribed():
-                if one.contact_id in among:
-                    found[one.contact_id] = one
-                if one.address in among_addresses:
-                    at_address[one.address] = one
-        else:
-            found = self._look_up(wanted, partial(self.session.contact, self.audience_id))
-        contacts = {
-            address: [found[one] for one in of_person if one in found]
-            for address, of_person in ids.items()
-        }
-        contacts = {address: of_person for address, of_person in contacts.items() if of_person}
-        if not (is_many or by_id_only):
-            unknown = [address for address in addresses if address not in contacts]
-            by_address = partial(self.session.contact_of, self.audience_id)
-            at_address = self._look_up(unknown, by_address)
-        # Mailchimp may write an address in another form.
-        return {a: [replace(one, address=a)] for a, one in at_address.items()} | contacts
+        if not by_id_only and max(len(wanted), len(addresses)) > MOST_LOOKUPS:
+            by_id, by_address = self._read_not_subscribed(wanted, addresses)
+            return _at_address(by_address) | _by_person(ids, by_id)
+        by_id = self._look_up(wanted, partial(self.session.contact, self.audience_id))
+        contacts = _by_person(ids, by_id)
+        if by_id_only:
+            return contacts
+        unknown = [address for address in addresses if address not in contacts]
+        by_address = self._look_up(unknown, partial(self.session.contact_of, self.audience_id))
+        return contacts | _at_address(by_address)
 
     def _look_up(
         self, keys: Sequence[str], read: Callable[[str], ContactStatus | None]
@@ -106,6 +92,20 @@ class AbsentPeople:
                 found[key] = contact
         return found
 
+    def _read_not_subscribed(
+        self, contact_ids: Sequence[str], addresses: Sequence[str]
+    ) -> tuple[dict[str, ContactStatus], dict[str, ContactStatus]]:
+        """Read the contacts that are not subscribed. Returns those with these ids, and those with these addresses."""
+        # Someone may have archived most of the audience, so only the wanted ones are kept in memory.
+        wanted_ids, wanted_addresses = frozenset(contact_ids), frozenset(addresses)
+        by_id, by_address = {}, {}
+        for contact in self._not_subscribed():
+            if contact.contact_id in wanted_ids:
+                by_id[contact.contact_id] = contact
+            if contact.address in wanted_addresses:
+                by_address[contact.address] = contact
+        return by_id, by_address
+
     def _not_subscribed(self) -> Iterator[ContactStatus]:
         since = changes_since(self.since)
         for status in NOT_SUBSCRIBED:
@@ -113,6 +113,22 @@ class AbsentPeople:
                 yield from page
                 if not self.may_continue():
                     raise Interrupted
+
+
+def _by_person(
+    ids: Mapping[str, Sequence[str]], contacts: Mapping[str, ContactStatus]
+) -> dict[str, list[ContactStatus]]:
+    """The contacts of each person, by the address of the person; `ids` are those of the person's contacts."""
+    found = {
+        address: [contacts[one] for one in of_person if one in contacts]
+        for address, of_person in ids.items()
+    }
+    return {address: of_person for address, of_person in found.items() if of_person}
+
+
+def _at_address(contacts: Mapping[str, ContactStatus]) -> dict[str, list[ContactStatus]]:
+    """The contact at each address. Mailchimp may write the address in another form."""
+    return {address: [replace(one, address=address)] for address, one in contacts.items()}
 
 
 def result_if_kept(person: Person, contacts: Sequence[ContactStatus]) -> Result | None:
