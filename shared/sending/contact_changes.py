@@ -63,7 +63,7 @@ class ContactChanges:
             ]
             to_unsubscribe = list(dict.fromkeys([*subscribed, *not_archived]))
             after = self._send_status(to_unsubscribe, _UNSUBSCRIBED, resend=resend)
-            maybe_by_run = maybe_applied or self.isolation.lost_answer
+            maybe_by_run = maybe_applied or self.isolation.lost_response
             # People who were archived, deleted or renamed between the two calls must not become contacts again.
             self._archive_created(after)
             again = []

@@ -62,8 +62,8 @@ class Isolation:
         self._retried_before = self.retried()
 
     @property
-    def lost_answer(self) -> bool:
-        """Whether the answer of a call is missing, so that its rows may have been applied."""
+    def lost_response(self) -> bool:
+        """Whether the response to a call was lost, so that its rows may have been applied."""
         return self._failed or self.retried() > self._retried_before
 
     def send(self, rows: Sequence[T], call: _Call[T], reject: Callable[[T, Failure], None]) -> None:

@@ -102,7 +102,7 @@ class Writer:
         if not existing:
             return
         # A call that failed may have been applied in part, so its rows may exist already.
-        maybe_applied = maybe_applied or self.isolation.lost_answer
+        maybe_applied = maybe_applied or self.isolation.lost_response
         archived: list[Person] = []
 
         def update(part: Sequence[Person], *, resend: bool) -> None:
@@ -129,7 +129,7 @@ class Writer:
             results, opted_in = self._call(
                 part, added=False, resend=resend, skip_merge_validation=True
             )
-            repeated = maybe_applied or self.isolation.lost_answer
+            repeated = maybe_applied or self.isolation.lost_response
             for person in part:
                 address, result = person.address, results[person.address]
                 by_run = repeated and is_subscribed_by_run(
