@@ -179,7 +179,8 @@ class Transport:
     ) -> dict[str, Any]:
         retry_policy = self._retry_policy
         began = self._clock()
-        doubtful = 0
+        # The number of tries that may have been applied.
+        maybe_applied = 0
         tried = 0
         while True:
             tried += 1
@@ -198,13 +199,14 @@ class Transport:
                 self.calls += CallCounts(throttled=1)
                 if self._on_throttled:
                     self._on_throttled(outcome.retry_after or 0.0)
-            doubtful += request.writes and outcome.maybe_applied
-            too_doubtful = doubtful > 1 and not outcome.throttled if resend else doubtful > 0
+            maybe_applied += request.writes and outcome.maybe_applied
+            most_applied = 1 if resend else 0
+            may_repeat = maybe_applied <= most_applied or (resend and outcome.throttled)
             most = tries if tries and not outcome.throttled else retry_policy.tries
             left = retry_policy.budget - (self._clock() - began)
             wait = self._wait(tried, outcome.retry_after)
-            if too_doubtful or tried >= most or wait > left:
-                _give_up(outcome, maybe_applied=bool(doubtful))
+            if not may_repeat or tried >= most or wait > left:
+                _give_up(outcome, maybe_applied=maybe_applied > 0)
             self._sleep(wait)
 
     def _use_new_grant(self) -> bool:
