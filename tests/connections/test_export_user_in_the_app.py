@@ -37,7 +37,7 @@ class CustomerInsights:
         self.refuses = False
         outer = self
 
-        class Door(BaseHTTPRequestHandler):
+        class Responses(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 known = self.headers["Ocp-Apim-Subscription-Key"] == KEY and not outer.refuses
@@ -52,7 +52,7 @@ class CustomerInsights:
             def log_message(self, *_: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Responses)
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 

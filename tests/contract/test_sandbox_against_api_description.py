@@ -11,7 +11,7 @@ from tests.contract.prism import PrismProxy
 
 
 @pytest.fixture(scope="module")
-def judged() -> Iterator[tuple[Sandbox, AudienceView, PrismProxy]]:
+def sandbox_behind_prism() -> Iterator[tuple[Sandbox, AudienceView, PrismProxy]]:
     with Sandbox(Options(ignored_segment_members="report")) as sandbox:
         audience = sandbox.audience("Newsletter", double_optin=True)
         audience.add("gone@example.com", status="unsubscribed", cause="self", tags=["Old"])
@@ -26,8 +26,8 @@ def judged() -> Iterator[tuple[Sandbox, AudienceView, PrismProxy]]:
 class Caller:
     """Calls through Prism; `ids` are filled into paths."""
 
-    def __init__(self, judged: tuple[Sandbox, AudienceView, PrismProxy]) -> None:
-        self.sandbox, self.audience, self.proxy = judged
+    def __init__(self, sandbox_behind_prism: tuple[Sandbox, AudienceView, PrismProxy]) -> None:
+        self.sandbox, self.audience, self.proxy = sandbox_behind_prism
         self.session = requests.Session()
         self.session.auth = ("anystring", self.sandbox.api_key)
 
@@ -37,8 +37,8 @@ class Caller:
 
 
 @pytest.fixture
-def call(judged: tuple[Sandbox, AudienceView, PrismProxy]) -> Iterator[Caller]:
-    caller = Caller(judged)
+def call(sandbox_behind_prism: tuple[Sandbox, AudienceView, PrismProxy]) -> Iterator[Caller]:
+    caller = Caller(sandbox_behind_prism)
     with caller.session:
         yield caller
 

@@ -243,8 +243,8 @@ def test_a_metadata_request_that_hangs_times_out(time, monkeypatch):
 
 
 def test_an_api_key_is_checked_with_mailchimp(sandbox, time):
-    door = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
-    grant = door.check(f"  {sandbox.api_key}\n")
+    api_keys = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
+    grant = api_keys.check(f"  {sandbox.api_key}\n")
     assert grant.secret == sandbox.api_key
     assert grant.account.id == sandbox.account.id
     assert sandbox.calls.count("GET", "/ping") == 1
@@ -278,13 +278,13 @@ def test_a_key_that_mailchimp_accepts_has_its_data_centre(sandbox, time):
 
 
 def test_a_key_refused_by_mailchimp_is_a_fault_of_the_api_key(sandbox, time):
-    door = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
+    api_keys = MailchimpApiKeys(gateway_to(sandbox.api_url, time).open_with)
     with pytest.raises(ConfigError) as caught:
-        door.check("f" * 32 + "-us1")
+        api_keys.check("f" * 32 + "-us1")
     assert caught.value.code == "apiKeyRefused"
     sandbox.disable()
     with pytest.raises(ConfigError) as disabled:
-        door.check(sandbox.api_key)
+        api_keys.check(sandbox.api_key)
     assert disabled.value.code == "accountDisabled"
 
 

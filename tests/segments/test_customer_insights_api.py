@@ -111,7 +111,7 @@ def problem(status: int, **headers: str) -> tuple[int, dict[str, str], bytes]:
 def environment() -> Iterator[tuple[Environment, str]]:
     place = Environment()
 
-    class Door(BaseHTTPRequestHandler):
+    class Responses(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, headers, body = place.answer(self.path, self.headers)
             self.send_response(status)
@@ -123,7 +123,7 @@ def environment() -> Iterator[tuple[Environment, str]]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Responses)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield place, f"http://127.0.0.1:{server.server_port}/v1"
     server.shutdown()

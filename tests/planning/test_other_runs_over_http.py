@@ -1,4 +1,4 @@
-"""One person, the difference of a preview and unused contacts, over HTTP through the whole app."""
+"""Runs that are no exports: of one person, a preview, and the archiving of unused contacts, over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.web.world import World
 NewDeployment = Callable[[], SimulatedDeployment]
 
 
-def test_runs_of_new_kinds_are_started_and_read_over_http(new_deployment: NewDeployment) -> None:
+def test_one_person_a_preview_and_archiving_are_started_and_read_over_http(
+    new_deployment: NewDeployment,
+) -> None:
     deployment = new_deployment()
     rows = RowDeployment(deployment)
     rows.define()
