@@ -40,6 +40,9 @@ SECURITY_HEADERS = {
     "Vary": "Accept-Language",
 }
 _HSTS = "max-age=31536000"
+# What scripts of a portal on another origin may read. App Service answers for CORS, but has no setting for these headers.
+# https://github.com/Azure/azure-mobile-apps-node/issues/323
+_EXPOSED = "Allow, Content-Disposition, ETag, Location, Retry-After"
 
 # RFC 9110, 5.1 and 5.5. The Functions host answers 500 without a body for anything else.
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -79,7 +82,7 @@ def problem_response(request: Request, error: Exception, services: Services) -> 
     language, trace_id = request.state.language, request.state.trace_id
     if problem.status_code == 500:
         _LOG.error("Request %s failed: %s", trace_id, type(error).__name__)
-    if request.scope["path"].startswith("/api"):
+    if _is_api(request):
         return problems.response(problem, language, trace_id)
     return error_page(problem, language, trace_id, services.clock())
 
@@ -94,6 +97,7 @@ class Outgoing:
             **SECURITY_HEADERS,
             "Content-Language": request.state.language,
             **({"Strict-Transport-Security": _HSTS} if request.scope["scheme"] == "https" else {}),
+            **({"Access-Control-Expose-Headers": _EXPOSED} if _is_api(request) else {}),
         }
         self.has_started = False
 
@@ -143,10 +147,13 @@ def _normal(path: str) -> str:
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
 
 
+def _is_api(request: Request) -> bool:
+    return bool(request.scope["path"].startswith("/api"))
+
+
 def _language(request: Request) -> str:
     """People may choose a language for the pages; programs name theirs with every request."""
-    is_page = not request.scope["path"].startswith("/api")
-    chosen = chosen_language(request) if is_page else ""
+    chosen = "" if _is_api(request) else chosen_language(request)
     return chosen or language_of(request.headers.get("accept-language"))
 
 

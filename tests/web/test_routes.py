@@ -4,7 +4,7 @@ import pytest
 
 from shared.web.access import AccessRoute
 from shared.web.authentication import Role
-from tests.web.client import call
+from tests.web.client import call, get
 from tests.web.world import FakeConsentUpdates, World
 
 OPEN, VIEWER = None, Role.VIEWER
@@ -141,6 +141,22 @@ def test_an_unavailable_feature_has_no_route() -> None:
     for method, template in missing:
         path = template.replace("{id}", "some-id")
         assert call(world, method, path).status in (404, 405)
+
+
+def test_a_portal_on_another_origin_can_read_the_headers_that_the_description_names() -> None:
+    described: set[str] = set()
+    document = get(World(), "/api/openapi.json")
+    responses = [*document["components"]["responses"].values()]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses += operation["responses"].values()
+    for response in responses:
+        described |= response.get("headers", {}).keys()
+    assert {"ETag", "Location", "Retry-After"} <= described
+    for path in ("/api/exports", "/api/nothing"):
+        exposed = call(World(), "GET", path).headers["Access-Control-Expose-Headers"]
+        assert described <= set(exposed.split(", "))
+    assert "Access-Control-Expose-Headers" not in call(World(), "GET", "/").headers
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/exports", "/api/nothing"])
