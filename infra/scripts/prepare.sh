@@ -29,6 +29,10 @@ if [ -z "$app" ]; then
   echo "registered the app $app; set ENTRA_CLIENT_ID to this id if you run the script again" >&2
 fi
 $retry az ad app update --id "$app" --app-roles @infra/app-roles.json --identifier-uris "api://$app"
+# A portal calls the API for a person with a token for this scope. Entra issues none for an app without a scope (AADSTS650057).
+scopes=$($retry az ad app show --id "$app" --query "api.oauth2PermissionScopes[].value" --output tsv)
+[ -n "$scopes" ] || $retry az rest --method patch --url "https://graph.microsoft.com/v1.0/applications(appId='$app')" \
+  --body @infra/app-scope.json --output none
 az ad sp show --id "$app" --output none 2>/dev/null || $retry az ad sp create --id "$app" --output none
 # Only people who are assigned a role may sign in. Entra then lets no one consent for themselves, so consent is given for all.
 $retry az ad sp update --id "$app" --set appRoleAssignmentRequired=true

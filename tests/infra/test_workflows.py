@@ -260,6 +260,7 @@ case "$*" in
   "rest --method get"*appRoleAssignedTo*) echo "$ASSIGNED" ;;
   "rest --method post"*appRoleAssignedTo*) exit "${{ASSIGN:-0}}" ;;
   "ad app create"*) echo {APP_ID} ;;
+  "ad app show"*oauth2PermissionScopes*) echo "$SCOPES" ;;
   "ad app show"*) echo https://other.example/.auth/login/aad/callback ;;
   "deployment group show"*)
     printf 'publiC_URL\\tconfiG_VAULT_NAME\\tazurE_RESOURCE_GROUP\\tazurE_FUNCTION_APP_NAME\\tentrA_CLIENT_ID'
@@ -297,7 +298,7 @@ def script(
     program(folder, "azd", AZD)
     program(folder, "curl", curl)
     program(folder, "sleep", "")
-    names = ("STATE", "NO_AZD", "ENTRA_CLIENT_ID", "ASSIGNED")
+    names = ("STATE", "NO_AZD", "ENTRA_CLIENT_ID", "ASSIGNED", "SCOPES")
     given = {"LOG": str(log), **dict.fromkeys(names, ""), **environment}
     name, *rest = arguments
     return with_az(folder, AZ, "sh", f"infra/scripts/{name}", *rest, **given), log.read_text()
@@ -323,6 +324,21 @@ def test_a_deployment_is_prepared_with_azd(tmp_path: Path) -> None:
         f"azd env set ENTRA_CLIENT_ID {APP_ID}",
     ):
         assert part in calls
+
+
+def test_a_portal_can_request_a_token_for_the_api(tmp_path: Path) -> None:
+    _, calls = script(tmp_path, "prepare.sh", "koreacentral", "rg")
+    application = f"https://graph.microsoft.com/v1.0/applications(appId='{APP_ID}')"
+    assert f"az rest --method patch --url {application} --body @infra/app-scope.json" in calls
+    api = json.loads((INFRA / "app-scope.json").read_text(encoding="utf-8"))["api"]
+    # The patch must not undo what the registration was created with.
+    assert f"--requested-access-token-version {api['requestedAccessTokenVersion']}" in calls
+    [scope] = [one["value"] for one in api["oauth2PermissionScopes"]]
+    guide = (INFRA.parent / "docs/deploy.md").read_text(encoding="utf-8")
+    assert f'--api "$ENTRA_CLIENT_ID" --scope {scope}' in guide
+    # A scope that is there may be another one, and Entra refuses to replace it.
+    _, calls = script(tmp_path, "prepare.sh", "koreacentral", "rg", SCOPES="other")
+    assert "--method patch" not in calls
 
 
 def test_a_deployment_without_azd_gets_its_values_from_the_output(tmp_path: Path) -> None:
