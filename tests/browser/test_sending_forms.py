@@ -127,6 +127,8 @@ def test_a_list_is_saved_after_a_refused_upload_and_in_another_language(
     place: Place, open_page: Open
 ) -> None:
     page = exclusion_list(place, open_page)
+    # The file replaces the list that was typed.
+    page.once("dialog", lambda dialog: dialog.accept())
     damaged = b"mina.park@@example.com"
     file = {"name": "list.csv", "mimeType": "text/csv", "buffer": damaged}
     page.locator("#file").set_input_files(files=[file])  # type: ignore[list-item]
