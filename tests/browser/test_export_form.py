@@ -113,6 +113,14 @@ def test_an_attribute_of_two_thousand_is_found_by_typing(place: Place, open_page
     expect(field).to_have_value("Attribute_1234")
 
 
+def test_a_phone_shows_only_the_segments_that_a_search_found(place: Place, open_page: Open) -> None:
+    connection = fill(place.world, segments=40)
+    page = open_page("ko", 390)
+    page.goto(f"/setup/export?connection={connection}")
+    page.locator("#find-segment").fill("VIP customers 00")
+    expect(page.locator("#segments tbody tr:visible")).to_have_count(3)
+
+
 def test_a_failed_save_leads_to_its_fields_and_an_ended_session_loses_nothing(
     place: Place, open_page: Open
 ) -> None:
