@@ -104,7 +104,9 @@ def _merge_field_faults(
         ),
         None,
     )
-    if not _MERGE_TAG.fullmatch(tag):
+    if not tag:
+        yield Fault(field, code="mergeFieldRequired")
+    elif not _MERGE_TAG.fullmatch(tag):
         yield Fault(field, code="mergeFieldMalformed")
     elif tag == _EMAIL_FIELD:
         yield Fault(field, code="mergeFieldIsEmail")

@@ -45,6 +45,15 @@ def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
     assert not world.exports.kept
 
 
+def test_an_attribute_without_a_merge_field_is_told_to_choose_one() -> None:
+    world = World()
+    connection = new_connection(world)
+    ada = Browser(world).open(f"/setup/export?connection={connection}")
+    ada.send(fields={"do": "addAttribute"})
+    ada.send(fields={"attribute-0": "City", "field-0": "", "do": "save"})
+    assert "City: Choose a merge field, or remove the attribute." in ada.text
+
+
 def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
     world = World()
     connection = new_connection(world)
