@@ -25,6 +25,16 @@ def test_a_connection_is_shared_signed_in_again_and_removed() -> None:
     assert get(world, f"/api/exports/{export}")["connectionId"] is None
 
 
+def test_a_refused_key_of_a_connected_account_can_be_corrected_where_it_was_entered() -> None:
+    world = World()
+    connection = new_connection(world)
+    ada = Browser(world).open(f"/connections/{connection}")
+    assert "<details><summary>Connect again" in ada.html
+    ada.send(f"/connections/{connection}/api-key", {"apiKey": "wrong"})
+    assert ada.answer.status == 400
+    assert "<details open><summary>Connect again" in ada.html
+
+
 def test_the_refresh_can_be_scheduled() -> None:
     world = World()
     ada = Browser(world).open("/schedule")
