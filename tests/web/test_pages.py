@@ -47,6 +47,22 @@ def test_errors_are_shown_on_a_page() -> None:
     assert Browser(anonymous, "ko").open("/").answer.status == 401
 
 
+def test_the_title_of_a_page_begins_with_the_result_of_the_last_action() -> None:
+    """Screen readers read it first."""
+    world = World()
+    export = new_export(world)
+    ada = Browser(world).open(f"/exports/{export}/edit")
+    ada.send(fields={"do": "save"})
+    assert "<title>Saved. Weekly news – " in ada.html
+    ada.open("/people").send(fields={"person": "ada@contoso.example"})
+    assert "<title>No export has this person – People – " in ada.html
+    ada.send("/people/erase", {"sure": "on"})
+    assert "<title>Removed. People – " in ada.html
+    ada.open("/run-all").send()
+    assert "<title>1 export was started. Run all – " in ada.html
+    assert "<title>Runs – " in ada.open("/runs").html
+
+
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.path_format}")
 def test_every_page_checks_the_caller_and_the_role(route: AccessRoute) -> None:
     path = re.sub(r"{(id|audienceId)}", "some-id", route.path_format)
