@@ -91,10 +91,27 @@ def test_a_phone_shows_exports_as_cards_and_works_without_scripts(
         page.get_by_label(name, exact=False).and_(page.locator("input")).check()
     page.locator("details.menu summary").first.click()
     expect(page.get_by_role("link", name="편집").first).to_be_visible()
-    page.locator("form#chosen button").click()
+    page.locator("form#chosen button:visible").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("내보내기 2개의 일정")
     page.locator("main form button.primary").click()
     expect(page.get_by_role("status")).to_contain_text("일정을 저장했습니다")
+
+
+def test_all_exports_that_a_search_found_are_selected_at_once(
+    place: Place, open_page: Open
+) -> None:
+    fill(place.world)
+    page = open_page()
+    page.goto("/?q=Contoso+Korea")
+    boxes = page.locator("table.list input[type=checkbox]")
+    expect(boxes).to_have_count(2)
+    page.get_by_role("button", name="Select all").click()
+    expect(boxes.nth(1)).to_be_checked()
+    page.get_by_role("button", name="Clear selection").click()
+    expect(boxes.nth(0)).not_to_be_checked()
+    page.get_by_role("button", name="Select all").click()
+    page.get_by_role("button", name="Set the schedule").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Schedule of 2 exports")
 
 
 def test_a_phone_shows_the_export_of_each_run(place: Place, open_page: Open) -> None:
