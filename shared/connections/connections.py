@@ -7,6 +7,7 @@ consent text. A connection that exports use can only be removed together with th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -166,6 +167,11 @@ class Connections:
         self.secrets.delete(connection.secret_name)
         self.secrets.delete(connection.export_user_secret_name)
         self.records.delete(connection_id, etag)
+        # An export that was written meanwhile. One that is written later finds no connection.
+        for export in self.definitions.using(connection_id):
+            with suppress(Conflict, NotFound):
+                self.definitions.detach(export.id, by)
+                detached.append(export.id)
         return connection, detached
 
     def _used_by(self, connection: Connection) -> str:

@@ -1,5 +1,7 @@
 """Connections below HTTP: consistency when a process is killed between two writes."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.connections.connections import Connections, mark_reconnect
@@ -70,6 +72,22 @@ def test_removing_a_connection_deletes_both_grants() -> None:
     assert not world.secrets.kept
     with pytest.raises(NotFound):
         kept.read(connection)
+
+
+def test_an_export_that_is_created_while_its_connection_is_removed_is_detached() -> None:
+    world, kept, connection = room()
+    made: list[str] = []
+
+    class CreatedBeforeDelete:
+        def delete(self, name: str) -> None:
+            if not made:
+                made.append(new_export(world, connection))
+            world.secrets.delete(name)
+
+    removing = replace(kept, secrets=CreatedBeforeDelete())  # type: ignore[arg-type]
+    _, detached = removing.remove(connection, "Ada", detach_exports=False)
+    assert detached == made
+    assert world.exports.kept[made[0]].value.connection_id is None
 
 
 def test_an_interrupted_removal_can_be_repeated() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Unavailable
+from shared.errors import NotFound, Unavailable
 from shared.model.export import SegmentChoice
 from shared.model.run import Mode, RunStatus, Trigger
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo
@@ -452,3 +452,37 @@ def test_names_are_plain_text() -> None:
     body = export_body(new_connection(world), displayName="a\nb")
     answer = call(world, "POST", "/api/exports", body)
     assert faults(answer) == {"displayName": "Must not contain control characters."}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_an_export_whose_connection_is_deleted_while_it_is_written_is_detached(method: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    path = "/api/exports"
+    if method == "PUT":
+        path = f"{path}/{new_export(world)}"
+
+    def delete(key: str) -> None:
+        world.exports.before_write = lambda _: None
+        send(world, "DELETE", f"/api/connections/{connection}?detachExports=true", status=204)
+
+    world.exports.before_write = delete
+    shown = send(world, method, path, export_body(connection), 201 if method == "POST" else 200)
+    assert shown["connectionId"] is None
+    [stored] = world.exports.kept.values()
+    assert stored.value.connection_id is None
+
+
+def test_a_connection_that_is_deleted_before_its_audience_is_checked_is_named() -> None:
+    world = World()
+    connection = new_connection(world)
+
+    class DeletedBefore:
+        def for_request(self, connection_id: str) -> Any:
+            world.services.connections.remove(connection_id, "Ada", detach_exports=True)
+            raise NotFound("connectionNotFound")
+
+    world.serve(replace(world.services, sessions=DeletedBefore()))
+    answer = call(world, "POST", "/api/exports", export_body(connection))
+    assert answer.status == 400
+    assert list(faults(answer)) == ["connectionId"]

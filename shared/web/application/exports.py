@@ -58,6 +58,7 @@ def create(context: Context, body: ExportBody) -> ExportDetails:
     stored = context.services.definitions.create(
         draft.with_faults(faults), context.caller.name, usable
     )
+    stored = _without_deleted_connection(context, stored)
     export = stored.value
     after = recorded_export(export)
     audit.record(context, "export.create", export.id, export.display_name, after=after)
@@ -74,7 +75,19 @@ def change(
     stored = context.services.definitions.change(
         export_id, draft.with_faults(faults), context.caller.name, usable, etag
     )
+    stored = _without_deleted_connection(context, stored)
     return _changed(context, "export.update", before, stored)
+
+
+def _without_deleted_connection(context: Context, stored: Stored[Export]) -> Stored[Export]:
+    """Detach an export whose connection was deleted while the export was checked and written."""
+    export = stored.value
+    if export.connection_id is None or context.services.connections.find(export.connection_id):
+        return stored
+    try:
+        return context.services.definitions.detach(export.id, context.caller.name)
+    except Conflict:
+        return stored  # its run fails and names the cause
 
 
 def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]) -> list[Fault]:
@@ -92,7 +105,9 @@ def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]
         return []
     try:
         saved = saved_segments(context, connection_id, export.audience_id)
-    except NotFound:
+    except NotFound as missing:
+        if missing.code != "audienceNotFound":  # someone deleted the connection at this moment
+            return [Fault("connectionId", code="connectionUnknown")]
         values = {"audience": export.audience_id}
         return [Fault("audienceId", code="audienceNotFound", values=values)]
     except ConnectorError:
