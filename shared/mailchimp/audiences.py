@@ -17,15 +17,20 @@ from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused
 from shared.fields.merge_fields import proper_tag
 from shared.mailchimp.calls import Calls, audience_path, within
 from shared.mailchimp.response_values import list_in, object_in, text_in, total_in, whole_number_in
-from shared.model.audience import Account, Audience, Automation, MergeField, Tag
+from shared.model.audience import (
+    MERGE_FIELD_LIMITS,
+    Account,
+    Audience,
+    Automation,
+    MergeField,
+    Tag,
+)
 from shared.model.source import plain_name
 from shared.model.tag import same_name
 
 T = TypeVar("T")
 
 PAGE = 1000
-# Of an audience; the largest plan allows 80.
-_FIELD_LIMIT = 30
 # More pages than any audience has fields or tags, or any account has audiences.
 _MOST_PAGES = 100
 
@@ -101,10 +106,11 @@ class AudienceCalls(Calls):
                 if len(present) > len(before):
                     continue
                 # Mailchimp does not document how it reports the limit of fields. It may be a 403, as for limits of the plan.
-                is_full = len(present) >= _FIELD_LIMIT and error.status == HTTPStatus.FORBIDDEN
-                if not (is_full or _is_about_content(error)):
+                is_full = len(present) + 1 >= MERGE_FIELD_LIMITS[0]  # with EMAIL
+                is_limit = is_full and error.status == HTTPStatus.FORBIDDEN
+                if not (is_limit or _is_about_content(error)):
                     raise
-                code = "mergeFieldLimit" if len(present) >= _FIELD_LIMIT else "mergeFieldNotCreated"
+                code = "mergeFieldLimit" if is_full else "mergeFieldNotCreated"
                 raise ConfigError(code, tag=free_tag, fields=len(present)) from error
 
     def tags(self, audience_id: str) -> list[Tag]:

@@ -23,6 +23,9 @@ BILLED = ("subscribed", "unsubscribed", "pending", "transactional")
 DELETED_FIELD = "deleted"
 """The type of a merge field that was deleted in Mailchimp: it takes no value."""
 
+MERGE_FIELD_LIMITS = (30, 80)
+"""The merge fields that an audience can have, also on the largest plan. It is not documented whether EMAIL counts."""
+
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """The tolerated difference between Mailchimp's clock and that of the app, where two moments are compared."""
 

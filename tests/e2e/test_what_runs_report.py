@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sandbox import wrap
@@ -52,7 +53,10 @@ def test_a_run_whose_people_are_all_refused_fails_with_the_reason(
         run = scenario.run()
         assert run["status"] == "failed"
         assert run["reason"]["code"] == "allRefused"
-        assert "10 people" in run["reason"]["message"]
+        assert run["reason"]["message"] == (
+            "Mailchimp refused all 10 people. Nothing was sent. The most frequent reason: The person was permanently "
+            "deleted from the audience and cannot be added again by an export. Check the rejected rows for what to correct."
+        )
         assert run["counts"]["rejected"] == 10
         assert {line["code"] for line in scenario.outcomes(run)} == {"forgotten"}
 
@@ -139,6 +143,46 @@ def test_values_that_do_not_fit_a_field_are_a_warning_in_every_run(
     assert lines == {str(n): ("valueDropped", "POINTS") for n in range(3)} | {"4": ("", "")}
     refreshed(scenario, *[row(n) for n in range(3)], row(4, points="5"))
     assert "valuesDropped" not in findings(scenario.run())
+
+
+def test_segments_without_members_are_named(scenario: ExportScenario) -> None:
+    full, empty, useless = (scenario.named(name) for name in ("Full", "Empty", "Useless"))
+    no_rows = wrap.Table(COLUMNS, ())
+    tables = {full: no_rows, empty: no_rows, useless: wrap.Table(COLUMNS, (row(9, "nobody"),))}
+    scenario.refresh_table(tables)
+    scenario.define([full, empty], mapping={"email": "EMail"})
+
+    first = scenario.run()
+
+    assert first["status"] == "successful"
+    assert f": {full}, {empty}." in findings(first)["segmentsEmpty"]["message"]
+    page = scenario.api.call("GET", f"/runs/{first['id']}").text
+    assert "The segments have no members, so nothing was sent." in page
+
+    scenario.refresh_table({**tables, full: wrap.Table(COLUMNS, (row(1),))})
+    scenario.define(
+        [{"name": name, "tag": f"{name} 2"} for name in (full, empty, useless)],
+        mapping={"email": "EMail"},
+    )
+    for run in (scenario.run("preview"), scenario.run(), scenario.run()):
+        # A row that cannot be sent is a member as well.
+        assert f": {empty}." in findings(run)["segmentsEmpty"]["message"]
+
+
+def test_a_run_says_how_many_people_mailchimp_asks_to_confirm(
+    new_scenario: Callable[..., ExportScenario],
+) -> None:
+    scenario = new_scenario(double_optin=True)
+    defined(scenario, row(1), row(2))
+
+    preview, run, again = scenario.run("preview"), scenario.run(), scenario.run()
+
+    for found in (findings(preview), findings(run)):
+        assert found["confirmationsByMail"]["message"].startswith(
+            "Mailchimp asks 2 new contacts by email to confirm the subscription."
+        )
+    assert set(scenario.audience.statuses()) >= {"pending"}
+    assert "confirmationsByMail" not in findings(again)
 
 
 def test_empty_values_of_a_required_field_are_told_from_values_that_do_not_fit(

@@ -42,4 +42,7 @@ def test_people_whose_tags_mailchimp_refuses_to_remove_are_counted_once(
     monkeypatch.setattr(MailchimpSession, "untag", refuse)
     run = rows.run(person(0), Others=[person(0)])
     assert run.status is RunStatus.FAILED
-    assert run.reason == Reason("removalRefused", {"people": "3", "code": "refused"})
+    assert run.reason == Reason(
+        "removalRefused",
+        {"people": "3", "code": "refused", "causeCode": "outcomes.refused.reason"},
+    )

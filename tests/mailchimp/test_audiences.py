@@ -181,11 +181,13 @@ def test_a_call_that_is_refused_for_another_reason_does_not_blame_the_name(trans
             assert refused.value.code == code
 
 
-def test_a_full_audience_is_reported_although_mailchimp_answers_forbidden(transport):
+@pytest.mark.parametrize("number", [29, 30])  # EMAIL may count
+def test_a_full_audience_is_reported_although_mailchimp_answers_forbidden(transport, number):
     fields = [
-        {"merge_id": n, "tag": f"F{n}", "name": f"Field {n}", "type": "text"} for n in range(1, 31)
+        {"merge_id": n, "tag": f"F{n}", "name": f"Field {n}", "type": "text"}
+        for n in range(1, number + 1)
     ]
-    listed = orjson.dumps({"merge_fields": fields, "total_items": 30})
+    listed = orjson.dumps({"merge_fields": fields, "total_items": number})
     with server_of(listed, problem(403, "Forbidden")) as server:
         session = MailchimpSession(transport(server.url))
         with pytest.raises(ConfigError) as refused:

@@ -9,7 +9,7 @@ import requests
 
 from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
-from shared.model.run import Run
+from shared.model.run import Mode, Run, RunStatus
 from shared.sending.run_checks import VALID_SECONDS
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
@@ -146,3 +146,29 @@ def test_the_values_of_a_field_whose_tag_changes_during_a_run_arrive_with_the_ne
 
     assert value(rows, 1, "FIT") == "Small"
     assert not rows.run(*people).calls.write
+
+
+@pytest.mark.parametrize(
+    ("present", "warns"), [(27, False), (28, False), (29, True), (30, True), (31, False)]
+)
+def test_a_preview_warns_if_the_plan_may_not_allow_the_new_merge_fields(
+    rows: RowDeployment, present: int, warns: bool
+) -> None:
+    rows.deployment.sandbox.set(merge_field_limit=80 if present > 30 else 29)
+    fields = rows.deployment.audience.state.merge_fields
+    for number in range(present - len(fields)):
+        fields[100 + number] = MergeField(100 + number, f"F{number}", f"Field {number}", "text")
+    create = AttributeMapping("Consent", "CONSENT", FieldToCreate("Consent", "text"))
+    rows.define(mapping=Mapping("EMail", "FirstName", attributes=(create,)))
+
+    rows.source.segments = {"People": [person(1)]}
+    deployment = rows.deployment
+    started = deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
+    preview, run = deployment.run_to_end(started.id), deployment.run()
+
+    over = [one for one in preview.findings if one.code == "mergeFieldsOverLimit"]
+    assert [one.values for one in over] == ([{"fields": str(present + 1)}] if warns else [])
+    assert (run.status is RunStatus.FAILED) == warns
+    if warns:
+        assert run.reason is not None
+        assert run.reason.code == "mergeFieldLimit"

@@ -162,6 +162,9 @@ def test_a_run_whose_people_were_all_refused_shows_them_as_refused() -> None:
     [
         (Counts(distinct=1, created=1), "1 person added."),
         (Counts(distinct=1, unchanged=1), "Nothing has changed since the last run"),
+        (Counts(distinct=2, unchanged=1, kept=1), "Nothing has changed since the last run"),
+        (Counts(distinct=1, kept=1), "There was nothing to send. 1 person is kept as they are"),
+        (Counts(), "The segments have no members, so nothing was sent."),
         (Counts(distinct=2, updated=1, not_sent=1), "1 person updated and 1 person not sent."),
     ],
 )

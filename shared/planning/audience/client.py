@@ -28,7 +28,7 @@ from shared.planning.audience.already_subscribed import (
 from shared.planning.audience.audience_overlap import compare_samples, has_foreign_members
 from shared.planning.audience.changed_addresses import find_changed_addresses
 from shared.planning.audience.found_audience import FoundAudience
-from shared.planning.audience.merge_fields import create_fields, field_findings
+from shared.planning.audience.merge_fields import create_fields, field_findings, limit_findings
 from shared.planning.audience.not_subscribed import NotSubscribedList
 from shared.planning.audience.tags import FoundTags, TagPreparation
 from shared.planning.dependencies import PlanDependencies
@@ -60,6 +60,8 @@ class AudienceClient:
             contacts = self.read_not_subscribed(parallel, db, scratch)
             merge_fields = tuple(fields.result())
             findings, found = field_findings(self._request.export, merge_fields), tags.result()
+            if self._request.is_preview:
+                findings += limit_findings(self._request.export, merge_fields)
         changed = self.find_changed_addresses(db, scratch)
         return FoundAudience(
             audience, merge_fields, found, (*findings, *found.findings, *changed), contacts

@@ -16,7 +16,7 @@ from shared.fields.merge_fields import (
     required_without_attribute,
 )
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import MergeField
+from shared.model.audience import MERGE_FIELD_LIMITS, MergeField
 from shared.model.export import Export
 from shared.model.run import Finding, Severity
 
@@ -42,6 +42,17 @@ def field_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding
         names = ", ".join(f"{f.name} ({f.tag})" for f in unmapped)
         raise ConfigError("requiredFieldsUnmapped", fields=names)
     return findings
+
+
+def limit_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding]:
+    """Return a warning if the audience would have more merge fields than its plan may allow. The plan is unknown."""
+    missing = len(missing_choices(export.mapping, fields))
+    usual, largest = MERGE_FIELD_LIMITS
+    limit = usual if len(fields) <= usual else largest
+    if not missing or len(fields) + missing + 1 <= limit:  # with EMAIL
+        return []
+    values = {"fields": str(len(fields) + missing)}
+    return [Finding(Severity.WARNING, "mergeFieldsOverLimit", values=values)]
 
 
 def create_fields(

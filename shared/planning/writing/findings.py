@@ -25,9 +25,13 @@ def people_findings(
     members: Mapping[int, SegmentMembers],
 ) -> list[Finding]:
     """Return findings about the people of a plan, from `changes`, `ledger` and `rejects`."""
-    withdrawn, archived, transactional, moved = _SQL.row(db, "people")
+    withdrawn, archived, transactional, moved, new = _SQL.row(db, "people")
     info, warning = Severity.INFO, Severity.WARNING
     findings = []
+    if empty := _segments_without_rows(db, export):
+        findings.append(Finding(info, "segmentsEmpty", values={"segments": ", ".join(empty)}))
+    if new and new_status == "pending":
+        findings.append(Finding(info, "confirmationsByMail", values={"people": str(new)}))
     if withdrawn:
         values = {"people": str(withdrawn)}
         findings.append(Finding(info, "consentWithdrawn", values=values))
@@ -53,3 +57,12 @@ def people_findings(
             values = {"segment": export.segments[number].name, "people": str(found.people)}
             findings.append(Finding(warning, "segmentReachesNoOne", values=values))
     return findings
+
+
+def _segments_without_rows(db: DuckDBPyConnection, export: Export) -> list[str]:
+    mask, rejected = _SQL.row(db, "segments_with_rows")
+    return [
+        segment.name
+        for number, segment in enumerate(export.segments)
+        if not mask >> number & 1 and number not in rejected
+    ]

@@ -158,7 +158,18 @@ def _sentence(run: Run, language: str) -> str:
         return say("nothingToSend", people=run.counts.rejected)
     if parts := _parts(run.counts, language):
         return say("done", parts=parts)
-    return say("nothingUndone" if run.undo_of else "nothingChanged")
+    if run.undo_of:
+        return say("nothingUndone")
+    return _of_nothing_sent(run.counts, language)
+
+
+def _of_nothing_sent(counts: Counts, language: str) -> str:
+    """Why a complete run sent nothing. Without unchanged people there may have been no run before."""
+    if counts.unchanged or counts.left:
+        return _say(language, "nothingChanged")
+    if counts.kept:
+        return _say(language, "allKept", people=counts.kept)
+    return _say(language, "nothingChanged" if counts.distinct else "noMembers")
 
 
 def _of_waiting(counts: Counts, language: str) -> str:

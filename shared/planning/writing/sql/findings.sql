@@ -8,8 +8,15 @@ SELECT
     (SELECT count(*) FROM changes WHERE kind = 'left' AND customer_id IN (
         SELECT customer_id FROM source_rows
         WHERE customer_id IS NOT NULL AND address IS NOT NULL
-    ))
+    )),
+    count(*) FILTER (kind = 'add')
 FROM changes;
+
+-- name: segments_with_rows
+-- The segments with people (bit i: segment i), and those with rows that cannot be sent.
+SELECT
+    (SELECT coalesce(bit_or(mask), 0) FROM people),
+    (SELECT coalesce(list(DISTINCT segment), []) FROM rejects);
 
 -- name: different_rows
 -- People of the plan who have rows with different values in one segment.
