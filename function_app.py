@@ -71,9 +71,9 @@ async def _answer(req: func.HttpRequest, context: func.Context) -> func.HttpResp
             from shared.web.unconfigured import unconfigured
 
             web = unconfigured(error, authentication_on=authentication_is_on())
-        answered = await answer(web, req.method, req.url, req.headers, req.get_body())
-    response = func.HttpResponse(answered.body, status_code=answered.status)
-    for name, value in answered.headers:
+        complete = await answer(web, req.method, req.url, req.headers, req.get_body())
+    response = func.HttpResponse(complete.body, status_code=complete.status)
+    for name, value in complete.headers:
         response.headers.add(name, value)
     return response
 

@@ -19,8 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One HTTP response. A header may occur more than once (`Set-Cookie`)."""
+class CompleteResponse:
+    """An HTTP response with its whole body. A header may occur more than once (`Set-Cookie`)."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -29,7 +29,7 @@ class Answer:
 
 async def answer(
     app: ASGIApp, method: str, url: str, headers: Mapping[str, str], body: bytes
-) -> Answer:
+) -> CompleteResponse:
     """The application's response to a request with an absolute URL, as the platform reports it."""
     received: list[Message] = []
 
@@ -41,7 +41,7 @@ async def answer(
 
     await app(_scope(method, url, headers), receive, send)
     start = received[0]
-    return Answer(
+    return CompleteResponse(
         start["status"],
         tuple((name.decode("ascii"), value.decode("ascii")) for name, value in start["headers"]),
         b"".join(message.get("body", b"") for message in received[1:]),
