@@ -100,7 +100,7 @@ def _plan(
         calls=context.audience.calls,
         contacts_before=dict(audience.contacts),
         audience_size=compared.size,
-        definition=request.definition,
+        definition=request.definition_fingerprint,
         ends_as=ended.status if ended else RunStatus.FAILED,
     )
 

@@ -34,7 +34,7 @@ class PlanRequest:
         return self.run.mode is Mode.FULL
 
     @property
-    def definition(self) -> str:
+    def definition_fingerprint(self) -> str:
         """A fingerprint of the audience and of what the export sends, without the content of segments."""
         return source_fingerprint(self.export, Snapshot(()))
 
@@ -45,7 +45,9 @@ class PlanRequest:
     @property
     def confirmed(self) -> tuple[str, ...]:
         """The codes that a person confirmed for the export as it is now; none if it was edited since."""
-        return self.run.confirmed if self.run.definition in ("", self.definition) else ()
+        return (
+            self.run.confirmed if self.run.definition in ("", self.definition_fingerprint) else ()
+        )
 
     @property
     def sends_unchanged(self) -> bool:

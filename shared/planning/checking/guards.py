@@ -83,7 +83,7 @@ def apply_guards(
                 reason,
                 counts,
                 tuple(findings),
-                definition=request.definition,
+                definition=request.definition_fingerprint,
             )
     return []
 
@@ -156,5 +156,5 @@ def guard_tags(request: PlanRequest, foreign: Sequence[str], rows: RowCounts) ->
     counts = Counts(source_rows=rows.source_rows, distinct=rows.people)
     reason = Reason(TAG_EXISTS, values=values)
     raise PlanningEnded(
-        RunStatus.AWAITING_CONFIRMATION, reason, counts, definition=request.definition
+        RunStatus.AWAITING_CONFIRMATION, reason, counts, definition=request.definition_fingerprint
     )
