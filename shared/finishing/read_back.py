@@ -6,7 +6,7 @@ as they are, and no difference is reported as a fault.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.fields.evidence import EVIDENCE, plain_tags
@@ -17,6 +17,7 @@ from shared.model.chunk import Chunk
 from shared.model.one_person import SentField, SentPerson
 from shared.model.plan import Plan
 from shared.sending.chunk_payload import ChunkPayloads
+from shared.sending.result import Person
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -43,14 +44,11 @@ def read_back(
     for address, customer_id, outcome, code, field, is_contact, removed in _SQL.rows(
         db, "contacts", most=MOST_CONTACTS
     ):
-        state = None
+        person, state = None, None
         if is_contact:
+            person = sent.get(address)
             with waiting_for_network(db):
                 state = session.member(plan.audience_id, address)
-        current = shown_values(plan, state)
-        person = sent.get(address) if is_contact else None
-        fields = person.fields if person else {}
-        reasons = dict(person.dropped) if person else {}
         contacts.append(
             SentPerson(
                 address=address,
@@ -58,15 +56,7 @@ def read_back(
                 outcome=outcome,
                 code=code or "",
                 field=plain_tags(field or ""),
-                fields=tuple(
-                    SentField(
-                        EVIDENCE.get(tag, tag),
-                        value_text(fields[tag]) if tag in fields else None,
-                        value_text(current.get(tag)),
-                        reasons.get(tag, ""),
-                    )
-                    for tag in sorted({*current, *fields, *reasons})
-                ),
+                fields=_fields(person, shown_values(plan, state)),
                 tags_sent=person.tags if person else (),
                 tags_removed=tuple(names[tag] for tag in removed or () if tag in names),
                 status=state.status if state else "",
@@ -74,3 +64,18 @@ def read_back(
             )
         )
     return contacts
+
+
+def _fields(person: Person | None, current: Mapping[str, object]) -> tuple[SentField, ...]:
+    """The merge fields that were sent or not sent of a person, or that the contact has (`current`)."""
+    sent = person.fields if person else {}
+    reasons = dict(person.dropped) if person else {}
+    return tuple(
+        SentField(
+            EVIDENCE.get(tag, tag),
+            value_text(sent[tag]) if tag in sent else None,
+            value_text(current.get(tag)),
+            reasons.get(tag, ""),
+        )
+        for tag in sorted({*current, *sent, *reasons})
+    )
