@@ -134,37 +134,53 @@ def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
         if topic.get("identity", "type") != "SystemAssigned":
             yield "the topic's identity must be system-assigned"
     own = f"segments-{state.name.removeprefix('state')}"
-    rules = {
-        "the topic of the subscription must be that of the landing account": f"/{existing or own}/"
-        in subscription.id,
-        "the subscription must have a name of its own: others may use the topic": subscription.name
-        == own,
-        "events must be in the Event Grid schema": subscription.get(
-            "properties", "eventDeliverySchema"
-        )
-        == "EventGridSchema",
-        "events go to the queue blob-events of the state account": destination.get("endpointType")
-        == "StorageQueue"
-        and target.get("queueName") == "blob-events"
-        and target.get("resourceId") in (state.id, "<storage.outputs.stateAccountId>"),
-        "the topic delivers by its own identity": (delivery.get("identity") or {}).get("type")
-        == (dead.get("identity") or {}).get("type")
-        == "SystemAssigned",
-        "undelivered events go to the container dead-letters": letters.get("blobContainerName")
-        == "dead-letters"
-        and letters.get("resourceId") in (state.id, "<storage.outputs.stateAccountId>"),
-        "only created and renamed blobs count": set(about.get("includedEventTypes") or ())
-        == {"Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobRenamed"},
-        f"only blobs below {begins} count": about.get("subjectBeginsWith") == begins,
-        "only manifests count": advanced.get(("subject", "StringEndsWith")) == MANIFESTS,
-        "only files that are written completely count": advanced.get(("data.api", "StringIn"))
-        == WRITTEN_WHOLE,
-        "delivery is tried for a day": subscription.get(
-            "properties", "retryPolicy", "eventTimeToLiveInMinutes"
-        )
-        == 1440,
+    state_ids = (state.id, "<storage.outputs.stateAccountId>")
+    # What the configuration has, and what it must have.
+    rules: dict[str, tuple[object, object]] = {
+        "the topic of the subscription must be that of the landing account": (
+            f"/{existing or own}/" in subscription.id,
+            True,
+        ),
+        "the subscription must have a name of its own: others may use the topic": (
+            subscription.name,
+            own,
+        ),
+        "events must be in the Event Grid schema": (
+            subscription.get("properties", "eventDeliverySchema"),
+            "EventGridSchema",
+        ),
+        "events go to the queue blob-events of the state account": (
+            (
+                destination.get("endpointType"),
+                target.get("queueName"),
+                target.get("resourceId") in state_ids,
+            ),
+            ("StorageQueue", "blob-events", True),
+        ),
+        "the topic delivers by its own identity": (
+            [(sent.get("identity") or {}).get("type") for sent in (delivery, dead)],
+            ["SystemAssigned", "SystemAssigned"],
+        ),
+        "undelivered events go to the container dead-letters": (
+            (letters.get("blobContainerName"), letters.get("resourceId") in state_ids),
+            ("dead-letters", True),
+        ),
+        "only created and renamed blobs count": (
+            set(about.get("includedEventTypes") or ()),
+            {"Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobRenamed"},
+        ),
+        f"only blobs below {begins} count": (about.get("subjectBeginsWith"), begins),
+        "only manifests count": (advanced.get(("subject", "StringEndsWith")), MANIFESTS),
+        "only files that are written completely count": (
+            advanced.get(("data.api", "StringIn")),
+            WRITTEN_WHOLE,
+        ),
+        "delivery is tried for a day": (
+            subscription.get("properties", "retryPolicy", "eventTimeToLiveInMinutes"),
+            1440,
+        ),
     }
-    yield from (fault for fault, is_met in rules.items() if not is_met)
+    yield from (fault for fault, (found, wanted) in rules.items() if found != wanted)
 
 
 def _logs(deployment: Deployment) -> Iterator[str]:

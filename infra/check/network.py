@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_network
 
-from infra.check.deployment import Deployment
+from infra.check.deployment import Deployment, Resource
 
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _VAULT = "Microsoft.KeyVault/vaults"
@@ -27,7 +27,7 @@ def check(deployment: Deployment) -> Iterator[str]:
     """Faults of one configuration."""
     yield from _firewalls(deployment)
     if deployment.private:
-        yield from _subnets(deployment)
+        yield from _network(deployment)
         yield from _endpoints(deployment)
         return
     leftovers = [one for one in deployment.resources if one.type.startswith(f"{_NETWORK}/")]
@@ -51,12 +51,18 @@ def _firewalls(deployment: Deployment) -> Iterator[str]:
             yield f"{one} must admit exactly {ranges}"
 
 
-def _subnets(deployment: Deployment) -> Iterator[str]:
+def _network(deployment: Deployment) -> Iterator[str]:
     networks = deployment.of(f"{_NETWORK}/virtualNetworks")
     if len(networks) != 1:
         yield "there must be one virtual network"
         return
     [network] = networks
+    yield from _subnets(network)
+    yield from _users_of_subnets(deployment, network)
+    yield from _zones(deployment, network)
+
+
+def _subnets(network: Resource) -> Iterator[str]:
     spaces = [
         ip_network(one) for one in network.get("properties", "addressSpace", "addressPrefixes")
     ]
@@ -81,22 +87,29 @@ def _subnets(deployment: Deployment) -> Iterator[str]:
     usable = subnets["endpoints"][0].num_addresses - 5 if "endpoints" in subnets else 0
     if usable < len(ENDPOINTS):
         yield "the subnet for endpoints is too small"
+
+
+def _users_of_subnets(deployment: Deployment, network: Resource) -> Iterator[str]:
     for site in deployment.of("Microsoft.Web/sites"):
         if site.get("properties", "virtualNetworkSubnetId") != f"{network.id}/subnets/app":
             yield "the app must send from its subnet"
     for endpoint in deployment.of(f"{_NETWORK}/privateEndpoints"):
         if endpoint.get("properties", "subnet", "id") != f"{network.id}/subnets/endpoints":
             yield f"{endpoint} must be in the subnet for endpoints"
-    for link in deployment.of(f"{_NETWORK}/privateDnsZones/virtualNetworkLinks"):
+
+
+def _zones(deployment: Deployment, network: Resource) -> Iterator[str]:
+    links = deployment.of(f"{_NETWORK}/privateDnsZones/virtualNetworkLinks")
+    for link in links:
         if link.get("properties", "resolutionPolicy") != "NxDomainRedirect":
             yield f"{link} must also find accounts with private endpoints in other networks"
     zones = {one.name for one in deployment.of(f"{_NETWORK}/privateDnsZones")}
-    links = {
-        one.id.split("/")[8]
-        for one in deployment.of(f"{_NETWORK}/privateDnsZones/virtualNetworkLinks")
-        if one.get("properties", "virtualNetwork", "id") == network.id
+    linked = {
+        link.id.split("/")[8]
+        for link in links
+        if link.get("properties", "virtualNetwork", "id") == network.id
     }
-    if zones != set(ENDPOINTS.values()) or links != zones:
+    if zones != set(ENDPOINTS.values()) or linked != zones:
         yield f"the DNS zones {sorted(set(ENDPOINTS.values()))} must exist, each with its link"
 
 
