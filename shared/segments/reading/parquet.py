@@ -95,40 +95,24 @@ def _load(
     blob: str,
 ) -> tuple[list[tuple[int, Code]], set[str]]:
     claimed_rows(connection, file, blob)
-    found = parquet_columns(connection, file, blob)
-    names = [name for name, _ in found]
-    listed = ", ".join([*(f"c{index}" for index in range(len(found))), _NUMBER])
-    source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({listed})"
-    indexes, numeric = [], set()
-    for column in columns:
-        index = position_of(find_name(column, names) or column, column, names, blob)
-        kind = found[index][1]
-        if any(mark in kind for mark in _NESTED) and kind[:7] != "DECIMAL":
-            raise InputError("columnNested", where=blob, attribute=column)
-        indexes.append(index)
-        if kind.startswith(_NUMBERS):
-            numeric.add(column)
-    needed = {f"c{index}": found[index][1] for index in indexes}
-    row_size = " + ".join((str(_ROW), *(_size(cell, kind) for cell, kind in needed.items())))
-    weighed = execute(
-        connection,
-        f"SELECT coalesce(sum(s) FILTER (s <= {MAX_ROW}), 0), count(*) FILTER (s > {MAX_ROW}) "  # noqa: S608
-        f"FROM (SELECT {row_size} AS s FROM {source})",
-    ).fetchone()
-    total, _ = weighed or (0, 0)
-    if total > allowed_size(file.path.stat().st_size):
-        raise InputError("fileUnpacksTooLarge", where=blob)
-    texts = {cell: _text(cell, kind) for cell, kind in needed.items()}
-    blobs = [cell for cell, kind in needed.items() if kind == "BLOB"]
-    bad = " OR ".join(f"({cell} IS NOT NULL AND {texts[cell]} IS NULL)" for cell in blobs)
+    in_file = parquet_columns(connection, file, blob)
+    indexes = [_index_of(column, in_file, blob) for column in columns]
+    kinds = {index: in_file[index][1] for index in indexes}
+    cells = ", ".join([*(f"c{index}" for index in range(len(in_file))), _NUMBER])
+    source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({cells})"
+    row_size = " + ".join((str(_ROW), *(_size(f"c{at}", kind) for at, kind in kinds.items())))
+    _check_size(connection, source, row_size, file, blob)
+    texts = {index: _text(f"c{index}", kind) for index, kind in kinds.items()}
+    blobs = [index for index, kind in kinds.items() if kind == "BLOB"]
+    bad = " OR ".join(f"(c{index} IS NOT NULL AND {texts[index]} IS NULL)" for index in blobs)
     row_error = (
         f"CASE WHEN {row_size} > {MAX_ROW} THEN '{Code.ROW_TOO_LONG}' "
         f"WHEN {bad or 'false'} THEN '{Code.ROW_BAD_ENCODING}' END"
     )
-    cells = "".join(f", {cell_of(texts[f'c{index}'])}" for index in indexes)
+    values = "".join(f", {cell_of(texts[index])}" for index in indexes)
     execute(
         connection,
-        f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{cells} FROM {source} "  # noqa: S608
+        f"INSERT INTO {quoted(table)} SELECT ?, {_NUMBER} + 1{values} FROM {source} "  # noqa: S608
         f"WHERE {row_error} IS NULL ORDER BY {_NUMBER}",
         [blob],
     )
@@ -137,7 +121,34 @@ def _load(
         f"SELECT {_NUMBER} + 1, {row_error} AS code FROM {source} "  # noqa: S608
         "WHERE code IS NOT NULL ORDER BY 1",
     )
+    numeric = {
+        column
+        for column, index in zip(columns, indexes, strict=True)
+        if kinds[index].startswith(_NUMBERS)
+    }
     return [(int(line), Code(code)) for line, code in refused.fetchall()], numeric
+
+
+def _index_of(column: str, in_file: Sequence[tuple[str, str]], blob: str) -> int:
+    """The position of a column in the file. InputError for a list or a structure."""
+    names = [name for name, _ in in_file]
+    index = position_of(find_name(column, names) or column, column, names, blob)
+    kind = in_file[index][1]
+    if any(mark in kind for mark in _NESTED) and not kind.startswith("DECIMAL"):
+        raise InputError("columnNested", where=blob, attribute=column)
+    return index
+
+
+def _check_size(
+    connection: duckdb.DuckDBPyConnection, source: str, row_size: str, file: Parquet, blob: str
+) -> None:
+    """Raise InputError when the rows that would be read are implausibly large for the file."""
+    found = execute(
+        connection,
+        f"SELECT sum(s) FILTER (s <= {MAX_ROW}) FROM (SELECT {row_size} AS s FROM {source})",  # noqa: S608
+    ).fetchone()
+    if ((found and found[0]) or 0) > allowed_size(file.path.stat().st_size):
+        raise InputError("fileUnpacksTooLarge", where=blob)
 
 
 def _after(schema: Sequence[tuple[str, int]], index: int) -> int:
