@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,12 +11,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from devhost.processes import node
+from tests.local_certificate import make_certificate
 
 TENANT = "tenant1"
 CLIENT_ID = "client-1"
@@ -72,7 +67,7 @@ class Provider:
 @contextmanager
 def provider(folder: Path, redirect: str = REDIRECT) -> Iterator[Provider]:
     """A provider with its own certificate, for the duration of a `with` block."""
-    certificate, key = _certificate(folder)
+    certificate, key = make_certificate(folder)
     script = Path(__file__).with_name("oidc.mjs")
     command = [node(), str(script), str(certificate), str(key), TENANT, redirect]
     with (folder / "oidc.log").open("w") as log:
@@ -89,32 +84,3 @@ def provider(folder: Path, redirect: str = REDIRECT) -> Iterator[Provider]:
             process.stdin.close()
             process.wait(100)
             process.stdout.close()
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / "localhost.pem", folder / "localhost.key"
-    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return public, private

@@ -239,16 +239,20 @@ def test_an_erased_person_is_in_no_file(tmp_path: Path) -> None:
     assert ADA not in repr(process.client.store.tables)
 
 
+def copy_of(store: MemoryStore) -> MemoryStore:
+    return MemoryStore(
+        tables={kind: dict(table) for kind, table in store.tables.items()},
+        containers={name: dict(kept) for name, kept in store.containers.items()},
+        writes=store.writes,
+    )
+
+
 def test_an_interrupted_erasure_can_be_repeated(tmp_path: Path) -> None:
     before = used_storage(tmp_path, ("1",))
     kill_at = 0
     while True:
         kill_at += STEP
-        store = MemoryStore(
-            tables={kind: dict(table) for kind, table in before.tables.items()},
-            containers={name: dict(kept) for name, kept in before.containers.items()},
-            writes=before.writes,
-        )
+        store = copy_of(before)
         mailchimp = Mailchimp()
         dying = Process(store, kill_at)
         with suppress(ProcessKilled):
@@ -269,11 +273,7 @@ def test_an_interrupted_erasure_is_completed_by_the_tick(tmp_path: Path) -> None
     kill_at = 1
     while True:
         kill_at += STEP
-        store = MemoryStore(
-            tables={kind: dict(table) for kind, table in before.tables.items()},
-            containers={name: dict(kept) for name, kept in before.containers.items()},
-            writes=before.writes,
-        )
+        store = copy_of(before)
         dying = Process(store, kill_at)
         with suppress(ProcessKilled):
             dying.eraser(Mailchimp()).erase(ADA, False, "Kim")

@@ -23,7 +23,7 @@ from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
 from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
-from tests.storage.fake_key_vault import make_certificate
+from tests.local_certificate import make_certificate
 
 
 @dataclass(frozen=True)
