@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from shared.web.authentication import Role
 from tests.browser.conftest import Open, Place, session_ended, speed_up
-from tests.browser.test_admin_pages import WORDS, is_sent, violations
+from tests.browser.test_admin_pages import WORDS, is_sent, used_app, violations
 from tests.browser.test_export_form import fill
 from tests.web.client import new_connection, new_export
 
@@ -249,3 +249,33 @@ def test_a_page_of_a_proxy_does_not_count_as_the_updated_form(
     page.locator("#addAttribute").click()
     expect(page.locator("#no-answer")).to_be_focused()
     expect(page.locator("#announce")).to_be_empty()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_enter_in_a_field_sends_the_form_and_keeps_the_language(
+    place: Place, open_page: Open, script: bool
+) -> None:
+    """Browsers press the first button of the form, also if it is in the head of the page."""
+    pages = used_app(place.world)
+    page = open_page(script=script)
+    person = "mina.park@example.com"
+    for name, field, value, result in (
+        ("setup", "#displayName", "Contoso", "**/connections/*"),
+        ("people", "#person", person, "**/people"),
+        ("rejected", "#wanted", "m.park1", "**/rejected"),
+        ("connection", "#displayName", "Contoso", "**?done=saved"),
+        ("schedule", "#timeZone", "Asia/Seoul", "**?done=saved"),
+        ("schedules", "#timeZone", "Asia/Seoul", "**?done=scheduled"),
+        ("configure", "#displayName", "Weekly", "**?done=saved"),
+        ("person", "#person", person, "**/runs/*"),
+    ):
+        page.goto(pages[name])
+        if name == "setup":
+            page.get_by_label(WORDS["en"]["agree"]).check()
+        if "schedule" in name:
+            page.locator("#repeat").select_option("daily")
+            page.locator("#time-0").fill("06:00")
+        page.locator(field).fill(value)
+        with page.expect_navigation(url=result):
+            page.locator(field).press("Enter")
+        expect(page.locator("html")).to_have_attribute("lang", "en")
