@@ -12,16 +12,33 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_YES = _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 동의 はい 是")
-_NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否")
+_YES = _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 동의 동의함 はい 是") | {
+    "동의 함"
+}
+_NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否") | frozenset(
+    {"미동의", "비동의", "동의안함", "동의 안함", "동의 안 함", "동의하지않음", "동의하지 않음"}
+)
 # These mean the same under every name. Dynamics 365 has "Allow" and "Do Not Allow", consent records of
-# Customer Insights - Journeys have "Opted in" and "Opted out".
+# Customer Insights - Journeys have "Opted in" and "Opted out", Korean forms 수신동의 (agrees to receive) and 수신거부
+# (refuses to receive).
 _ALLOWED = frozenset(
     {"allow", "allowed", "opted in", "opted-in", "optedin", "opt in", "opt-in", "optin"}
+    | {"subscribed", "수신", "수신동의", "수신 동의"}
 )
 _FORBIDDEN = frozenset(
     {"do not allow", "not allowed", "opted out", "opted-out", "optedout"}
-    | {"opt out", "opt-out", "optout"}
+    | {"opt out", "opt-out", "optout", "unsubscribed"}
+    | {
+        "거부",
+        "수신거부",
+        "수신 거부",
+        "미수신",
+        "수신안함",
+        "수신 안함",
+        "철회",
+        "동의철회",
+        "동의 철회",
+    }
 )
 
 # Names of flags that forbid, without separators and case: DoNotEmail, DoNotBulkEMail, OptOut,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +24,8 @@ class JsonRequest(Request):
 
     async def json(self) -> Any:
         """The body. HttpProblem 400 for anything but a JSON object of a sensible size with unique names."""
-        body = await self.body()
+        # Editors and shells on Windows write a byte order mark into files that are then sent.
+        body = (await self.body()).removeprefix(codecs.BOM_UTF8)
         try:
             content = orjson.loads(body)
         except ValueError:

@@ -379,6 +379,12 @@ def test_a_retry_of_a_run_that_only_carried_out_withdrawals_waits_as_well(
         ("Do Not Allow", ConsentMeaning.YES_MAY_BE_MAILED, False),
         ("false", ConsentMeaning.YES_MAY_BE_MAILED, False),
         (" TRUE ", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("동의함", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("미동의", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        ("수신동의", ConsentMeaning.YES_MUST_NOT_BE_MAILED, True),
+        ("수신 거부", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        ("수신거부", ConsentMeaning.YES_MUST_NOT_BE_MAILED, False),
+        ("Unsubscribed", ConsentMeaning.YES_MUST_NOT_BE_MAILED, False),
     ],
 )
 def test_usual_values_of_a_consent_attribute_are_understood(

@@ -138,6 +138,12 @@ def test_a_body_that_is_not_json_is_a_bad_request(raw: bytes) -> None:
         assert call(World(), "POST", path, raw=raw).status == 400
 
 
+def test_a_body_may_begin_with_a_byte_order_mark() -> None:
+    body = {"displayName": "A", "consent": {"agreed": True, "locale": "en"}}
+    raw = json.dumps(body).encode("utf-8-sig")
+    assert call(World(), "POST", "/api/connections", raw=raw).status == 201
+
+
 def test_deeply_nested_json_is_refused() -> None:
     deep = b'{"displayName":' + b"[" * 900 + b"]" * 900 + b"}"
     assert call(World(), "POST", "/api/exports", raw=deep).status == 400
