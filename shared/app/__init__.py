@@ -123,7 +123,7 @@ class App:
     leftovers = cached_property(lifecycle.leftovers)
 
     planner = cached_property(planning.planner)
-    hygiene = cached_property(planning.hygiene)
+    unused_contacts = cached_property(planning.unused_contacts)
 
     run_checks = cached_property(sending.run_checks)
     lanes = cached_property(sending.lanes)

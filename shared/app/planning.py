@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.finishing.preview_outcomes import PreviewOutcomes
-from shared.planning.archiving.hygiene import Hygiene
+from shared.planning.archiving.contact_use import UnusedContacts
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.plan_builder import PlanBuilder
 from shared.planning.planner import Planner
@@ -60,9 +60,9 @@ def planner(app: App) -> Planner:
     )
 
 
-def hygiene(app: App) -> Hygiene:
+def unused_contacts(app: App) -> UnusedContacts:
     """Finds unused contacts, and archives them."""
-    return Hygiene(
+    return UnusedContacts(
         exports=app.exports,
         ledgers=app.ledgers,
         not_subscribed=app.not_subscribed,

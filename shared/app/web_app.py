@@ -33,7 +33,7 @@ def web(app: App) -> WebApp:
             sign_ins=app.sign_ins,
             sessions=app.sessions,
             consent_updates=app.consent_updates,
-            hygiene=app.hygiene,
+            unused_contacts=app.unused_contacts,
             definitions=app.definitions,
             exclusions=app.exclusion_lists,
             schedule_records=app.schedules,

@@ -21,7 +21,7 @@ from shared.model.ports import Records
 from shared.people.erase import Eraser
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Search
-from shared.planning.archiving.hygiene import Hygiene
+from shared.planning.archiving.contact_use import UnusedContacts
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
 from shared.runs.one_person import OnePerson
@@ -51,7 +51,7 @@ class Services:
     sign_ins: SignIns | None
     sessions: OnDemandSessions
     consent_updates: ConsentUpdates
-    hygiene: Hygiene
+    unused_contacts: UnusedContacts
 
     definitions: Definitions
     exclusions: ExclusionLists

@@ -63,7 +63,7 @@ def test_they_are_not_added_again_with_the_people_that_an_undo_archived(
 def test_the_undo_of_archiving_unused_contacts_does_not_add_them(made: ConsentDeployment) -> None:
     app, deployment = made.app, made.deployment
     made.rows.run(person(3))
-    archiving = deployment.run_to_end(app.hygiene.archive(EXPORT, "Kim", 2).id)
+    archiving = deployment.run_to_end(app.unused_contacts.archive(EXPORT, "Kim", 2).id)
     made.sweep()
     let_them(made, "subscribed", "unsubscribed", "archived")
 

@@ -80,7 +80,7 @@ def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
 ) -> None:
     app = rows.deployment.app
     rows.run(person(0), Never=[])
-    archiving = rows.deployment.run_to_end(app.hygiene.archive(EXPORT, "Kim", 3).id)
+    archiving = rows.deployment.run_to_end(app.unused_contacts.archive(EXPORT, "Kim", 3).id)
     assert archiving.consent_proof.archived == 3
     rows.run(person(0), person(1, "no"), Never=[])
 

@@ -27,7 +27,7 @@ from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import PersonInExport
-from shared.planning.archiving.hygiene import AudienceHygiene, UnusedContacts
+from shared.planning.archiving.contact_use import ContactUse, UnusedOfExport
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.runs.start import RunOptions
@@ -375,21 +375,19 @@ class FakeDifferences:
 
 
 @dataclass
-class FakeHygiene:
+class FakeUnusedContacts:
     runs: FakeRuns
     incomplete: tuple[str, ...] = ()
 
-    def read(self, connection_id: str, audience_id: str) -> AudienceHygiene:
+    def read(self, connection_id: str, audience_id: str) -> ContactUse:
         contacts = {"subscribed": 900, "unsubscribed": 100, "cleaned": 7}
         unused = tuple(
-            UnusedContacts(stored.key, stored.value.display_name, 120)
+            UnusedOfExport(stored.key, stored.value.display_name, 120)
             for stored in self.runs.exports.all()
             if stored.value.audience_id == audience_id
         )
         now = self.runs.clock()
-        return AudienceHygiene(
-            audience_id, "Newsletter", contacts, unused, self.incomplete, 40, 7, now
-        )
+        return ContactUse(audience_id, "Newsletter", contacts, unused, self.incomplete, 40, 7, now)
 
     def archive(self, export_id: str, by: str, agreed: int) -> Run:
         run = self.runs.start(export_id, Trigger.ON_DEMAND, Mode.ARCHIVE, by)
@@ -477,7 +475,7 @@ class World:
         self.runs = FakeRuns(self.exports, self.clock)
         self.outcomes = FakeOutcomes(self.runs)
         self.differences = FakeDifferences()
-        self.hygiene = FakeHygiene(self.runs)
+        self.unused_contacts = FakeUnusedContacts(self.runs)
         self.one_person = FakeOnePerson(self.runs)
         self.people = FakePeople(self.clock)
         self.used_nonces: set[str] = set()
@@ -507,7 +505,7 @@ class World:
             sign_ins=SignIns(connections, states, PUBLIC_URL, self.sign_in, FakeEntra()),
             sessions=self.mailchimp,
             consent_updates=FakeConsentUpdates(),
-            hygiene=self.hygiene,
+            unused_contacts=self.unused_contacts,
             definitions=definitions,
             exclusions=ExclusionLists(MemoryFiles(StoreClient(MemoryStore(Clock())))),
             schedule_records=self.schedule,

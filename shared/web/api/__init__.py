@@ -10,12 +10,12 @@ from shared.web.api import (
     exclusions,
     exports,
     health,
-    hygiene,
     people,
     runs,
     schedule,
     segments,
     sign_in,
+    unused_contacts,
     webhooks,
 )
 from shared.web.services import Services
@@ -32,7 +32,7 @@ def routers(services: Services) -> tuple[APIRouter, ...]:
         *([segments.refresh_jobs_router] if services.customer_insights else []),
         exports.router,
         exclusions.router,
-        hygiene.router,
+        unused_contacts.router,
         runs.router,
         people.router,
         schedule.router,

@@ -11,7 +11,6 @@ from shared.web.pages import (
     exclusions,
     export_form,
     exports,
-    hygiene,
     one_person,
     people,
     rejected,
@@ -19,6 +18,7 @@ from shared.web.pages import (
     runs,
     settings,
     static,
+    unused_contacts,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -27,7 +27,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     export_form.router,
     exclusions.router,
     one_person.router,
-    hygiene.router,
+    unused_contacts.router,
     connections.router,
     run_list.router,
     runs.router,

@@ -32,7 +32,7 @@ LONG = timedelta(days=365)
 
 
 @dataclass(frozen=True)
-class UnusedContacts:
+class UnusedOfExport:
     """How many contacts an export created that no export targets any more."""
 
     export_id: str
@@ -41,7 +41,7 @@ class UnusedContacts:
 
 
 @dataclass(frozen=True)
-class AudienceHygiene:
+class ContactUse:
     """The contacts of an audience by status, and those that it could do without.
 
     `long_unsubscribed` and `long_cleaned` did not change since `since`. `incomplete` names exports
@@ -51,7 +51,7 @@ class AudienceHygiene:
     audience_id: str
     audience_name: str
     contacts: Mapping[str, int]
-    unused: tuple[UnusedContacts, ...]
+    unused: tuple[UnusedOfExport, ...]
     incomplete: tuple[str, ...]
     long_unsubscribed: int
     long_cleaned: int
@@ -73,7 +73,7 @@ class AudienceHygiene:
 
 
 @dataclass(frozen=True)
-class Hygiene:
+class UnusedContacts:
     """Counts these contacts, and starts runs that archive unused ones."""
 
     exports: Records[Export]
@@ -85,7 +85,7 @@ class Hygiene:
     starter: Starter
     now: Callable[[], datetime]
 
-    def read(self, connection_id: str, audience_id: str) -> AudienceHygiene:
+    def read(self, connection_id: str, audience_id: str) -> ContactUse:
         """Read the ledgers of the exports to an audience, and Mailchimp's counts. NotFound."""
         account_id = self.account_of(connection_id)
         since = self.now() - LONG
@@ -96,7 +96,7 @@ class Hygiene:
             cleaned = session.count(audience_id, "cleaned", since)
         ledgers = AudienceLedgers.read(self.exports, self.ledgers, account_id, audience_id)
         unused = () if ledgers.incomplete else self._unused(ledgers, account_id, audience_id)
-        return AudienceHygiene(
+        return ContactUse(
             audience_id,
             audience.name,
             contacts,
@@ -113,7 +113,7 @@ class Hygiene:
 
     def _unused(
         self, ledgers: AudienceLedgers, account_id: str, audience_id: str
-    ) -> tuple[UnusedContacts, ...]:
+    ) -> tuple[UnusedOfExport, ...]:
         with small_workspace() as (db, folder):
             self._load_not_subscribed(db, audience_key(account_id, audience_id), folder)
             try:
@@ -122,7 +122,7 @@ class Hygiene:
                 return ()  # a run replaced a ledger at this moment, or someone deleted it
             people = find_unused(db, files)
         return tuple(
-            UnusedContacts(export.id, export.display_name, people[export.id])
+            UnusedOfExport(export.id, export.display_name, people[export.id])
             for export, _ in ledgers.exports
             if export.id in people
         )

@@ -9,7 +9,7 @@ from shared.web.context import Context
 
 def archive(context: Context, export_id: str, people: int) -> Run:
     """Start a run that archives the unused contacts of an export, at most `people`. NotFound, Conflict."""
-    run = context.services.hygiene.archive(export_id, context.caller.name, people)
+    run = context.services.unused_contacts.archive(export_id, context.caller.name, people)
     after = {"exportId": export_id, "people": people}
     audit.record(context, "run.archiveUnused", run.id, after=after)
     return run

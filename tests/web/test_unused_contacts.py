@@ -27,7 +27,7 @@ def test_unused_contacts_are_shown_with_their_share_and_archived_after_a_yes(lan
 
     assert "12%" in page.text
     assert "4%" in page.text
-    assert "hygiene." not in page.text
+    assert "unused." not in page.text
     action = f"/exports/{export}/archive-unused"
     refused = Browser(world, language).open(path).send(action)
     assert refused.answer.status == 400
@@ -55,6 +55,6 @@ def test_unused_contacts_are_read_and_archived_over_http() -> None:
     assert call(world, "POST", path, {"people": 0}).status == 400
     started = call(world, "POST", path, {"people": 120})
     assert (started.status, started.json()["mode"]) == (202, "archive")
-    world.hygiene.incomplete = ("Newsletter",)
+    world.unused_contacts.incomplete = ("Newsletter",)
     page = Browser(world).open(audience_of(world, export))
     assert "Unknown until these exports have sent everyone: Newsletter." in page.text

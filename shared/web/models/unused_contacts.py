@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.planning.archiving.hygiene import AudienceHygiene
+from shared.planning.archiving.contact_use import ContactUse
 from shared.web.models.base import Body, Time, View
 
 
@@ -31,6 +31,7 @@ class StatusCountView(View):
     count: Annotated[int, Field(examples=[8200])]
 
 
+# The name is that of the schema in the description of the HTTP interface.
 class HygieneView(View):
     """The contacts of an audience by status, and those that are billed but not used."""
 
@@ -66,7 +67,7 @@ class HygieneView(View):
     since: Time
 
 
-def hygiene_view(found: AudienceHygiene) -> HygieneView:
+def unused_view(found: ContactUse) -> HygieneView:
     """The JSON form of what an audience has."""
     return HygieneView.of(
         found,

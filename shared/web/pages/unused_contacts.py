@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from shared.model.run import Run
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import hygiene
+from shared.web.application import unused_contacts
 from shared.web.authentication import Role
-from shared.web.models.hygiene import ArchiveBody
+from shared.web.models.unused_contacts import ArchiveBody
 from shared.web.pages.forms import FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import AudienceId, Id
@@ -23,11 +23,13 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Response:
     """What the audience has."""
     found = attempt(
-        page, lambda: page.services.hygiene.read(connection_id, audience_id), only_reads=True
+        page,
+        lambda: page.services.unused_contacts.read(connection_id, audience_id),
+        only_reads=True,
     )
     if isinstance(found, FormErrors):
-        return page.render("hygiene.html", errors=found, found=None)
-    return page.render("hygiene.html", found=found)
+        return page.render("unused_contacts.html", errors=found, found=None)
+    return page.render("unused_contacts.html", found=found)
 
 
 @router.get("/exports/{id:id}/archive-unused")
@@ -44,16 +46,16 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     if page.switches_language:
         return redirect(_page_of(page, export_id))
     if not form.has("sure"):
-        errors = FormErrors(400, text(page.language, "pages.hygiene.tick"))
-        return page.render("hygiene.html", errors=errors, found=None)
+        errors = FormErrors(400, text(page.language, "pages.unused.tick"))
+        return page.render("unused_contacts.html", errors=errors, found=None)
 
     def archived() -> Run:
         body = ArchiveBody.from_form({"people": form.whole_number("people")})
-        return hygiene.archive(page.context, export_id, body.people)
+        return unused_contacts.archive(page.context, export_id, body.people)
 
     run = attempt(page, archived)
     if isinstance(run, FormErrors):
-        return page.render("hygiene.html", errors=run, found=None)
+        return page.render("unused_contacts.html", errors=run, found=None)
     return redirect(f"/runs/{run.id}")
 
 

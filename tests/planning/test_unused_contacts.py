@@ -25,12 +25,12 @@ def rows(new_deployment: NewDeployment) -> RowDeployment:
 
 
 def unused(rows: RowDeployment) -> dict[str, int]:
-    found = rows.deployment.app.hygiene.read(CONNECTION, rows.deployment.audience.id)
+    found = rows.deployment.app.unused_contacts.read(CONNECTION, rows.deployment.audience.id)
     return {one.export_id: one.people for one in found.unused}
 
 
 def archive(rows: RowDeployment, agreed: int) -> Run:
-    started = rows.deployment.app.hygiene.archive(EXPORT, "Kim", agreed)
+    started = rows.deployment.app.unused_contacts.archive(EXPORT, "Kim", agreed)
     return rows.deployment.run_to_end(started.id)
 
 
@@ -121,7 +121,7 @@ def test_nothing_is_archived_if_more_contacts_are_unused_than_were_confirmed(
     )
     going = app.starter.start(EXPORT)
     with pytest.raises(Conflict):
-        app.hygiene.archive(EXPORT, "Kim", 3)
+        app.unused_contacts.archive(EXPORT, "Kim", 3)
     rows.deployment.run_to_end(going.id)
     assert subscribed(rows) == {"p0", "p1", "p2", "p3"}
     rows.run(*(person(n) for n in range(4)))

@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.api.runs import accepted
-from shared.web.application import hygiene
+from shared.web.application import unused_contacts
 from shared.web.authentication import Role
-from shared.web.models.hygiene import ArchiveBody, HygieneView, hygiene_view
 from shared.web.models.runs import RunView
+from shared.web.models.unused_contacts import ArchiveBody, HygieneView, unused_view
 from shared.web.parameters import AudienceId, CurrentContext, Id
 
 router = APIRouter(route_class=AccessRoute, tags=["connections"])
@@ -24,7 +24,7 @@ router = APIRouter(route_class=AccessRoute, tags=["connections"])
 def read(connection_id: Id, audience_id: AudienceId, context: CurrentContext) -> HygieneView:
     """Returns the contacts that exports created and no export targets any more, and how many contacts have
     been unsubscribed or cleaned for a year. Only the former can be archived."""
-    return hygiene_view(context.services.hygiene.read(connection_id, audience_id))
+    return unused_view(context.services.unused_contacts.read(connection_id, audience_id))
 
 
 @router.post(
@@ -36,5 +36,5 @@ def archive(
 ) -> RunView:
     """Starts a run that archives contacts that the export created and no export targets any more, if there are
     at most `people`. Subscribers without other tags are archived. An undo of the run brings them back."""
-    run = hygiene.archive(context, export_id, body.people)
+    run = unused_contacts.archive(context, export_id, body.people)
     return accepted(run, context, response)
