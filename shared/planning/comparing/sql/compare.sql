@@ -45,6 +45,12 @@ uncertain AS (
     FROM rejects r JOIN segment_tags t USING (segment)
     WHERE starts_with(r.code, 'row')
 ),
+-- Few rows of the ledger have these columns. In the join of all people they would take memory for everyone.
+refused_or_dropped AS (
+    SELECT address, refused, refused_code, refused_field, tries, dropped, field_rules
+    FROM ledger
+    WHERE refused IS NOT NULL OR dropped IS NOT NULL
+),
 failed_addresses AS (SELECT DISTINCT address FROM failed WHERE address IS NOT NULL),
 failed_ids AS (SELECT DISTINCT customer_id FROM failed WHERE customer_id IS NOT NULL),
 joined AS (
@@ -54,9 +60,9 @@ joined AS (
         CASE WHEN p.address IS NULL THEN l.customer_id ELSE p.customer_id END AS customer_id,
         p.fields, md5($mapping || p.fields) AS fingerprint,
         s.tagset, s.tags,
-        l.fingerprint AS sent, l.refused, l.refused_code, l.refused_field, l.tries, l.dropped,
+        l.fingerprint AS sent, r.refused, r.refused_code, r.refused_field, r.tries, r.dropped,
         -- The merge fields accept other values than they did when the row was refused or a value did not fit.
-        coalesce(l.field_rules <> $field_rules, false) AS has_other_rules,
+        coalesce(r.field_rules <> $field_rules, false) AS has_other_rules,
         CASE WHEN len(l.tags) > 0 THEN l.tags END AS carried,
         d.code AS do_not_send,
         coalesce(d.withdrawn, false) AS withdrawn,
@@ -64,7 +70,8 @@ joined AS (
         k.tags AS protected_tags, u.tags AS uncertain_tags,
         NOT $retry OR f.address IS NOT NULL OR i.customer_id IS NOT NULL AS to_send
     FROM people p
-    FULL JOIN ledger l ON l.address = p.address
+    FULL JOIN (SELECT address, customer_id, fingerprint, tags FROM ledger) l ON l.address = p.address
+    LEFT JOIN refused_or_dropped r ON r.address = coalesce(p.address, l.address)
     LEFT JOIN tagsets s ON s.mask = p.mask
     LEFT JOIN do_not_send d ON d.address = coalesce(p.address, l.address)
     LEFT JOIN not_subscribed n ON n.address = coalesce(p.address, l.address)
