@@ -48,7 +48,9 @@ def peaks(folder: Path) -> Iterator[Peaks]:
 def disk_mb(folder: Path) -> float:
     """What the files of a folder take on the disk."""
     used = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # files are deleted meanwhile
-            used += file.stat().st_blocks * _BLOCK
+    # Files and folders are deleted meanwhile. `os.walk` ignores those that are gone.
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                used += Path(path, name).stat().st_blocks * _BLOCK
     return used / 1_000_000

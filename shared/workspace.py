@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import os
 import re
 import shutil
 import threading
@@ -150,9 +151,11 @@ def check_disk(folder: Path, people: int) -> None:
     """
     needed = people * _BYTES_PER_PERSON
     used = 0
-    for file in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # the database deletes files that it has read
-            used += file.stat().st_size
+    # The database deletes files that it has read, and their folder. `os.walk` ignores a folder that is gone.
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                used += Path(path, name).stat().st_size
     free = shutil.disk_usage(folder).free + used
     if free < needed:
         raise ConfigError(

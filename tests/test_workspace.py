@@ -16,7 +16,7 @@ from shared import memory, temporary
 from shared.errors import InputError, Unavailable
 from shared.memory import INITIAL_MEMORY, return_freed_memory, waiting_for_network
 from shared.temporary import delete_abandoned_folders, temporary_folder
-from shared.workspace import SqlFile, execute, small_workspace, workspace
+from shared.workspace import SqlFile, check_disk, execute, small_workspace, workspace
 from tests.little_memory import LittleMemory, threads
 
 
@@ -112,6 +112,26 @@ def test_a_query_that_exceeds_the_memory_is_reported_without_its_content() -> No
     assert caught.value.code == "tooMuchForMemory"
     assert caught.value.__cause__ is None
     assert "secret" not in str(caught.value)
+
+
+def test_the_disk_is_checked_while_the_database_deletes_its_files(tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def spill() -> None:
+        while not ended.is_set():
+            folder = tmp_path / "spill"
+            folder.mkdir()
+            (folder / "block").write_bytes(b"x")
+            shutil.rmtree(folder)
+
+    database = threading.Thread(target=spill)
+    database.start()
+    try:
+        for _ in range(2_000):
+            check_disk(tmp_path, 1)
+    finally:
+        ended.set()
+        database.join()
 
 
 def test_what_a_page_reads_does_not_wait_for_a_run() -> None:
