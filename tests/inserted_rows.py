@@ -1,4 +1,4 @@
-"""Inserts rows into a table of DuckDB, column by column.
+"""Inserts rows into a table of DuckDB, column by column, and the file from which the rows of lists are said to come.
 
 `executemany` takes milliseconds a row, and so does parsing a statement with a marker for each value.
 """
@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from duckdb import DuckDBPyConnection
+
+from shared.model.source import Partition
+
+ONE_FILE = Partition("one.csv", "1", 0)
 
 
 def insert_rows(

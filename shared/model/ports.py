@@ -164,7 +164,7 @@ class SegmentSource(Protocol):
     ) -> LoadedSegment:
         """Append the rows of a segment to `table`; those of one file in their order.
 
-        `table` has the columns (file VARCHAR, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
+        `table` has the columns (file VARCHAR or an ENUM of file names, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
         is `columns[i]` as text; empty fields and markers of no value are NULL, and long values may
         be truncated to 1,000 characters. `line` is the line where the row begins, from 1 and including the
         header (the number of the row in formats without lines). `scratch` is a folder for temporary files.

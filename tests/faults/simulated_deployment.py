@@ -61,7 +61,7 @@ from tests.fakes import (
     ProcessKilled,
     StoreClient,
 )
-from tests.inserted_rows import insert_rows
+from tests.inserted_rows import ONE_FILE, insert_rows
 
 CONNECTION = "c1"
 EXPORT = "e1"
@@ -86,7 +86,7 @@ class SampleSource:
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         attributes = tuple(Attribute(name, kind) for name, kind in COLUMNS)
         return Snapshot(
-            tuple(SegmentSnapshot(s, s, attributes, (), "CustomerId") for s in segments)
+            tuple(SegmentSnapshot(s, s, attributes, (ONE_FILE,), "CustomerId") for s in segments)
         )
 
     def load(
@@ -105,9 +105,9 @@ class SampleSource:
             flaw, who = self.sample.row(number)
             if flaw in (samples.SHORT, samples.LONG):
                 code = "rowTooFewColumns" if flaw == samples.SHORT else "rowTooManyColumns"
-                unreadable.append(UnreadableRow(segment.name, "one.csv", number, code))
+                unreadable.append(UnreadableRow(segment.name, ONE_FILE.blob, number, code))
             else:
-                rows.append(("one.csv", number, *(who[place] or None for place in places)))
+                rows.append((ONE_FILE.blob, number, *(who[place] or None for place in places)))
         insert_rows(connection, table, rows)
         return LoadedSegment(tuple(unreadable))
 

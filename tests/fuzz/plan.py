@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
+from shared.model.source import LoadedSegment, Partition, SegmentSnapshot, Snapshot
 from shared.planning.comparing.compare import (
     Rules,
     SegmentMembers,
@@ -110,7 +110,10 @@ def run(data: bytes) -> object:
     people = people_of(table.rows)
 
     snapshot = Snapshot(
-        tuple(SegmentSnapshot(str(n), str(n), (), (), "Id") for n in range(segments))
+        tuple(
+            SegmentSnapshot(str(n), str(n), (), (Partition(str(n), "1", 0),), "Id")
+            for n in range(segments)
+        )
     )
     names = [f"F{n}" for n in range(fields)]
     consent = "Consent" if table.asks else None

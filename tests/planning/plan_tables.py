@@ -14,7 +14,7 @@ from shared.planning.comparing.compare import Rules, compare
 from shared.planning.reading.ledger import load_ledger
 from shared.planning.reading.people import RowCounts, SourceColumns, read_people
 from shared.planning.selecting.consent import find_do_not_send
-from tests.inserted_rows import insert_rows
+from tests.inserted_rows import ONE_FILE, insert_rows
 
 # A row: address, id, first name.
 Rows = Sequence[Sequence[str | None]]
@@ -29,7 +29,7 @@ class ListedRows:
 
     def snapshot(self, segments: Sequence[str], keyed: bool = True) -> Snapshot:
         key = "Id" if keyed else None
-        return Snapshot(tuple(SegmentSnapshot(s, s, (), (), key) for s in segments))
+        return Snapshot(tuple(SegmentSnapshot(s, s, (), (ONE_FILE,), key) for s in segments))
 
     def load(
         self,
@@ -39,7 +39,9 @@ class ListedRows:
         table: str,
         scratch: Path,
     ) -> LoadedSegment:
-        rows = [("one.csv", line, *row) for line, row in enumerate(self.segments[segment.name], 2)]
+        rows = [
+            (ONE_FILE.blob, line, *row) for line, row in enumerate(self.segments[segment.name], 2)
+        ]
         insert_rows(connection, table, rows)
         return LoadedSegment(tuple(bad for bad in self.unreadable if bad.segment == segment.name))
 

@@ -14,7 +14,7 @@ from shared.model.names import outcomes_table
 from shared.model.run import Run, RunStatus
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
-from tests.inserted_rows import insert_rows
+from tests.inserted_rows import ONE_FILE, insert_rows
 
 Row = dict[str, str]
 
@@ -29,7 +29,7 @@ class RowSource:
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         attributes = tuple(Attribute(name, "string") for name in self.columns)
         return Snapshot(
-            tuple(SegmentSnapshot(s, s, attributes, (), "CustomerId") for s in segments)
+            tuple(SegmentSnapshot(s, s, attributes, (ONE_FILE,), "CustomerId") for s in segments)
         )
 
     def load(
@@ -41,7 +41,7 @@ class RowSource:
         scratch: Path,
     ) -> LoadedSegment:
         rows = [
-            ("one.csv", line, *(row.get(column) or None for column in columns))
+            (ONE_FILE.blob, line, *(row.get(column) or None for column in columns))
             for line, row in enumerate(self.segments[segment.name], start=2)
         ]
         insert_rows(connection, table, rows)

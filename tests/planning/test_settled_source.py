@@ -14,9 +14,10 @@ from duckdb import DuckDBPyConnection
 from shared.errors import InputError
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, NewContacts
 from shared.model.run import Run, RunStatus, Trigger
-from shared.model.source import LoadedSegment, Partition, SegmentSnapshot, Snapshot
+from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 from shared.planning.checking.guards import FEW_PEOPLE
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.inserted_rows import ONE_FILE
 from tests.planning.row_deployment import Row, RowDeployment, RowSource, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -40,7 +41,7 @@ class FileSource(RowSource):
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         self.snapshots.append(self.clock())
-        file = Partition("people.csv", str(self._etag), 1, modified_at=self.written_at)
+        file = replace(ONE_FILE, etag=str(self._etag), modified_at=self.written_at)
         found = super().snapshot(segments).segments
         changes = {"partitions": (file,), "described_at": self.described_at}
         return Snapshot(tuple(replace(segment, **changes) for segment in found))

@@ -73,14 +73,14 @@ def read_people(
     """
     if len(snapshot.segments) > MAX_SEGMENTS:
         raise ConfigError("tooManySegments", most=MAX_SEGMENTS)
-    _SQL.run(db, "create")
+    _SQL.run(db, "create", files=list(snapshot.etags))
     define_digit_macros(db)
     values = values or SourceValues()
     unreadable: list[tuple[int, UnreadableRow]] = []
     for number, segment in enumerate(snapshot.segments):
         wanted = columns.of(segment)
         cells = ", ".join(f"c{position} VARCHAR" for position in range(len(wanted)))
-        db.execute(f"CREATE OR REPLACE TABLE segment_rows (file VARCHAR, line BIGINT, {cells})")
+        db.execute(f"CREATE OR REPLACE TABLE segment_rows (file file_name, line BIGINT, {cells})")
         loaded = source.load(db, segment, wanted, "segment_rows", scratch)
         values.add(db, columns.fields, loaded, scratch)
         if columns.consent:

@@ -1,6 +1,14 @@
 -- name: create
-CREATE OR REPLACE TABLE normalized_rows (
-    segment UTINYINT, file VARCHAR, line BIGINT, customer_id VARCHAR, address VARCHAR,
+-- The name of a file has about 60 characters and is in every row, so a row has its number in an ENUM. The names are in
+-- alphabetical order, so numbers are in the order of names.
+DROP TABLE IF EXISTS segment_rows;
+DROP TABLE IF EXISTS normalized_rows;
+DROP TYPE IF EXISTS file_name;
+CREATE TEMP TABLE file_names AS SELECT unnest($files::VARCHAR[]) AS name;
+CREATE TYPE file_name AS ENUM (SELECT name FROM file_names ORDER BY name);
+DROP TABLE file_names;
+CREATE TABLE normalized_rows (
+    segment UTINYINT, file file_name, line BIGINT, customer_id VARCHAR, address VARCHAR,
     consent BOOLEAN, fields VARCHAR, code VARCHAR, email VARCHAR
 );
 CREATE OR REPLACE MACRO matches_address(text) AS
@@ -129,10 +137,10 @@ GROUP BY address, customer_id, segment
 HAVING count(DISTINCT fields) > 1;
 
 CREATE OR REPLACE TABLE repeated_headers AS
-SELECT file, line FROM normalized_rows WHERE code = 'headerRepeated';
+SELECT file::VARCHAR AS file, line FROM normalized_rows WHERE code = 'headerRepeated';
 
 CREATE OR REPLACE TABLE rejects AS
-SELECT segment, customer_id, email, file, line, code FROM normalized_rows
+SELECT segment, customer_id, email, file::VARCHAR AS file, line, code FROM normalized_rows
 WHERE code <> 'headerRepeated';
 
 -- Most rows are those of `people`, so only the others are kept as well.
