@@ -454,23 +454,28 @@ def test_names_are_plain_text() -> None:
     assert faults(answer) == {"displayName": "Must not contain control characters."}
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_an_export_whose_connection_is_deleted_while_it_is_written_is_detached(method: str) -> None:
+@pytest.mark.parametrize("way", ["create", "change", "copy"])
+def test_an_export_whose_connection_is_deleted_while_it_is_written_is_detached(way: str) -> None:
     world = World()
     connection = new_connection(world)
     path = "/api/exports"
-    if method == "PUT":
+    body: Any = export_body(connection)
+    if way == "change":
         path = f"{path}/{new_export(world)}"
+    elif way == "copy":
+        path, body = f"{path}/{new_export(world, connection)}/duplicate", None
 
     def delete(key: str) -> None:
         world.exports.before_write = lambda _: None
         send(world, "DELETE", f"/api/connections/{connection}?detachExports=true", status=204)
 
     world.exports.before_write = delete
-    shown = send(world, method, path, export_body(connection), 201 if method == "POST" else 200)
+    if way == "change":
+        shown = send(world, "PUT", path, body)
+    else:
+        shown = send(world, "POST", path, body, 201)
     assert shown["connectionId"] is None
-    [stored] = world.exports.kept.values()
-    assert stored.value.connection_id is None
+    assert {each.value.connection_id for each in world.exports.kept.values()} == {None}
 
 
 def test_a_connection_that_is_deleted_before_its_audience_is_checked_is_named() -> None:

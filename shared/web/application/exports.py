@@ -134,6 +134,7 @@ def duplicate(context: Context, export_id: str) -> ExportDetails:
     excluded = context.services.exclusions.read(export_id)
     suffix = text(context.language, "api.copy")
     stored = context.services.definitions.duplicate(export_id, context.caller.name, suffix)
+    stored = _without_deleted_connection(context, stored)
     copy = stored.value
     if excluded:
         context.services.exclusions.write(copy.id, excluded)
