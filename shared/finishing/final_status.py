@@ -148,10 +148,18 @@ def final_status(
     unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
     if not sent:
         if refusals.people > refusals.people_without_answer and not counts.unchanged:
-            values = {"people": str(refusals.people), **_cause(refusals.code)}
+            values = {
+                "people": str(refusals.people),
+                "cause": refusals.code,
+                "causeCode": f"outcomes.{refusals.code}.reason",
+            }
             return RunStatus.FAILED, Reason("allRefused", values=values)
         if refusals.removals and refusals.removals >= unsent - counts.not_sent:
-            values = {"people": str(refusals.removals), **_cause(refusals.removal_code)}
+            values = {
+                "people": str(refusals.removals),
+                "cause": refusals.removal_code,
+                "causeCode": f"outcomes.{refusals.removal_code}.reason",
+            }
             return RunStatus.FAILED, Reason("removalRefused", values=values)
         if unsent or (refusals.people_without_answer and not counts.unchanged):
             return RunStatus.FAILED, Reason("mailchimpUnavailable")
@@ -159,11 +167,6 @@ def final_status(
     if unsent or has_warnings or counts.rejected > plan.rejected_before:
         return RunStatus.COMPLETED_WITH_WARNINGS, None
     return RunStatus.SUCCESSFUL, None
-
-
-def _cause(code: str) -> dict[str, str]:
-    """The reason of refusals, for a message. The text of version 1.0.0 has the code itself."""
-    return {"code": code, "causeCode": f"outcomes.{code}.reason"}
 
 
 def _not_retried(plan: Plan) -> int:

@@ -46,19 +46,15 @@ def text(code: str, locale: str, values: Mapping[str, object]) -> str:
     A record of a newer version may hold a code that this version does not know.
     """
     template = _texts(locale).get(code)
-    if template is None:
-        return code
-    return render(template, locale, _with_cause(template, values, locale))
+    return code if template is None else render(template, locale, _with_cause(values, locale))
 
 
-def _with_cause(template: str, values: Mapping[str, object], locale: str) -> Mapping[str, object]:
-    """The values, with the text of `causeCode` as `cause` for a message that contains another one."""
-    if "{cause}" not in template:
+def _with_cause(values: Mapping[str, object], locale: str) -> Mapping[str, object]:
+    """The values, with the text of `causeCode` as `cause`: a message that ends in another one."""
+    if "causeCode" not in values:
         return values
     rest = {name: value for name, value in values.items() if name != "causeCode"}
-    # Records of version 1.0.0 have the code of an outcome instead.
-    code = values.get("causeCode", f"outcomes.{values.get('code')}.reason")
-    return {**rest, "cause": text(str(code), locale, rest)}
+    return {**rest, "cause": text(str(values["causeCode"]), locale, rest)}
 
 
 def render(template: str, locale: str, values: Mapping[str, object]) -> str:

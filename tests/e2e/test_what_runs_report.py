@@ -57,6 +57,9 @@ def test_a_run_whose_people_are_all_refused_fails_with_the_reason(
             "Mailchimp refused all 10 people. Nothing was sent. The most frequent reason: The person was permanently "
             "deleted from the audience and cannot be added again by an export. Check the rejected rows for what to correct."
         )
+        korean = {"Accept-Language": "ko"}
+        shown = scenario.api.call("GET", f"/api/runs/{run['id']}", headers=korean).json()
+        assert "가장 많은 이유: 이 사람은 대상 그룹에서 영구히" in shown["reason"]["message"]
         assert run["counts"]["rejected"] == 10
         assert {line["code"] for line in scenario.outcomes(run)} == {"forgotten"}
 

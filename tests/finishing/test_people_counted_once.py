@@ -44,5 +44,5 @@ def test_people_whose_tags_mailchimp_refuses_to_remove_are_counted_once(
     assert run.status is RunStatus.FAILED
     assert run.reason == Reason(
         "removalRefused",
-        {"people": "3", "code": "refused", "causeCode": "outcomes.refused.reason"},
+        {"people": "3", "cause": "refused", "causeCode": "outcomes.refused.reason"},
     )

@@ -150,7 +150,7 @@ def test_a_run_whose_people_were_all_refused_shows_them_as_refused() -> None:
         RunStatus.FAILED,
         counts=Counts(source_rows=60, distinct=60, new=60, rejected=60),
         progress=Progress(60, 60, 1, 1, 100),
-        reason=Reason("allRefused", values={"people": "60", "code": "-"}),
+        reason=Reason("allRefused", values={"people": "60", "cause": "-"}),
     )
     page = Browser(world).open(path)
     assert "Refused by Mailchimp60" in page.text
