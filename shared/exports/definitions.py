@@ -17,8 +17,7 @@ from shared.fields.definition_findings import definition_findings
 from shared.model.export import Export, SegmentChoice
 from shared.model.ports import Records, Stored, readable
 from shared.model.run import Finding, Severity
-from shared.model.source import composed
-from shared.model.tag import folded
+from shared.model.source import composed, plain_name
 
 _TRIES = 5
 
@@ -130,7 +129,7 @@ class Definitions:
                 replace(s, tag=s.tag_name[: LONGEST_TAG - len(ending)] + ending)
                 for s in original.segments
             )
-            if not taken & {folded(segment.tag_name) for segment in copied}:
+            if not taken & {plain_name(segment.tag_name) for segment in copied}:
                 break
             number += 1
         copy = replace(
@@ -181,7 +180,7 @@ class Definitions:
                 continue
             owned = _tags(other)
             for index, segment in enumerate(export.segments):
-                if folded(segment.tag_name) in owned:
+                if plain_name(segment.tag_name) in owned:
                     values = {"tag": segment.tag_name, "export": other.display_name}
                     found.append(Fault(f"segments[{index}].tag", code="tagTaken", values=values))
         if found:
@@ -231,7 +230,7 @@ def _refuse_faults(draft: Draft, connections: Collection[str]) -> None:
 
 
 def _tags(export: Export) -> set[str]:
-    return {folded(segment.tag_name) for segment in export.segments}
+    return {plain_name(segment.tag_name) for segment in export.segments}
 
 
 def _with_stored_tags(changed: Export, before: Export) -> Export:

@@ -22,7 +22,7 @@ from shared.model.export import (
     OnWithdrawal,
     SegmentChoice,
 )
-from shared.model.tag import folded
+from shared.model.source import plain_name
 from shared.scheduling.schedule import validate as validate_schedule
 
 _EMAIL_FIELD = "EMAIL"
@@ -124,14 +124,14 @@ def _segment_faults(segments: tuple[SegmentChoice, ...]) -> Iterator[Fault]:
             yield Fault(
                 f"segments[{index}].name", code="segmentTwice", values={"segment": segment.name}
             )
-        elif folded(segment.tag_name) in tags:
+        elif plain_name(segment.tag_name) in tags:
             yield Fault(f"segments[{index}].tag", code="tagTwice", values={"tag": segment.tag_name})
         if len(segment.tag_name) > LONGEST_TAG:
             yield Fault(
                 f"segments[{index}].tag", code="tagTooLong", values={"most": str(LONGEST_TAG)}
             )
         names.add(segment.name)
-        tags.add(folded(segment.tag_name))
+        tags.add(plain_name(segment.tag_name))
 
 
 def _exclusion_faults(export: Export) -> Iterator[Fault]:

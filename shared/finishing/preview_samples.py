@@ -17,7 +17,7 @@ from shared.model.audience import MemberState
 from shared.model.chunk import CONTACT_TAGS, ChunkKind
 from shared.model.plan import Plan
 from shared.model.preview import SampleField, SampleKind, SamplePerson
-from shared.model.tag import folded
+from shared.model.source import plain_name
 from shared.sending.chunk_payload import ChunkPayload
 from shared.sending.result import Person
 
@@ -95,10 +95,10 @@ class Samples:
     ) -> SamplePerson:
         before = shown_values(self.plan, state)
         tags = state.tags if state else ()
-        lost = set(map(folded, self.removed.get(person.address, ())))
-        have = set(map(folded, tags))
-        after = [name for name in tags if folded(name) not in lost]
-        after += [name for name in person.tags if folded(name) not in have]
+        lost = set(map(plain_name, self.removed.get(person.address, ())))
+        have = set(map(plain_name, tags))
+        after = [name for name in tags if plain_name(name) not in lost]
+        after += [name for name in person.tags if plain_name(name) not in have]
         shown = sorted({*before, *person.fields})
         return SamplePerson(
             kind=kind,
@@ -126,8 +126,8 @@ class Samples:
             return state.status
         if change is ChunkKind.UNSUBSCRIBE:
             return "unsubscribed"
-        own = {folded(tag.tag) for tag in self.plan.tags}
-        by_others = set(map(folded, state.tags)) - own
+        own = {plain_name(tag.tag) for tag in self.plan.tags}
+        by_others = set(map(plain_name, state.tags)) - own
         return state.status if by_others else "archived"
 
 

@@ -22,14 +22,9 @@ class TagOwner:
     tag_id: int
 
 
-def folded(name: str) -> str:
-    """A tag's name as it is compared."""
-    return plain_name(name)
-
-
 def same_name(one: str, other: str) -> bool:
     """Whether Mailchimp takes two tag names for the same."""
-    return folded(one) == folded(other)
+    return plain_name(one) == plain_name(other)
 
 
 def owned_by_others(

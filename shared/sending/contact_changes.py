@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
 from shared.model.outcome import Code, Outcome
-from shared.model.tag import folded
+from shared.model.source import plain_name
 from shared.sending.absent_people import HIDDEN, ContactsOf
 from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Interrupted, Isolation
@@ -142,13 +142,13 @@ class ContactChanges:
 
     def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
         """Archive contacts with a former address, or unused ones, if they are subscribed and have only tags in `own_tags`."""
-        own = set(map(folded, own_tags))
+        own = set(map(plain_name, own_tags))
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted
             contact = self.session.member(self.audience_id, address)
             status, tags = (contact.status, contact.tags) if contact else (None, ())
-            if status == _SUBSCRIBED and set(map(folded, tags)) - own:
+            if status == _SUBSCRIBED and set(map(plain_name, tags)) - own:
                 self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
             else:
                 self.results[address] = self._archive(address, status)

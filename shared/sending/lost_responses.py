@@ -11,7 +11,7 @@ from datetime import datetime
 from shared.fields.evidence import sends_times, without_evidence
 from shared.model.audience import CLOCK_TOLERANCE, MemberState
 from shared.model.outcome import Code, Outcome
-from shared.model.tag import folded
+from shared.model.source import plain_name
 from shared.sending.result import Person, Result
 
 _SUBSCRIBED = "subscribed"
@@ -76,8 +76,8 @@ def _moment(opted_in: str | None) -> datetime | None:
 
 def _has_tags(person: Person, contact: MemberState) -> bool:
     """Whether a contact has all the tags that were sent."""
-    tags = set(map(folded, contact.tags))
-    return all(folded(tag) in tags for tag in person.tags)
+    tags = set(map(plain_name, contact.tags))
+    return all(plain_name(tag) in tags for tag in person.tags)
 
 
 def _has_values(person: Person, contact: MemberState) -> bool:

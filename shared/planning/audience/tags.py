@@ -20,7 +20,8 @@ from shared.model.audience import Tag
 from shared.model.export import Export, SegmentChoice
 from shared.model.ports import Records, Stored
 from shared.model.run import Finding, Severity
-from shared.model.tag import TagOwner, folded, owned_by_others, same_name, tags_of_audience
+from shared.model.source import plain_name
+from shared.model.tag import TagOwner, owned_by_others, same_name, tags_of_audience
 
 
 @dataclass(frozen=True)
@@ -170,9 +171,9 @@ class TagPreparation:
         """Saved segments and tags share one set of names in an audience."""
         if self._saved is None:
             self._saved = {
-                folded(one) for one in self.session.saved_segments(self.export.audience_id)
+                plain_name(one) for one in self.session.saved_segments(self.export.audience_id)
             }
-        if folded(name) in self._saved:
+        if plain_name(name) in self._saved:
             raise ConfigError("tagNameOfSegment", tag=name)
 
     def _warn(self, code: str, name: str) -> None:

@@ -13,8 +13,7 @@ from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored
 from shared.model.run import Finding, Run, Severity
-from shared.model.source import composed, find_name
-from shared.model.tag import folded
+from shared.model.source import composed, find_name, plain_name
 from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
@@ -112,11 +111,11 @@ def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]
         return [Fault("audienceId", code="audienceNotFound", values=values)]
     except ConnectorError:
         return []
-    taken = {folded(name) for name in saved}
+    taken = {plain_name(name) for name in saved}
     return [
         Fault(f"segments[{index}].tag", code="tagNameOfSegment", values={"tag": segment.tag_name})
         for index, segment in enumerate(export.segments)
-        if folded(segment.tag_name) in taken
+        if plain_name(segment.tag_name) in taken
     ]
 
 
