@@ -44,10 +44,10 @@ class _Step(NamedTuple):
 
 
 class Converter:
-    """Turns the values of a row into merge fields; built once per run.
+    """Turns the values of rows into merge fields.
 
-    `columns` names the attributes in the order in which `convert` takes their values. Evidence of
-    consent with a time after `now` is dropped. ConfigError names every merge field that the audience does not have.
+    Evidence of consent with a time after `now` is dropped. ConfigError names every merge field that the audience does
+    not have.
     """
 
     def __init__(
@@ -59,10 +59,8 @@ class Converter:
     ) -> None:
         _check_fields(mapping, merge_fields)
         known = {attribute.name: attribute for attribute in attributes}
-        chosen = chosen_fields(mapping)
-        self.columns: tuple[str, ...] = tuple(choice.attribute for choice in chosen)
         steps: list[_Step] = []
-        for choice in chosen:
+        for choice in chosen_fields(mapping):
             if is_evidence(choice.tag):
                 steps.append(_Step(choice.tag, converter(choice.tag, now), False, ""))
                 continue
@@ -80,8 +78,8 @@ class Converter:
     ) -> tuple[dict[str, object], list[Dropped]]:
         """The merge fields of one row, and what had to be dropped.
 
-        `values` in the order of `columns`, all as text; control characters are removed from them, except tabs
-        and line breaks. With `clear`, an empty text ("") is sent, which empties the field; None and blanks
+        `values` are those of `chosen_fields`, in their order and all as text; control characters are removed from
+        them, except tabs and line breaks. With `clear`, an empty text ("") is sent, which empties the field; None and blanks
         are omitted, and so is "" without `clear`. A required field is never emptied: Mailchimp would refuse
         the person. So its "" counts as dropped, because Mailchimp still has the earlier value.
         """
