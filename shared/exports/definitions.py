@@ -1,7 +1,7 @@
 """Create, change, duplicate, detach and remove export definitions.
 
 A tag of an audience belongs to one export: two exports with the same tag would remove it from each other's
-members. Tags are compared case-insensitively, as Mailchimp does.
+members. Names of tags are compared as in model/tag.py.
 """
 
 from __future__ import annotations
