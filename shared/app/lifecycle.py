@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from shared.capacity.pace import UsableSlots
 from shared.errors import ConnectorError
+from shared.planning.fingerprint import definition_fingerprint
 from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
 from shared.runs.leftovers import Leftovers
+from shared.runs.lookup import export_of
 from shared.runs.one_person import OnePerson
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.outcomes import OutcomeReader
@@ -80,6 +82,7 @@ def commands(app: App) -> RunCommands:
         progress=app.progress,
         pace=app.pace,
         plan_of=app.plans.get,
+        definition_of=lambda export_id: definition_fingerprint(export_of(app.exports, export_id)),
         connections=app.settings.mailchimp.connections,
     )
 

@@ -28,6 +28,7 @@ from shared.finishing.final_status import (
     final_counts,
     final_status,
     people_unconfirmed,
+    planned_findings,
     unsubscribe_findings,
     value_findings,
 )
@@ -193,7 +194,7 @@ class FinishSteps:
                 proof=checked.proof,
                 calls=calls,
                 segments=checked.segments,
-                findings=(*plan.findings, *findings),
+                findings=(*planned_findings(plan, current), *findings),
             )
 
         self.transitions.finish(run.id, result)

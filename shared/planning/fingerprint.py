@@ -88,6 +88,11 @@ def field_rules(mapping: Mapping, merge_fields: Sequence[MergeField]) -> str:
     return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12]
 
 
+def definition_fingerprint(export: Export) -> str:
+    """Return a fingerprint of the audience and of what an export sends, without the content of segments."""
+    return source_fingerprint(export, Snapshot(()))
+
+
 def source_fingerprint(export: Export, snapshot: Snapshot, excluded: str = "") -> str:
     """Return a fingerprint of everything that determines what a run sends.
 

@@ -8,8 +8,7 @@ from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.one_person import ChosenPerson
 from shared.model.run import ADD_ARCHIVED, TAG_EXISTS, Mode, Run
-from shared.model.source import Snapshot
-from shared.planning.fingerprint import source_fingerprint
+from shared.planning.fingerprint import definition_fingerprint
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class PlanRequest:
     @property
     def definition_fingerprint(self) -> str:
         """A fingerprint of the audience and of what the export sends, without the content of segments."""
-        return source_fingerprint(self.export, Snapshot(()))
+        return definition_fingerprint(self.export)
 
     def is_of_audience(self, pointer: LedgerPointer) -> bool:
         """Whether a ledger is about the audience of the export."""

@@ -21,7 +21,10 @@ from shared.runs.transitions import Transitions, confirmation_of
 
 @dataclass(frozen=True)
 class RunCommands:
-    """Use cases on runs. `plan_of` reads a run's plan; `connections` is how many an account has."""
+    """Use cases on runs. `plan_of` reads a run's plan; `connections` is how many an account has.
+
+    `definition_of` returns the fingerprint of an export as it is now, which runs have as `definition`.
+    """
 
     runs: Records[Run]
     chunks: Records[Chunk]
@@ -31,6 +34,7 @@ class RunCommands:
     progress: CurrentProgress
     pace: AccountPace
     plan_of: Callable[[str], Plan]
+    definition_of: Callable[[str], str]
     connections: int
 
     def read(self, run_id: str) -> Run:
@@ -54,7 +58,8 @@ class RunCommands:
     def confirm(self, run_id: str) -> Run:
         """Continue a run that waits for a confirmation.
 
-        If the run has already carried out withdrawals of consent, its plan has only these, so a new run replaces it.
+        If the run has already carried out withdrawals of consent, its plan has only these, so a new run replaces it. So
+        does one if the export was changed since: what waits may be the mistake that the change corrects.
         Conflict when the run does not wait, or its export was detached from its connection.
         """
         run = read_run(self.runs, run_id)
@@ -67,6 +72,10 @@ class RunCommands:
             run = self.transitions.confirm(run_id)
             send_plan_message(self.queue, run)
             return run
+        if run.definition not in ("", self.definition_of(run.export_id)):
+            # What the person confirms is not what the export does now, so the new run may ask again.
+            options = RunOptions(retry_of=run.retry_of)
+            return self._start_instead(run, options)
         plan = self.plan_of(run_id)
         self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
         run = self.transitions.confirm(run_id)
@@ -86,6 +95,10 @@ class RunCommands:
             confirmed_new=confirmed_new,
             definition=run.definition,
         )
+        return self._start_instead(run, options)
+
+    def _start_instead(self, run: Run, options: RunOptions) -> Run:
+        """Start a run of the same mode instead of one that waits."""
         return self.starter.start(run.export_id, run.trigger, run.mode, run.requested_by, options)
 
     def retry(self, run_id: str, by: str) -> Run:

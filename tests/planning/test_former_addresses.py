@@ -121,6 +121,8 @@ def test_an_unusual_number_of_new_addresses_is_archived_after_a_confirmation(
     assert killed
     assert confirmed.status is RunStatus.SUCCESSFUL
     assert confirmed.consent_proof.archived == 4
+    assert codes(confirmed)["formerPlanned"] == {"people": "4"}
+    assert "formerHeld" not in codes(confirmed)
     assert rows.deployment.audience.statuses() == {"archived": 4, "subscribed": 4}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.mailchimp.sandbox import AudienceView
-from shared.model.export import ConsentMeaning, GrowthGuard, NewContacts, OnWithdrawal
+from shared.model.export import ConsentMeaning, GrowthGuard, Mapping, NewContacts, OnWithdrawal
 from shared.model.run import ADD_ARCHIVED, Run, RunStatus
 from shared.runs.start import RunOptions
 from tests.fakes import ProcessKilled
@@ -211,7 +211,47 @@ def test_an_unusual_number_of_withdrawals_waits_for_a_confirmation(rows: RowDepl
 
     assert confirmed.status is RunStatus.SUCCESSFUL
     assert confirmed.consent_proof.unsubscribed == 2
+    assert codes(confirmed)["unsubscribesPlanned"] == {"people": "2"}
+    assert "unsubscribesHeld" not in codes(confirmed)
     assert [rows.status(n) for n in range(4)] == ["unsubscribed"] * 2 + ["subscribed"] * 2
+
+
+def test_a_confirmation_does_not_unsubscribe_by_a_consent_attribute_that_was_corrected_since(
+    rows: RowDeployment,
+) -> None:
+    rows.source.columns = (*rows.columns, "Agreed")
+    rows.change(max_removal_share=0.3)
+    rows.run(*(person(n) for n in range(4)))
+    # The attribute says no for two people by mistake.
+    run = rows.run(*(person(n, "no", Agreed="yes") for n in (0, 1)), person(2), person(3))
+    assert run.status is RunStatus.AWAITING_CONFIRMATION
+
+    rows.change(new_contacts=NewContacts(consent_attribute="Agreed"))
+    rows.source.segments = {"People": [person(n, Agreed="yes") for n in range(4)]}
+    confirmed = rows.deployment.run_to_end(rows.deployment.app.commands.confirm(run.id).id)
+
+    assert confirmed.id != run.id
+    assert confirmed.status is RunStatus.SUCCESSFUL
+    waited = rows.deployment.app.commands.read(run.id)
+    assert waited.reason is not None
+    assert waited.reason.code == "superseded"
+    assert [(rows.status(n), rows.tags(n)) for n in range(4)] == [("subscribed", {"People"})] * 4
+
+
+def test_a_confirmation_after_a_change_of_the_export_asks_again_if_it_still_concerns_unusually_many(
+    rows: RowDeployment,
+) -> None:
+    rows.change(max_removal_share=0.3)
+    rows.run(*(person(n) for n in range(4)))
+    refusing = [*(person(n, "no") for n in (0, 1)), person(2), person(3)]
+    run = rows.run(*refusing)
+    rows.change(mapping=Mapping("EMail"))
+
+    again = rows.deployment.run_to_end(rows.deployment.app.commands.confirm(run.id).id)
+
+    assert again.status is RunStatus.AWAITING_CONFIRMATION
+    assert codes(again)["unsubscribesHeld"] == {"people": "2"}
+    assert rows.status(0) == "subscribed"
 
 
 def test_withdrawals_do_not_delay_the_removal_of_tags_from_people_who_left(

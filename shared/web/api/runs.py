@@ -97,7 +97,8 @@ def cancel(run_id: Id, context: CurrentContext, response: Response) -> RunView:
 @router.post(f"{_ONE}/confirm", summary="Confirm a run that waits", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def confirm(run_id: Id, context: CurrentContext, response: Response) -> RunView:
-    """Continues a run that waits for a confirmation."""
+    """Continues a run that waits for a confirmation. Returns a new run that replaces it if the run has to be planned
+    again, for example because the export was changed since."""
     return accepted(runs.confirm(context, run_id), context, response)
 
 
