@@ -99,6 +99,7 @@ def test_a_damaged_list_is_replaced_or_deleted() -> None:
     lists = world.services.exclusions
     lists.files.write(blob, b"{")
     assert "cannot be read" in Browser(world).open(f"/exports/{export}/exclusions").text
+    assert "Excluded people–" in Browser(world).open(f"/exports/{export}").text
     assert put(world, export, LIST).status == 200
     lists.files.write(blob, b"{")
     assert call(world, "DELETE", path).status == 204

@@ -8,6 +8,7 @@ from shared.model.run import (
     RunStatus,
     Trigger,
 )
+from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import new_connection, new_export
 from tests.web.run_states import finished
@@ -81,6 +82,41 @@ def test_an_export_shows_its_mapping_guard_consent_audience_and_tags() -> None:
         "Segment_Vip VIP 10",
     ):
         assert shown.replace(" ", "") in page.text.replace(" ", ""), shown
+
+
+def test_an_export_shows_whom_it_leaves_out_and_what_stops_it() -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(
+        world,
+        connection,
+        mapping={"email": "EMail", "evidence": {"ipOpt": "OptInIp"}},
+        newContacts={"status": "pending", "consentAttribute": "OptIn"},
+        onWithdrawal="unsubscribe",
+        onAddressChange="archive",
+        exclusionSegments=["Segment_New"],
+        growthGuard={"maxShare": 0.5, "maxContacts": 2000},
+        contactBudget=50_000,
+    )
+    ada = Browser(world).open(f"/exports/{export}")
+    assert "Excluded peopleNone" in ada.text
+    ada.open(f"/exports/{export}/exclusions").send(fields={"entries": "a@b.example\nC-1"})
+    viewer = Browser(world.seen_by(Role.VIEWER)).open(f"/exports/{export}")
+    for shown in (
+        "Excluded people 2 entries",
+        "Excluded segments Segment_New",
+        "When a person withdraws consent Also unsubscribe the contact in Mailchimp",
+        "When a person has another address Archive the contact with the former address",
+        "Asks before adding more new people than 50% of the people sent before",
+        "Asks before adding more than 2,000 contacts",
+        "Contact budget 50,000",
+        "OptInIp IP address of opt-in Evidence of consent",
+    ):
+        for page in (ada, viewer):
+            assert shown.replace(" ", "") in page.text.replace(" ", ""), shown
+    link = f'href="/exports/{export}/exclusions" aria-label="Excluded people: 2 entries"'
+    assert link in ada.html
+    assert link not in viewer.html
 
 
 def test_an_export_that_never_ran_names_its_audience_and_offers_a_preview_first() -> None:

@@ -166,6 +166,7 @@ def _show(
         audience_name=next((run.audience_name for run in history if run.audience_name), "")
         or _name_of_audience(page, export),
         members=_members(page, history),
+        excluded=_excluded(page, export_id),
         next=next_run(export.schedule, services.clock()) if connection else None,
     )
 
@@ -179,6 +180,15 @@ def _name_of_audience(page: Page, export: Export) -> str:
     except ConnectorError:
         return ""
     return next((each.name for each in audiences if each.id == export.audience_id), "")
+
+
+def _excluded(page: Page, export_id: str) -> int | None:
+    """How many entries the list of excluded people has; None if it cannot be read."""
+    try:
+        listed = page.services.exclusions.read(export_id)
+    except ConnectorError:
+        return None
+    return len(listed.addresses) + len(listed.customers)
 
 
 def _members(page: Page, history: Sequence[Run]) -> dict[str, int | None]:
