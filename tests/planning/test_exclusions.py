@@ -74,6 +74,19 @@ def test_an_excluded_address_excludes_the_later_addresses_of_its_person(
     assert "new0@example.com" not in rows.deployment.audience.members()
 
 
+def test_an_exclusion_segment_that_excludes_no_one_is_reported(rows: RowDeployment) -> None:
+    run = rows.run(person(0), Complaints=[])
+    useless = person(1, CustomerId="", EMail="Mr Smith")
+    unusable = rows.run(person(0), Complaints=[useless, useless])
+    by_id = rows.run(person(0), Complaints=[person(1, EMail="Mr Smith")])
+
+    assert codes(run)["exclusionSegmentUnused"] == {"segment": "Complaints", "rows": "0"}
+    assert run.status is RunStatus.SUCCESSFUL
+    assert codes(unusable)["exclusionSegmentUnused"] == {"segment": "Complaints", "rows": "2"}
+    assert unusable.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert "exclusionSegmentUnused" not in codes(by_id)
+
+
 def test_a_list_excludes_people_and_a_changed_list_causes_a_run_of_unchanged_files(
     rows: RowDeployment,
 ) -> None:

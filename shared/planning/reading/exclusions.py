@@ -38,7 +38,7 @@ class Exclusions:
     ) -> list[Finding]:
         """Fill `excluded`. Call it before the segments to send are read into the same tables.
 
-        Returns a finding for each segment with rows that cannot be read.
+        Returns a finding for each segment with rows that cannot be read, or that excludes no one.
         """
         _SQL.run(db, "create")
         findings: list[Finding] = []
@@ -47,6 +47,7 @@ class Exclusions:
             read_people(db, Snapshot(self.segments), source, SourceColumns(email), scratch)
             _SQL.run(db, "add_segments")
             findings = self._unreadable(_SQL.rows(db, "unreadable"))
+            findings += self._unused(_SQL.rows(db, "unused", segments=len(self.segments)))
         if self.listed:
             _SQL.run(
                 db,
@@ -78,6 +79,16 @@ class Exclusions:
             Finding(
                 Severity.WARNING,
                 "exclusionRowsUnreadable",
+                values={"segment": self.segments[number].name, "rows": str(rows)},
+            )
+            for number, rows in counts
+        ]
+
+    def _unused(self, counts: Sequence[Sequence[int]]) -> list[Finding]:
+        return [
+            Finding(
+                Severity.WARNING if rows else Severity.INFO,
+                "exclusionSegmentUnused",
                 values={"segment": self.segments[number].name, "rows": str(rows)},
             )
             for number, rows in counts

@@ -10,6 +10,15 @@ WHERE address IS NOT NULL OR customer_id IS NOT NULL;
 -- name: unreadable
 SELECT segment, count(*) FROM rejects WHERE starts_with(code, 'row') GROUP BY segment ORDER BY segment;
 
+-- name: unused
+-- Segments of which no row has an address or a CustomerId that could be excluded, with their rows.
+SELECT number, count(r.segment)
+FROM unnest(range($segments)) s(number) LEFT JOIN rejects r ON r.segment = number
+WHERE NOT EXISTS (SELECT 1 FROM people WHERE mask & (1::HUGEINT << number::INTEGER) <> 0)
+GROUP BY number
+HAVING count(r.customer_id) = 0
+ORDER BY number;
+
 -- name: add_list
 INSERT INTO excluded SELECT unnest($addresses::VARCHAR[]), NULL;
 INSERT INTO excluded SELECT NULL, unnest($customers::VARCHAR[]);
