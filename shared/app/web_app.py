@@ -60,6 +60,7 @@ def definitions(app: App) -> Definitions:
         app.runtime.now,
         app.runtime.new_id,
         app.leftovers.delete,
+        app.runtime.sleep,
     )
 
 

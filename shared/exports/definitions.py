@@ -20,6 +20,8 @@ from shared.model.run import Finding, Severity
 from shared.model.source import composed, plain_name
 
 _TRIES = 5
+# Seconds that the write of one of two requests waits for the other one to remove what it wrote.
+_WAITS = (0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Definitions:
     """Reads and changes export definitions.
 
     `is_busy` returns whether a run of an export is active; `now` returns UTC times;
-    `delete_data` deletes what belonged to a removed export.
+    `delete_data` deletes what belonged to a removed export; `sleep` takes seconds.
     """
 
     exports: Records[Export]
@@ -35,6 +37,7 @@ class Definitions:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     delete_data: Callable[[str], object] = lambda _: None
+    sleep: Callable[[float], object] = lambda _: None
 
     def read(self, export_id: str) -> Stored[Export]:
         """Read a definition. NotFound when it does not exist."""
@@ -75,9 +78,8 @@ class Definitions:
         self._refuse_taken_tags(export)
         stored = self.exports.create(export.id, export)
         try:
-            self._refuse_taken_tags(export)
+            self._refuse_tags_taken_meanwhile(export)
         except Conflict:
-            # Another request took the tag between the check and the write.
             self.exports.delete(export.id)
             raise
         return stored
@@ -108,7 +110,7 @@ class Definitions:
         self._refuse_taken_tags(replace(export, id=export_id))
         stored = self._write(export_id, changed, by, etag)
         try:
-            self._refuse_taken_tags(stored.value)
+            self._refuse_tags_taken_meanwhile(stored.value)
         except Conflict:
             self.exports.replace(export_id, before, stored.etag)
             raise
@@ -173,11 +175,30 @@ class Definitions:
         exports = (stored.value for stored in readable(self.exports.all()))
         return (export for export in exports if export.audience_id == audience_id)
 
+    def _refuse_tags_taken_meanwhile(self, export: Export) -> None:
+        """Raise Conflict if another request took a tag between the check and the write.
+
+        Two requests that were written at the same moment, such as a double click, see each other. The export with the
+        smaller id stays, and the other one is removed. Otherwise both would be.
+        """
+        for seconds in _WAITS:
+            others = self._with_same_tags(export)
+            if not others:
+                return
+            if min(other.id for other in others) < export.id:
+                break
+            self.sleep(seconds)
+        self._refuse_taken_tags(export)
+
+    def _with_same_tags(self, export: Export) -> list[Export]:
+        """The other exports to the audience that have a tag of this export."""
+        tags = _tags(export)
+        exports = self._to_audience(export.audience_id)
+        return [other for other in exports if other.id != export.id and tags & _tags(other)]
+
     def _refuse_taken_tags(self, export: Export) -> None:
         found: list[Fault] = []
-        for other in self._to_audience(export.audience_id):
-            if other.id == export.id:
-                continue
+        for other in self._with_same_tags(export):
             owned = _tags(other)
             for index, segment in enumerate(export.segments):
                 if plain_name(segment.tag_name) in owned:

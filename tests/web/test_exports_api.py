@@ -281,6 +281,42 @@ def test_a_tag_claimed_twice_at_the_same_moment_has_one_owner() -> None:
     ]
 
 
+@pytest.mark.parametrize("way", ["create", "change", "copy"])
+@pytest.mark.parametrize("rival_id", ["aaa", "zzz"])
+def test_of_two_requests_for_a_tag_at_the_same_moment_one_succeeds(way: str, rival_id: str) -> None:
+    """A double click: each sees what the other one has written. The one with the larger id gives up."""
+    world = World()
+    export = new_export(world)
+    stored = world.exports.kept[export].value
+    tag = "VIP (copy)" if way == "copy" else "Fresh"
+    waited: list[float] = []
+
+    def write_rival(key: str) -> None:
+        world.exports.before_write = lambda key: None
+        rival = replace(stored, id=rival_id, segments=(SegmentChoice("S", tag),))
+        world.exports.keep(rival_id, rival)
+
+    def rival_gives_up(seconds: float) -> None:
+        waited.append(seconds)
+        world.exports.delete(rival_id)
+
+    definitions = replace(world.services.definitions, sleep=rival_gives_up)
+    world.serve(replace(world.services, definitions=definitions))
+    world.exports.before_write = write_rival
+    body: Any = export_body(stored.connection_id, segments=[{"name": "X", "tag": tag}])
+    if way == "create":
+        status = call(world, "POST", "/api/exports", body).status
+    elif way == "change":
+        status = call(world, "PUT", f"/api/exports/{export}", body).status
+    else:
+        status = call(world, "POST", f"/api/exports/{export}/duplicate").status
+    tags = [s.tag for each in world.exports.kept.values() for s in each.value.segments]
+    assert tags.count(tag) == 1
+    assert (status, waited) == (
+        (409, []) if rival_id == "aaa" else (200 if way == "change" else 201, [0.1])
+    )
+
+
 @pytest.mark.parametrize(("language", "name"), [("en", "copy"), ("ko", "사본")])
 def test_a_copy_has_its_own_tags_and_no_schedule(language: str, name: str) -> None:
     world = World()
