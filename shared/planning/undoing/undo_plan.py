@@ -13,7 +13,7 @@ from shared.errors import Conflict
 from shared.fields.contact import Converter
 from shared.fields.merge_fields import with_deleted
 from shared.memory import waiting_for_network
-from shared.model.audience import CallCounts, MergeField, Tag
+from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
@@ -96,7 +96,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
         findings=_findings(db, request, chunks),
-        calls=audience.calls,
+        calls=context.audience.calls,
         contacts_before=audience.contacts,
     )
     return plan, files, chunks
@@ -104,12 +104,11 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
 
 @dataclass(frozen=True)
 class _UndoAudience:
-    """The tags that the audience still has, by id, its merge fields, its contacts by status, and the calls made."""
+    """The tags that the audience still has, by id, its merge fields, and its contacts by status."""
 
     tags: dict[int, Tag]
     merge_fields: tuple[MergeField, ...]
     contacts: dict[str, int]
-    calls: CallCounts
 
 
 def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _UndoAudience:
@@ -118,11 +117,11 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
     audience, audience_id = context.audience, undone.audience_id
     with waiting_for_network(db), audience.parallel() as calls:
         calls.submit(lambda session: session.audience(audience_id)).result()
-        in_mailchimp = calls.submit(lambda session: session.tags(audience_id))
-        reading = calls.submit(lambda session: session.merge_fields(audience_id))
+        all_tags = calls.submit(lambda session: session.tags(audience_id))
+        merge_fields = calls.submit(lambda session: session.merge_fields(audience_id))
         contacts = audience.read_not_subscribed(calls, db, scratch)
         audience.find_changed_addresses(db, scratch)
-        fields = with_deleted(undone.mapping, reading.result(), undone.merge_fields)
+        fields = with_deleted(undone.mapping, merge_fields.result(), undone.merge_fields)
         convert = Converter(undone.mapping, undone.attributes, fields)
         window = EditWindow(
             moment_of(undone.run_id), request.run.undone_at, convert, tuple(columns)
@@ -131,8 +130,8 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
         others = owned_by_others(
             context.dependencies.owners, request.export.id, request.account_id, audience_id
         )
-        tags = {tag.id: tag for tag in in_mailchimp.result() if tag.id not in others}
-        return _UndoAudience(tags, fields, contacts, calls.calls)
+        tags = {tag.id: tag for tag in all_tags.result() if tag.id not in others}
+        return _UndoAudience(tags, fields, contacts)
 
 
 def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
