@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
-from shared.model.connection import ConnectionStatus
+from shared.model.connection import Connection, ConnectionStatus
 from shared.model.export import MAX_SEGMENTS, Export, Mapping
 from shared.model.run import Mode
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
@@ -23,7 +23,12 @@ from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.pages.conflicts import conflicting_fields, field_label, field_position
+from shared.web.pages.conflicts import (
+    ConflictingField,
+    conflicting_fields,
+    field_label,
+    field_position,
+)
 from shared.web.pages.export_choices import offered_connections, read_choices
 from shared.web.pages.export_definition import (
     NEW_FIELD,
@@ -59,6 +64,14 @@ def _sample(page: Page, segments: Sequence[str]) -> SegmentSample | None:
         return None
 
 
+def _with_only_connection(definition: Definition, offered: Sequence[Connection]) -> Definition:
+    """A new export uses the connection that is connected, if there is only one."""
+    connected = [c for c in offered if c.status is ConnectionStatus.CONNECTED]
+    if definition["connectionId"] or len(connected) != 1:
+        return definition
+    return {**definition, "connectionId": connected[0].id}
+
+
 def _suggested(definition: Definition, attributes: Sequence[AttributeInfo]) -> Definition:
     """The mapping of a new export, filled with the attributes that suit it."""
     mapping = dict(definition["mapping"])
@@ -81,19 +94,15 @@ def _form(
 ) -> Response:
     """Show the form. `focus` is the id of the element that gets the focus."""
     offered = offered_connections(page, definition["connectionId"])
-    connected = [c for c in offered if c.status is ConnectionStatus.CONNECTED]
-    if suggest and not definition["connectionId"] and len(connected) == 1:
-        definition = {**definition, "connectionId": connected[0].id}
+    if suggest:
+        definition = _with_only_connection(definition, offered)
     choices = read_choices(page, definition, offered)
     if suggest:
         definition = _suggested(definition, choices.attributes)
     conflict = None
     if errors.is_outdated and export_id:
         saved = exports.read(page.context, export_id)
-        names = {connection.id: connection.display_name for connection in choices.connections}
-        conflict = conflicting_fields(
-            recorded_export(saved.export), definition, page.language, names
-        )
+        conflict = _conflict(page, saved.export, definition, offered)
         etag = saved.etag
     schedule = definition["schedule"]
     members = {info.name: info.member_count or 0 for info in choices.segments}
@@ -133,6 +142,14 @@ def _form(
         etag=etag,
         path=f"/exports/{export_id}/edit" if export_id else "/setup/export",
     )
+
+
+def _conflict(
+    page: Page, saved: Export, definition: Definition, offered: Sequence[Connection]
+) -> list[ConflictingField]:
+    """The fields in which a form differs from the definition that someone else has saved."""
+    names = {connection.id: connection.display_name for connection in offered}
+    return conflicting_fields(recorded_export(saved), definition, page.language, names)
 
 
 def _fault_label(path: str, definition: Definition, language: str) -> str:
@@ -185,17 +202,22 @@ def _all_segments(page: Page, form: Form, action: str) -> list[Definition]:
     ]
 
 
+def _change(page: Page, form: Form, definition: Definition, action: str) -> str:
+    """Change a definition as a button of the form does. Returns the id of the element that gets the focus."""
+    if action == "addAttribute":
+        attributes = definition["mapping"]["attributes"]
+        attributes.append({"attribute": "", "mergeField": "", "create": None})
+        return f"attribute-{len(attributes) - 1}"
+    if action in ("selectAll", "selectNone"):
+        definition["segments"] = _all_segments(page, form, action)
+        return "selectAll"
+    return {"": "", "look": "audienceId"}.get(action, "addAttribute")
+
+
 def _save(page: Page, form: Form, export_id: str | None) -> Response:
     definition, action = definition_from(form), form.get("do")
-    focus = {"": "", "look": "audienceId"}.get(action, "addAttribute")
-    if action == "addAttribute":
-        focus = f"attribute-{len(definition['mapping']['attributes'])}"
-        definition["mapping"]["attributes"].append(
-            {"attribute": "", "mergeField": "", "create": None}
-        )
-    if action in ("selectAll", "selectNone"):
-        definition["segments"], focus = _all_segments(page, form, action), "selectAll"
     if action not in ("save", "saveAndRun"):
+        focus = _change(page, form, definition, action)
         return _form(page, definition, export_id, etag=form.get("etag"), focus=focus)
 
     if export_id is not None and page.services.definitions.find(export_id) is None:
