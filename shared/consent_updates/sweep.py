@@ -157,9 +157,9 @@ class Sweep:
             _load_changed_contacts(db, found)
             erased = self._delete_erased(db)
             _SQL.run(db, "pair")
-            count = _SQL.number(db, "count")
-            identified = _SQL.number(db, "unidentified")
-            if not (count or identified or erased or state.rereading):
+            changes = _SQL.number(db, "count_changes")
+            identified = _SQL.number(db, "count_identified")
+            if not (changes or identified or erased or state.rereading):
                 return state
             _add_campaigns(db, session, audience_in(key))
             _SQL.run(db, "merge", generation=state.generation)
@@ -173,7 +173,7 @@ class Sweep:
             return replace(
                 state,
                 blob=blob,
-                changes=state.changes + count,
+                changes=state.changes + changes,
                 stored=counts.not_archived,
                 stored_archived=counts.archived,
                 unidentified=counts.unidentified,

@@ -63,14 +63,14 @@ FROM changed_contacts c JOIN contacts d ON d.address = c.address
 WHERE (coalesce(d.contact_id, '') = '' OR c.contact_id = '')
   AND c.address NOT IN (SELECT changed_address FROM by_contact);
 
--- name: count
+-- name: count_changes
 -- Changes of values and tags are listed too; only a new status, reason or address counts.
 SELECT count(*)
 FROM changed_contacts c LEFT JOIN paired d ON d.changed_address = c.address
 WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason OR d.address <> c.address;
 
--- name: unidentified
--- Whether contact ids are known now that were not known before.
+-- name: count_identified
+-- The number of contacts whose id is known now and was not known, or was another one, before.
 SELECT count(*) FROM changed_contacts c JOIN paired d ON d.changed_address = c.address
 WHERE c.contact_id <> coalesce(d.contact_id, '');
 
