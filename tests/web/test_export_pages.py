@@ -128,6 +128,23 @@ def test_an_export_that_never_ran_names_its_audience_and_offers_a_preview_first(
     assert '<button class="primary">Run</button>' not in page.html
 
 
+def test_an_export_leads_to_its_run_while_it_is_active_or_waits() -> None:
+    world = World()
+    export = new_export(world)
+    run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+
+    def buttons() -> list[str]:
+        page = Browser(world).open(f"/exports/{export}").html.partition('class="actions"')[2]
+        return re.findall(r"<(?:button|a)[^>]*>([^<]+)<", page)[:3]
+
+    assert buttons() == ["View run", "Preview", "Send one person"]
+    # A new run takes the place of one that waits.
+    world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION)
+    assert buttons() == ["View run", "Run", "Preview"]
+    world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
+    assert buttons() == ["Run", "Preview", "Send one person"]
+
+
 def test_an_export_can_be_copied_detached_and_removed() -> None:
     world = World()
     export = new_export(world)
