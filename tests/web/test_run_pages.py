@@ -13,6 +13,7 @@ from shared.model.audience import CallCounts
 from shared.model.run import (
     AudienceSize,
     Counts,
+    Finding,
     Mode,
     Planning,
     PlanningStep,
@@ -20,6 +21,7 @@ from shared.model.run import (
     Reason,
     RunSegment,
     RunStatus,
+    Severity,
     StatusProof,
     Trigger,
 )
@@ -330,6 +332,36 @@ def test_a_run_that_waits_says_why_and_until_when() -> None:
     assert "1 of 2 files of the segment Gold have not been written yet: in/Gold_2.csv." in text
     assert "waiting since Nov 1, 2026 08:15" in text
     assert "until about Nov 1, 2026 09:15." in text
+
+
+def test_a_guard_asks_once_and_no_longer_after_it_was_confirmed() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+    values = {"people": "30457", "allowed": "12865"}
+    world.runs.move(
+        run,
+        status=RunStatus.AWAITING_CONFIRMATION,
+        reason=Reason("growthGuard", values),
+        findings=(
+            Finding(Severity.WARNING, "growthGuard", values),
+            Finding(
+                Severity.WARNING,
+                "fewAddresses",
+                {"usable": "3", "rows": "9", "attribute": "City"},
+            ),
+        ),
+    )
+    asks, other = "30,457 people would be new", "values of the attribute “City”"
+    waiting = Browser(world).open(f"/runs/{run}").text
+    assert waiting.count(asks) == 1
+    assert other in waiting
+    codes = ("growthGuard", "fewAddresses")
+    world.runs.move(run, status=RunStatus.SENDING, reason=None, confirmed=codes)
+    confirmed = Browser(world).open(f"/runs/{run}").text
+    assert asks not in confirmed
+    assert other not in confirmed
+    # What was asked stays in the record of the run.
+    assert [f["code"] for f in get(world, f"/api/runs/{run}")["findings"]] == list(codes)
 
 
 def test_the_progress_of_each_step_is_shown() -> None:

@@ -18,7 +18,7 @@ from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
-from shared.web.models.runs import run_view
+from shared.web.models.runs import FindingView, RunView, run_view
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -71,11 +71,13 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     if run.mode is Mode.ONE_PERSON and has_outcomes:
         sent_people = _sent(page, run)
     actions = actions_of(page, run, export, rejected, has_outcomes=has_outcomes)
+    view = run_view(run, page.language)
     return page.render(
         "run.html",
         errors=errors,
         run=run,
-        view=run_view(run, page.language),
+        view=view,
+        findings=_findings(run, view),
         waits_until=_waits_until(run),
         is_preview=is_preview,
         export=export,
@@ -89,6 +91,13 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         sent_people=sent_people,
         calls_expected=_expected_calls(run),
     )
+
+
+def _findings(run: Run, view: RunView) -> list[FindingView]:
+    """The findings that neither repeat the reason of the run nor ask for a confirmation that was given."""
+    reason = view.reason.message if view.reason else ""
+    answered = run.confirmed if run.is_active else ()
+    return [one for one in view.findings if one.message != reason and one.code not in answered]
 
 
 def _waits_until(run: Run) -> datetime | None:
