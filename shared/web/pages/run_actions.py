@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.model.connection import ConnectionStatus
 from shared.model.export import Export
+from shared.model.outcome import Code, Lasting
 from shared.model.run import Mode, Run, RunStatus
 from shared.runs.commands import can_retry
 from shared.runs.outcomes import OutcomeReason
@@ -14,9 +15,10 @@ from shared.scheduling.schedule import next_run
 from shared.web.application.connections import may_use_export
 from shared.web.authentication import Role
 from shared.web.pages.render import Page
-from shared.web.pages.run_summary import retry_changes_something
 from shared.web.texts import text
 
+# A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
+_MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
 _STOPPED = frozenset({RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED})
 
 
@@ -57,7 +59,7 @@ def actions_of(
         retry=(
             has_outcomes
             and can_retry(run)
-            and retry_changes_something(run, [group.code for group in rejected])
+            and _retry_changes_something(run, [group.code for group in rejected])
         ),
         run=is_over and (is_preview or stopped),
         send_again=is_over and run.mode is Mode.ONE_PERSON,
@@ -82,6 +84,24 @@ def _may_connect(page: Page, export: Export) -> bool:
     )
 
 
+def _retry_changes_something(run: Run, codes: Sequence[str]) -> bool:
+    """Whether a retry could have another result; `codes` are the reasons of the rejected rows.
+
+    A row that is wrong in the source is wrong until the source changes, and then the next run sends it.
+    """
+    counts = run.counts
+    if counts.not_sent or counts.left > counts.removed:
+        return True
+    return any(_may_pass(code) for code in codes)
+
+
+def _may_pass(code: str) -> bool:
+    known = next((one for one in Code if one.value == code), None)
+    if known is None:
+        return False
+    return known in _MAILCHIMP_CAN_CHANGE or known.lasting in (Lasting.NEXT_RUN, Lasting.A_FEW_RUNS)
+
+
 def next_steps(
     page: Page, run: Run, export: Export | None, actions: RunActions, *, lists_rejected: bool
 ) -> list[str]:
@@ -90,21 +110,9 @@ def next_steps(
     def say(name: str, **values: object) -> str:
         return text(page.language, f"pages.next.{name}", values)
 
-    steps = []
-    if export is None or not _may_act(page, export):
-        if run.status is RunStatus.AWAITING_CONFIRMATION:
-            steps.append(say("confirmByOthers"))
-    elif run.status is RunStatus.AWAITING_CONFIRMATION:
-        steps.append(say("confirm"))
-    elif run.status is RunStatus.FAILED:
-        steps.append(say("failedUndo" if run.undo_of else "failed"))
-    elif run.status is RunStatus.CANCELED:
-        if run.undo_of and not run.sent_everything_before_cancel:
-            steps.append(say("canceledUndo"))
-        elif run.mode is not Mode.ARCHIVE and not run.sent_everything_before_cancel:
-            steps.append(say("canceled"))
-    elif run.mode is Mode.PREVIEW:
-        steps.append(say("preview"))
+    may_act = export is not None and _may_act(page, export)
+    first = _step_after(run, may_act=may_act)
+    steps = [say(first)] if first else []
     if lists_rejected and run.status is not RunStatus.FAILED:
         steps.append(say("rejected"))
     if actions.retry:
@@ -113,3 +121,20 @@ def next_steps(
     if coming is not None and export is not None and export.connection_id and not run.is_active:
         steps.append(say("scheduled", when=page.formats.clock_time(coming)))
     return steps
+
+
+def _step_after(run: Run, *, may_act: bool) -> str:
+    """The name of the text that says how to go on after a run; "" if nothing has to be done."""
+    if run.status is RunStatus.AWAITING_CONFIRMATION:
+        return "confirm" if may_act else "confirmByOthers"
+    if not may_act:
+        return ""
+    if run.status is RunStatus.FAILED:
+        return "failedUndo" if run.undo_of else "failed"
+    if run.status is RunStatus.CANCELED:
+        if run.sent_everything_before_cancel:
+            return ""
+        if run.undo_of:
+            return "canceledUndo"
+        return "" if run.mode is Mode.ARCHIVE else "canceled"
+    return "preview" if run.mode is Mode.PREVIEW else ""

@@ -1,4 +1,4 @@
-"""What a run did, for its page: one sentence, numbers that add up, and what to do next.
+"""What a run did, for its page: one sentence, and numbers that add up.
 
 Every person of a run has one outcome, so the outcomes add up to the people. Rows without a usable
 address do not count as people; they are counted separately.
@@ -13,12 +13,8 @@ from functools import partial
 from babel.lists import format_list
 
 from shared.model.audience import BILLED
-from shared.model.outcome import Code, Lasting
 from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
 from shared.web.texts import text
-
-# A person can change the audience or the plan in Mailchimp, so that the same row is accepted.
-_MAILCHIMP_CAN_CHANGE = frozenset({Code.FIELD_REFUSED, Code.FIELD_REQUIRED})
 
 
 @dataclass(frozen=True)
@@ -64,24 +60,6 @@ def rows_per_second(run: Run) -> float | None:
 def billed_contacts(run: Run) -> int | None:
     """The contacts of the audience that Mailchimp bills after a run, by its own count; None if it was not read."""
     return sum(line.after for line in run.proof if line.status in BILLED) if run.proof else None
-
-
-def retry_changes_something(run: Run, codes: Sequence[str]) -> bool:
-    """Whether a retry could have another result; `codes` are the reasons of the rejected rows.
-
-    A row that is wrong in the source is wrong until the source changes, and then the next run sends it.
-    """
-    counts = run.counts
-    if counts.not_sent or counts.left > counts.removed:
-        return True
-    return any(_may_pass(code) for code in codes)
-
-
-def _may_pass(code: str) -> bool:
-    known = next((one for one in Code if one.value == code), None)
-    if known is None:
-        return False
-    return known in _MAILCHIMP_CAN_CHANGE or known.lasting in (Lasting.NEXT_RUN, Lasting.A_FEW_RUNS)
 
 
 def summary(run: Run, language: str) -> Summary:
