@@ -1,4 +1,4 @@
-"""Tell a person about the rows that cannot be sent: why, where the first one is, and whether this is new."""
+"""Findings about the rows that cannot be sent: why, where the first one is, and whether this is new."""
 
 from __future__ import annotations
 
