@@ -157,13 +157,13 @@ def test_the_work_of_a_lane_is_logged_in_one_event_and_recorded_in_metrics(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    shift = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
+    metrics = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
     with host.telemetry.message("send_lane", Stamps(TRACE, due(1)), run_id=RUN):
-        shift.begin()
+        metrics.begin()
         assert host.metrics()["lanes.slots.used"] == 1
-        shift.called(CallCounts(write=2, read=1, throttled=1, retried=1))
-        shift.sent([Result(Outcome.CREATED)] * 3 + [Result(Outcome.REJECTED)], 2.5)
-        shift.end(3.0)
+        metrics.called(CallCounts(write=2, read=1, throttled=1, retried=1))
+        metrics.sent([Result(Outcome.CREATED)] * 3 + [Result(Outcome.REJECTED)], 2.5)
+        metrics.end(3.0)
 
     [event] = events(caplog)
     assert event == {
@@ -200,9 +200,9 @@ def test_the_work_of_a_lane_is_logged_in_one_event_and_recorded_in_metrics(
 
 def test_a_lane_without_work_logs_nothing(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    shift = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
-    shift.begin()
-    shift.end(0.1)
+    metrics = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
+    metrics.begin()
+    metrics.end(0.1)
     assert events(caplog) == []
     assert host.metrics()["lanes.slots.used"] == 0
 

@@ -349,8 +349,8 @@ def test_of_many_simultaneous_saves_with_one_tag_at_most_one_succeeds(
             return refused.status
         return 201
 
-    with ThreadPoolExecutor(8) as hands:
-        answers = list(hands.map(save, range(8)))
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(save, range(8)))
 
     assert set(answers) <= {201, 409}
     owners = [

@@ -179,12 +179,12 @@ def test_a_run_is_one_trace_without_personal_data(
     measured = data.to_json()
     assert '"export.profiles"' in measured
     # No personal data: no address, name, hash or key.
-    heard = "\n".join(
+    recorded = "\n".join(
         [caplog.text, measured, *(span.to_json() for span in spans.get_finished_spans())]
     )
-    heard += b"\n".join(inside.messages).decode()
+    recorded += b"\n".join(inside.messages).decode()
     for secret in _secrets(sample, mailchimp):
-        assert secret.casefold() not in heard.casefold()
+        assert secret.casefold() not in recorded.casefold()
     tracers.shutdown()
     meters.shutdown()
 

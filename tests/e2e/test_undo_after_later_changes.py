@@ -287,9 +287,9 @@ def test_two_simultaneous_undo_requests_undo_the_run_once(scenario: ExportScenar
     run = scenario.run()
 
     with held_calls(scenario.running_app.sandbox, "GET", r".*"):
-        with ThreadPoolExecutor(4) as hands:
+        with ThreadPoolExecutor(4) as threads:
             started = list(
-                hands.map(lambda _: scenario.api.post(f"/api/runs/{run['id']}/undo"), range(4))
+                threads.map(lambda _: scenario.api.post(f"/api/runs/{run['id']}/undo"), range(4))
             )
         # A request to archive people does not get the undo that keeps them.
         with pytest.raises(ApiError) as refused:

@@ -103,6 +103,6 @@ def test_an_undo_killed_at_any_call_has_the_same_result(
         assert deployment.result_of(undone) == expected, f"killed at call {at}"
         if (
             deployment.process_count == process_count + 1
-        ):  # there were fewer calls: every place has had its turn
+        ):  # there were fewer calls: a process was killed at every place
             return
         at += CALL_STEP

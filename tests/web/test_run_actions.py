@@ -71,8 +71,8 @@ def test_people_who_may_not_act_are_not_asked_to_act() -> None:
         assert "confirm" not in actions(page)
     world = World()
     path = ended(world, RunStatus.SUCCESSFUL, Mode.PREVIEW)
-    for role, told in ((Role.VIEWER, False), (Role.ADMINISTRATOR, True)):
-        assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is told
+    for role, says_so in ((Role.VIEWER, False), (Role.ADMINISTRATOR, True)):
+        assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is says_so
 
 
 @pytest.mark.parametrize(

@@ -480,7 +480,7 @@ class World:
         self.people = FakePeople(self.clock)
         self.used_nonces: set[str] = set()
         ids = (f"id{number}" for number in itertools.count(1))
-        chance = (f"random{number}" for number in itertools.count(1))
+        random_texts = (f"random{number}" for number in itertools.count(1))
 
         def new_id() -> str:
             return next(ids)
@@ -491,7 +491,7 @@ class World:
             lambda: b"k" * 32,
             self._use_once,
             now=lambda: self.now.timestamp(),
-            random_text=lambda: next(chance),
+            random_text=lambda: next(random_texts),
         )
         services = Services(
             authenticator=Authenticator(False, False, Principal("dev-1", "Ada", role)),

@@ -192,7 +192,7 @@ def _excluded(page: Page, export_id: str) -> int | None:
 
 
 def _members(page: Page, history: Sequence[Run]) -> dict[str, int | None]:
-    """The members of each segment in the newest run, an undo aside; before the first run, those in its files."""
+    """The members of each segment in the newest run, without undos; before the first run, those in its files."""
     found: dict[str, int | None] = {
         segment.name: segment.members
         for run in reversed(history)
