@@ -140,28 +140,26 @@ class ContactChanges:
             resend=resend,
         )
 
-    def archive_former(self, addresses: Sequence[str], own_tags: Sequence[str]) -> None:
-        """Archive contacts with a former address, or unused ones, if they are subscribed and have only tags in `own_tags`."""
+    def archive(
+        self, addresses: Sequence[str], own_tags: Sequence[str], *, transactional: bool
+    ) -> None:
+        """Archive contacts one by one that are subscribed and have only tags in `own_tags`.
+
+        With `transactional`, contacts with this status are archived as well.
+        """
         own = set(map(plain_name, own_tags))
+        archived = (_SUBSCRIBED, _TRANSACTIONAL) if transactional else (_SUBSCRIBED,)
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted
-            contact = self.session.member(self.audience_id, address)
-            status, tags = (contact.status, contact.tags) if contact else (None, ())
-            if status == _SUBSCRIBED and set(map(plain_name, tags)) - own:
+            now = self.session.member(self.audience_id, address)
+            status, tags = (now.status, now.tags) if now else (None, ())
+            if status in archived and set(map(plain_name, tags)) - own:
                 self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
             else:
-                self.results[address] = self._archive(address, status)
-
-    def archive(self, addresses: Sequence[str]) -> None:
-        """Archive contacts that the undone run created, if they are subscribed or transactional."""
-        for number, address in enumerate(addresses):
-            if number and not self.isolation.may_continue():
-                raise Interrupted
-            status = self.session.status_of(self.audience_id, address)
-            if status == _TRANSACTIONAL:
-                status = _SUBSCRIBED
-            self.results[address] = self._archive(address, status)
+                self.results[address] = self._archive(
+                    address, _SUBSCRIBED if status in archived else status
+                )
 
     def _archive(self, address: str, status: str | None) -> Result:
         """Archive a contact that has this status; None if there is no contact.

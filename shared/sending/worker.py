@@ -278,10 +278,13 @@ class _LaneSlice:
             results,
         )
         changes = ContactChanges(session, audience_id, isolation, self._contacts_of, results)
-        if chunk.kind is ChunkKind.ARCHIVE:
-            changes.archive(payload.addresses)
-        elif chunk.kind is ChunkKind.ARCHIVE_FORMER:
-            changes.archive_former(payload.addresses, [tag.tag for tag in self.plan.tags])
+        if chunk.kind in (ChunkKind.ARCHIVE, ChunkKind.ARCHIVE_FORMER):
+            # An undo archives what its run created, also with the status transactional.
+            changes.archive(
+                payload.addresses,
+                [tag.tag for tag in self.plan.tags],
+                transactional=chunk.kind is ChunkKind.ARCHIVE,
+            )
         elif chunk.kind is ChunkKind.UNSUBSCRIBE:
             changes.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
         elif chunk.tag_id is not None:

@@ -487,6 +487,24 @@ def test_a_person_who_unsubscribed_with_an_international_domain_is_not_added(
     assert set(audience.members()) == {"p0@bücher.de", "p1@example.com"}
 
 
+def test_an_undo_does_not_archive_a_person_who_gets_a_tag_of_others_meanwhile(
+    rows: RowDeployment,
+) -> None:
+    run = rows.run(person(0), person(1))
+    app, audience = rows.deployment.app, rows.deployment.audience
+    undo = app.undo.start(run.id, "Dev", True)
+    rows.deployment.plan(undo.id)
+    # Another export sends the person.
+    audience.add("p0@example.com", tags=["Other"])
+
+    ended = rows.deployment.run_to_end(undo.id)
+
+    assert (rows.status(0), rows.tags(0)) == ("subscribed", {"Other"})
+    assert rows.status(1) == "archived"
+    assert rows.outcomes(ended)["p0@example.com"][0] == "removed"
+    assert ended.consent_proof.archived == 0
+
+
 def test_an_undo_does_not_archive_a_person_who_unsubscribes_meanwhile(rows: RowDeployment) -> None:
     people = [person(n) for n in range(3)]
     run = rows.run(*people)
