@@ -60,8 +60,9 @@ class Definitions:
         draft: Draft,
         by: str,
         connections: Collection[str],
+        before_write: Callable[[str], object] = lambda _: None,
     ) -> Stored[Export]:
-        """Create an export with a new id.
+        """Create an export with a new id, with which `before_write` is called.
 
         ConfigError lists all faults; Conflict names the export that owns a tag already.
         """
@@ -76,6 +77,7 @@ class Definitions:
             updated_by=by,
         )
         self._refuse_taken_tags(export)
+        before_write(export.id)
         stored = self.exports.create(export.id, export)
         try:
             self._refuse_tags_taken_meanwhile(export)
@@ -116,10 +118,17 @@ class Definitions:
             raise
         return stored
 
-    def duplicate(self, export_id: str, by: str, suffix: str) -> Stored[Export]:
+    def duplicate(
+        self,
+        export_id: str,
+        by: str,
+        suffix: str,
+        before_write: Callable[[str], object] = lambda _: None,
+    ) -> Stored[Export]:
         """Copy an export under a new name, with its schedule switched off.
 
-        The tags of the copy get the suffix too, because a tag belongs to one export.
+        The tags of the copy get the suffix too, because a tag belongs to one export. `before_write` is called with the
+        id of the copy.
         """
         original = self.read(export_id).value
         exports = self._to_audience(original.audience_id)
@@ -140,7 +149,8 @@ class Definitions:
             segments=copied,
             schedule=replace(original.schedule, enabled=False),
         )
-        return self.create(Draft(copy), by, [copy.connection_id] if copy.connection_id else [])
+        connections = [copy.connection_id] if copy.connection_id else []
+        return self.create(Draft(copy), by, connections, before_write)
 
     def detach(self, export_id: str, by: str, etag: str | None = None) -> Stored[Export]:
         """Remove the connection from an export, which stops until it has another."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.errors import Unavailable
 from shared.model.names import exclusions_blob
 from tests.web.browser import Browser
 from tests.web.client import Response, call, faults, get, new_export
@@ -89,6 +90,24 @@ def test_a_copy_of_an_export_excludes_the_same_people() -> None:
     copy = call(world, "POST", f"/api/exports/{export}/duplicate").json()["id"]
     answer = get(world, f"/api/exports/{copy}/exclusions")
     assert (answer["addresses"], answer["customers"]) == (1, 1)
+
+
+def test_no_copy_of_an_export_is_left_without_its_list() -> None:
+    world = World()
+    export = new_export(world)
+    put(world, export, LIST)
+    lists = world.services.exclusions
+
+    class Interrupted:
+        read = lists.files.read
+
+        def write(self, *given: object) -> None:
+            raise Unavailable("storageNoAnswer", resource="state", error="Lost")
+
+    files = Interrupted()
+    world.serve(replace(world.services, exclusions=replace(lists, files=files)))  # type: ignore[arg-type]
+    assert call(world, "POST", f"/api/exports/{export}/duplicate").status == 503
+    assert set(world.exports.kept) == {export}
 
 
 def test_a_damaged_list_is_replaced_or_deleted() -> None:

@@ -132,11 +132,17 @@ def duplicate(context: Context, export_id: str) -> ExportDetails:
     # A damaged list is an error: a copy without it would send people who must not be sent.
     excluded = context.services.exclusions.read(export_id)
     suffix = text(context.language, "api.copy")
-    stored = context.services.definitions.duplicate(export_id, context.caller.name, suffix)
+
+    def write_excluded(copy_id: str) -> None:
+        # Before the copy: if this process is killed in between, no copy is left without the list. The sweep deletes the list.
+        if excluded:
+            context.services.exclusions.write(copy_id, excluded)
+
+    stored = context.services.definitions.duplicate(
+        export_id, context.caller.name, suffix, write_excluded
+    )
     stored = _without_deleted_connection(context, stored)
     copy = stored.value
-    if excluded:
-        context.services.exclusions.write(copy.id, excluded)
     after = {**recorded_export(copy), "copyOf": export_id}
     audit.record(context, "export.create", copy.id, copy.display_name, after=after)
     return _with_others(context, stored)
