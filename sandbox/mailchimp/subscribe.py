@@ -120,7 +120,7 @@ def merged_values(
             values[tag] = value
     if not skip_required:
         for field in fields.values():
-            if field.required and field.tag not in values and not field.default_value:
+            if field.required and field.tag not in values:
                 raise RefusedMember("merge.invalid", field=field.tag, field_key="merge.required")
     # A copy of the right size: what orjson returns sits in a kilobyte, and a million of those would be one gigabyte.
     return orjson.dumps(values)[:-1] + b"}"

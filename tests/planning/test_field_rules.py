@@ -172,3 +172,17 @@ def test_a_preview_warns_if_the_plan_may_not_allow_the_new_merge_fields(
     if warns:
         assert run.reason is not None
         assert run.reason.code == "mergeFieldLimit"
+
+
+def test_a_field_that_exists_with_another_type_is_used_and_reported(rows: RowDeployment) -> None:
+    fields = rows.deployment.audience.state.merge_fields
+    fields[91] = MergeField(91, "POINTS", "Points", "text")
+    create = AttributeMapping("Size", "PTS", FieldToCreate("Points", "number"))
+    rows.define(mapping=Mapping("EMail", "FirstName", attributes=(create,)))
+
+    run = rows.run(person(1, Size="12"))
+
+    found = [one.values for one in run.findings if one.code == "mergeFieldOtherType"]
+    assert found == [{"tag": "POINTS", "found": "text", "type": "number"}]
+    assert run.status is RunStatus.SUCCESSFUL
+    assert value(rows, 1, "POINTS") == "12"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from shared.errors import ConfigError
 from shared.fields.merge_fields import (
+    choices_with_fields,
     find_field,
     missing_choices,
     parts_without_address,
@@ -22,7 +23,10 @@ from shared.model.run import Finding, Severity
 
 
 def field_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding]:
-    """Return a finding for each merge field to create. ConfigError names what a person must change."""
+    """Return a finding for each merge field to create, and for each that has another type than the export would create.
+
+    ConfigError names what a person must change.
+    """
     findings = []
     for choice in missing_choices(export.mapping, fields):
         if choice.create is None:
@@ -34,6 +38,10 @@ def field_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding
                 values={"tag": choice.tag, "name": choice.create.name},
             )
         )
+    for choice, field in choices_with_fields(export.mapping, fields):
+        if choice.create is not None and choice.create.type != field.type.lower():
+            values = {"tag": field.tag, "found": field.type, "type": choice.create.type}
+            findings.append(Finding(Severity.INFO, "mergeFieldOtherType", values=values))
     misplaced = parts_without_address(export.mapping, fields)
     if misplaced:
         raise ConfigError("partNeedsAddress", tag=misplaced[0].tag, part=misplaced[0].part)
