@@ -126,7 +126,9 @@ def test_nothing_of_a_run_remains_after_the_retention_period(scenario: ExportSce
     n = scenario.number
     exported(scenario, ("c1", f"ada{n}@example.org"), ("c2", f"bob{n}@example.org"))
     scenario.audience.unsubscribe(f"bob{n}@example.org")
-    run = exported(scenario, ("c1", f"ada{n}@example.org"), ("c3", f"cid{n}@example.org"))
+    waiting = exported(scenario, ("c1", f"ada{n}@example.org"), ("c3", f"cid{n}@example.org"))
+    scenario.api.post(f"/api/runs/{waiting['id']}/cancel")
+    run = scenario.wait(waiting)
     preview = scenario.run("preview")
     undone = start_undo(scenario, run)
     running_app = scenario.running_app.parts
