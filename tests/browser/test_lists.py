@@ -48,6 +48,12 @@ def test_each_export_has_one_line_with_its_reason_and_a_menu(
     page.keyboard.press("Escape")
     expect(menu.get_by_role("link", name="Edit")).to_be_hidden()
     expect(menu.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    menu.get_by_role("link", name="Remove").focus()
+    expect(menu).to_have_js_property("open", True)
+    # An open menu would cover the buttons of the rows below.
+    page.keyboard.press("Tab")
+    expect(menu).to_have_js_property("open", False)
     assert complaints == []
 
 

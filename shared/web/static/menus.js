@@ -1,15 +1,18 @@
-// Menus of rows and reasons: Escape closes them, and so does a click elsewhere. Both open without this file.
+// Menus of rows and reasons: Escape closes them, and so does a click or the focus elsewhere. Both open without this file.
 "use strict";
 
 (() => {
   const close = (menu) => {
     menu.open = false;
   };
-  document.addEventListener("click", (event) => {
+  const closeOthers = (event) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => {
       if (!menu.contains(event.target)) close(menu);
     });
-  });
+  };
+  document.addEventListener("click", closeOthers);
+  // An open menu would cover the buttons of the next rows, which have the focus next.
+  document.addEventListener("focusin", closeOthers);
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     document.querySelectorAll("details.menu[open]").forEach((menu) => {
