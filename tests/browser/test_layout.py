@@ -101,6 +101,21 @@ def test_the_texts_of_a_chart_are_legible_and_do_not_overlap_on_a_phone(
             assert box["x"] + box["width"] <= sides["x"] + sides["width"]
 
 
+def test_many_exports_do_not_push_the_button_out_of_sight(place: Place, open_page: Open) -> None:
+    world = place.world
+    connection = new_connection(world)
+    exports = [
+        new_export(world, connection, displayName=f"{LONG} {number}", audienceId=f"a{number}")
+        for number in range(40)
+    ]
+    page = open_page()
+    for path in ("/run-all", "/exports-schedule?export=" + "&export=".join(exports)):
+        page.goto(path)
+        box = page.locator("main button.primary").bounding_box()
+        assert box
+        assert box["y"] < 900, path
+
+
 def test_the_text_of_a_list_is_not_cut_off(place: Place, open_page: Open) -> None:
     pages = used_app(place.world)
     page = open_page()
