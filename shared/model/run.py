@@ -1,12 +1,13 @@
 """A run of an export, and its states.
 
     queued ─► planning ─► sending ─► finishing ─► successful | completedWithWarnings
-                 │           │            └─► awaitingConfirmation ─► sending (the removals)
-                 └─► skipped └─► failed | canceled
+                 │                        └─► awaitingConfirmation ─► sending (the removals)
+                 └─► awaitingConfirmation ─► queued (it is planned again)
 
-Terminal states never change again. A preview ends after planning. In `awaitingConfirmation`
-only removals wait: everything else was sent and is in the ledger, and a later run may replace the
-run. runs/transitions.py makes all changes of the state.
+Planning may also end as `skipped`, and every active run as `failed` or `canceled`. Terminal states never change again. A
+preview ends after planning. A run waits in `awaitingConfirmation` before its
+first write, because it looks like a mistake, or at its end, with removals: then everything else was sent and is in
+the ledger. A later run may replace a run that waits. runs/transitions.py makes all changes of the state.
 """
 
 from __future__ import annotations
@@ -227,7 +228,7 @@ class ConsentProof:
 
     `unsubscribed` counts people that the run unsubscribed because they withdrew consent and the export allows
     it: the only status that the app ever changes (record 71). `archived` counts archived contacts with a former
-    address (record 72).
+    address (record 72), and archived unused contacts (record 86).
     """
 
     kept: int = 0
