@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-GRACE_SECONDS = 25.0
+_GRACE_SECONDS = 25.0
 """How long work that is under way may hold the process; platforms kill after about 30 s."""
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 class Shutdown:
     """Whether this process shall end, and what it still works on."""
 
-    def __init__(self, grace: float = GRACE_SECONDS) -> None:
+    def __init__(self, grace: float = _GRACE_SECONDS) -> None:
         self._grace = grace
         self._requested = False
         self._working = 0

@@ -36,7 +36,7 @@ from shared.workspace import SqlFile, small_workspace
 
 # The limit for one sweep. The next one reads the rest.
 MOST_PAGES = 100
-REREAD_EVERY = timedelta(days=1)
+_REREAD_EVERY = timedelta(days=1)
 # The limit for one sweep. When more people unsubscribe at once, the campaigns of the others stay unknown.
 MOST_CAMPAIGNS = 50
 _WITHDRAWN = ("unsubscribed", "cleaned")
@@ -130,7 +130,7 @@ class Sweep:
         # A single difference may be a change between the pages and the count.
         differs = surplus == state.surplus and not self._is_explained(surplus)
         lacks_ids = state.blob != "" and state.unidentified != 0
-        recently = state.reread_at is not None and self.now() - state.reread_at < REREAD_EVERY
+        recently = state.reread_at is not None and self.now() - state.reread_at < _REREAD_EVERY
         if recently or not (differs or lacks_ids):
             return replace(state, surplus=surplus, rereading=False)
         return replace(

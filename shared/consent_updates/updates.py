@@ -53,7 +53,7 @@ from shared.model.ports import (
 )
 from shared.model.run import Reason
 
-SWEEP_EVERY = timedelta(minutes=15)
+_SWEEP_EVERY = timedelta(minutes=15)
 # After this time, a request is repeated: its message may have been lost when a process was killed.
 _REQUEST_LIFETIME = timedelta(minutes=10)
 _BUSY_DELAY = 20.0
@@ -286,7 +286,7 @@ class ConsentUpdates:
             return False
         stored = self.sweeps.read(key)
         sweep = stored.value if stored else ConsentSweep()
-        if sweep.complete and sweep.swept_at and self.now() - sweep.swept_at < SWEEP_EVERY:
+        if sweep.complete and sweep.swept_at and self.now() - sweep.swept_at < _SWEEP_EVERY:
             return False
         return not self._is_busy(use)
 

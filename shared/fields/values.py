@@ -20,7 +20,7 @@ from shared.fields.numbers import AmbiguousNumberError, number_of, without_point
 from shared.fields.postal import postal_address
 from shared.model.audience import DELETED_FIELD, MergeField
 
-LONGEST_TEXT = 255
+_LONGEST_TEXT = 255
 
 _TRUE = frozenset({"true", "1", "yes", "y", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "f"})
@@ -106,12 +106,12 @@ def _with_ascii_digits(text: str) -> str:
 
 def _text(text: str) -> str:
     # Four bytes a character at most: only longer ones need counting.
-    if len(text) <= LONGEST_TEXT // 4:
+    if len(text) <= _LONGEST_TEXT // 4:
         return text
     encoded = text.encode()
-    if len(encoded) <= LONGEST_TEXT:
+    if len(encoded) <= _LONGEST_TEXT:
         return text
-    raise Unusable("cut", encoded[:LONGEST_TEXT].decode(errors="ignore"))
+    raise Unusable("cut", encoded[:_LONGEST_TEXT].decode(errors="ignore"))
 
 
 def _boolean(text: str) -> str:
@@ -195,7 +195,7 @@ def _zip(text: str) -> str:
 def _url(text: str) -> str:
     given = f"https://{text}" if text[:4].lower() == "www." else text
     url = _ascii_url(given)
-    if len(url.encode()) > LONGEST_TEXT or not _URL.fullmatch(given):
+    if len(url.encode()) > _LONGEST_TEXT or not _URL.fullmatch(given):
         raise Unusable("notAnAddress")
     return url
 

@@ -21,7 +21,7 @@ from shared.model.source import plain_name
 from shared.sending.chunk_payload import ChunkPayload
 from shared.sending.result import Person
 
-MOST_SAMPLES = 20
+_MOST_SAMPLES = 20
 _KINDS = {ChunkKind.ADD: SampleKind.NEW, ChunkKind.UPDATE: SampleKind.CHANGED}
 _Ranked = tuple[str, str, Person | None]
 
@@ -69,10 +69,10 @@ class Samples:
         known = self.chosen.get(kind, [])
         present = {address for _, address, _ in known}
         more = [each for each in people if each[1] not in present]
-        self.chosen[kind] = heapq.nsmallest(MOST_SAMPLES, [*known, *more], key=lambda one: one[:2])
+        self.chosen[kind] = heapq.nsmallest(_MOST_SAMPLES, [*known, *more], key=lambda one: one[:2])
 
     def compare(self, session: MailchimpSession) -> list[SamplePerson]:
-        """Read at most MOST_SAMPLES people from the audience, and return both sides."""
+        """Read the chosen people from the audience, and return both sides."""
         found = []
         for kind, person in self._spread():
             state = session.member(self.plan.audience_id, person.address)
@@ -83,9 +83,9 @@ class Samples:
         """An equal number of each kind; other kinds fill up what one kind lacks."""
         queues = {kind: list(self.chosen.get(kind, ())) for kind in SampleKind}
         taken: list[tuple[SampleKind, Person]] = []
-        while len(taken) < MOST_SAMPLES and any(queues.values()):
+        while len(taken) < _MOST_SAMPLES and any(queues.values()):
             for kind, waiting in queues.items():
-                if waiting and len(taken) < MOST_SAMPLES:
+                if waiting and len(taken) < _MOST_SAMPLES:
                     _, address, person = waiting.pop(0)
                     taken.append((kind, person or Person(address, (), {})))
         return sorted(taken, key=lambda one: list(SampleKind).index(one[0]))

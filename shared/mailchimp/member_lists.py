@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 PAGE_SIZES = (1000, 500, 250, 100)
 # With more steps back, or more pages of known members in a row, the list changes too fast to be read.
-MOST_REPEATED_PAGES = 50
+_MOST_REPEATED_PAGES = 50
 _MOST_REPEATED_AFTER_TOTAL = 3
 
 _STATUS_FIELDS = "members.email_address,members.contact_id,members.status,total_items"
@@ -137,7 +137,7 @@ class MemberListCalls(Calls):
         offset, step, steps_back, without_new, read_until = 0, 1, 0, 0, 0
         while True:
             items, total = pages.page(offset)
-            if max(steps_back, without_new) > MOST_REPEATED_PAGES:
+            if max(steps_back, without_new) > _MOST_REPEATED_PAGES:
                 raise Unavailable("audienceMoves")
             if offset and not (items and pages.knows(items[0])):
                 steps_back += 1

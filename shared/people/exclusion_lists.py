@@ -14,7 +14,7 @@ from shared.model.ports import Files
 from shared.people.erasures import MarkErased
 from shared.workspace import SqlFile, small_workspace
 
-MOST_EXCLUDED = 100_000
+_MOST_EXCLUDED = 100_000
 EXCLUSIONS_CHANGED = "exclusionsChanged"
 _SQL = SqlFile.of(__file__)
 _LONGEST_ID = 500
@@ -48,7 +48,7 @@ class Parsed:
 def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:
     """Read cells with their line numbers: an address, a CustomerId, or a header, which is ignored.
 
-    ConfigError when there are more than MOST_EXCLUDED.
+    ConfigError when there are too many.
     """
     addresses: set[str] = set()
     customers: set[str] = set()
@@ -67,8 +67,8 @@ def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:
             customers.add(text)
         else:
             invalid.append(line)
-        if len(addresses) + len(customers) > MOST_EXCLUDED:
-            raise ConfigError("tooManyExcluded", most=MOST_EXCLUDED)
+        if len(addresses) + len(customers) > _MOST_EXCLUDED:
+            raise ConfigError("tooManyExcluded", most=_MOST_EXCLUDED)
     listed = ExclusionList(tuple(sorted(addresses)), tuple(sorted(customers)))
     return Parsed(listed, tuple(invalid))
 

@@ -31,8 +31,8 @@ from shared.runs.plan_store import read_plan
 from shared.workspace import SqlFile, small_workspace
 
 # In addition to Mailchimp's statuses: not in the audience; Mailchimp was not reached.
-ABSENT = "absent"
-UNKNOWN = "unknown"
+_ABSENT = "absent"
+_UNKNOWN = "unknown"
 
 _SQL = SqlFile.of(__file__)
 
@@ -44,7 +44,7 @@ _RUNS = 50
 
 @dataclass(frozen=True)
 class PersonInExport:
-    """What one export has about a person. `in_audience` is Mailchimp's status, ABSENT or UNKNOWN.
+    """What one export has about a person. `in_audience` is Mailchimp's status, `absent` or `unknown`.
 
     `outcome`, `code` and `at` come from the newest run with outcomes, `tags` and `values` (merge field
     and value) from the ledger: what Mailchimp took last, at `sent_at`.
@@ -53,7 +53,7 @@ class PersonInExport:
     export_id: str
     export_name: str
     segments: tuple[str, ...] = ()
-    in_audience: str = UNKNOWN
+    in_audience: str = _UNKNOWN
     outcome: str = ""
     code: str = ""
     at: datetime | None = None
@@ -107,7 +107,7 @@ class Search:
             statuses = {target: future.result() for target, future in pending.items()}
         found = []
         for export, address, result in zip(exports, addresses, stored, strict=True):
-            status = statuses.get((export.connection_id, export.audience_id, address), UNKNOWN)
+            status = statuses.get((export.connection_id, export.audience_id, address), _UNKNOWN)
             erasure = self.erasures.find(address) if address else None
             if erasure is not None:
                 result = replace(result, outcome=Outcome.KEPT, code=Code.ERASED, at=erasure.at)
@@ -117,13 +117,13 @@ class Search:
     def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
         """Return the current status in Mailchimp, without a long wait when Mailchimp is unavailable."""
         if not connection_id:
-            return UNKNOWN
+            return _UNKNOWN
         try:
             account_id = self.account_of(connection_id)
             with self.sessions.session(connection_id, account_id, _WAIT_FOR_MAILCHIMP) as session:
-                return session.status_of(audience_id, address) or ABSENT
+                return session.status_of(audience_id, address) or _ABSENT
         except ConnectorError:
-            return UNKNOWN
+            return _UNKNOWN
 
     def _in_storage(self, export: Export, person: ChosenPerson) -> PersonInExport:
         found = self._in_export(export, person)

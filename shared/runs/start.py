@@ -21,7 +21,7 @@ from shared.runs.run_messages import send_plan_message
 from shared.runs.transitions import Transitions
 
 # When a run is queued for longer than this, its message may be lost: the next start sends it again.
-QUEUE_PATIENCE = timedelta(seconds=60)
+_QUEUE_PATIENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Starter:
 
     def _is_late(self, run: Run) -> bool:
         # A time in the future counts as late, too: the clock of the process that queued it was wrong.
-        return run.queued_at is not None and abs(self._now() - run.queued_at) > QUEUE_PATIENCE
+        return run.queued_at is not None and abs(self._now() - run.queued_at) > _QUEUE_PATIENCE
 
     def _record(self, run: Run, before_planning: Callable[[Run], None] | None = None) -> Run:
         # Two starters may complete the same start; the record is the same.

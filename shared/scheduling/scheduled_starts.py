@@ -59,7 +59,7 @@ class Tick:
     at: datetime
 
 
-def effective(export: Export, refresh: Schedule | None) -> Schedule:
+def _effective(export: Export, refresh: Schedule | None) -> Schedule:
     """The schedule that starts an export by time; a schedule that is off if nothing starts it."""
     own = export.schedule
     if not own.enabled or not export.connection_id:
@@ -90,7 +90,7 @@ class ScheduledStarts:
         count = 0
         for stored in readable(self.exports.all()):
             export = stored.value
-            schedule = effective(export, refresh)
+            schedule = _effective(export, refresh)
             try:
                 count += self._start_pending(export, schedule)
                 record = self._record(export, schedule, before.value.at if before else None)

@@ -33,8 +33,8 @@ R = TypeVar("R")
 _AGAIN = {"retry_on_methods": ("GET", "POST")}
 """The SDK does not retry a POST by default; ours are safe to retry because of the write id."""
 
-TRANSACTION_ROWS = 100
-TRANSACTION_CHARACTERS = 600_000
+_TRANSACTION_ROWS = 100
+_TRANSACTION_CHARACTERS = 600_000
 """A transaction has at most 100 entities and 4 MiB; the SDK may use 6 bytes per character."""
 
 
@@ -266,7 +266,7 @@ def _batches(entities: Sequence[TableEntity]) -> Iterator[list[TableEntity]]:
     size = 0
     for entity in entities:
         length = sum(len(text) for text in entity.values() if isinstance(text, str))
-        if batch and (len(batch) == TRANSACTION_ROWS or size + length > TRANSACTION_CHARACTERS):
+        if batch and (len(batch) == _TRANSACTION_ROWS or size + length > _TRANSACTION_CHARACTERS):
             yield batch
             batch, size = [], 0
         batch.append(entity)

@@ -23,12 +23,12 @@ from shared.web.problems import HttpProblem, for_error
 from shared.web.services import Services
 from shared.web.texts import language_of
 
-MOST_BODY_BYTES = 1024 * 1024
+_MOST_BODY_BYTES = 1024 * 1024
 
 _LOG = logging.getLogger(__name__)
 
 # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
-SECURITY_HEADERS = {
+_SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -94,7 +94,7 @@ class Outgoing:
         self._send = send
         self._is_head = request.method == "HEAD"
         self._added = {
-            **SECURITY_HEADERS,
+            **_SECURITY_HEADERS,
             "Content-Language": request.state.language,
             **({"Strict-Transport-Security": _HSTS} if request.scope["scheme"] == "https" else {}),
             **({"Access-Control-Expose-Headers": _EXPOSED} if _is_api(request) else {}),
@@ -126,7 +126,7 @@ class Outgoing:
 
 
 def _refuse_body(request: Request, body: bytes) -> None:
-    if len(body) > MOST_BODY_BYTES:
+    if len(body) > _MOST_BODY_BYTES:
         raise HttpProblem(413, "tooLarge")
     # The Functions host delivers a chunked body empty (azure-functions-host#4926).
     if not body and "transfer-encoding" in request.headers:

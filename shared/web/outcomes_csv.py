@@ -9,7 +9,7 @@ from shared.runs.outcomes import OutcomeRow
 from shared.web.csv_files import csv_file, neutral
 from shared.web.texts import action_text, reason_text, text
 
-HEADER = (
+_HEADER = (
     "customerId",
     "email",
     "segments",
@@ -57,4 +57,4 @@ def outcomes_csv(rows: Iterator[OutcomeRow], language: str) -> bytes:
             row.answer,
         )
 
-    return csv_file(HEADER, ([neutral(cell) for cell in cells(row)] for row in rows))
+    return csv_file(_HEADER, ([neutral(cell) for cell in cells(row)] for row in rows))

@@ -21,7 +21,7 @@ from shared.web.gateway import Outgoing
 from shared.web.problems import HttpProblem
 from shared.web.texts import language_of
 
-RETRY_AFTER_SECONDS = 60
+_RETRY_AFTER_SECONDS = 60
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def unconfigured(error: ConfigError, *, authentication_on: bool) -> ASGIApp:
             503,
             "notConfigured",
             faults=error.faults if shown else (),
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
         )
         request.state.language = language = language_of(request.headers.get("accept-language"))
         response = problems.response(problem, language, trace_id)

@@ -39,23 +39,23 @@ def find_already_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
 ) -> None:
     """Turn additions in `changes` into updates for people who are subscribed already."""
-    start_already_subscribed(db)
+    _start_already_subscribed(db)
     for page in session.members_with_status(audience_id, "subscribed"):
-        add_subscribed(db, [contact.address for contact in page])
-    apply_already_subscribed(db)
+        _add_subscribed(db, [contact.address for contact in page])
+    _apply_already_subscribed(db)
 
 
-def start_already_subscribed(db: DuckDBPyConnection) -> None:
+def _start_already_subscribed(db: DuckDBPyConnection) -> None:
     """Create the empty table `already_subscribed`."""
     _SQL.run(db, "create")
 
 
-def add_subscribed(db: DuckDBPyConnection, addresses: Sequence[str]) -> None:
+def _add_subscribed(db: DuckDBPyConnection, addresses: Sequence[str]) -> None:
     """Add subscribed people to `already_subscribed`."""
     _SQL.run(db, "add", addresses=list(addresses))
 
 
-def apply_already_subscribed(db: DuckDBPyConnection) -> None:
+def _apply_already_subscribed(db: DuckDBPyConnection) -> None:
     """Turn additions in `changes` into updates for the people of `already_subscribed`."""
     _SQL.run(db, "apply")
 
@@ -72,8 +72,8 @@ def find_all_subscribed(
     if calls_to_find_all(db, subscribed) < new_people(db):
         find_already_subscribed(db, session, audience_id)
         return
-    start_already_subscribed(db)
+    _start_already_subscribed(db)
     for (address,) in _SQL.rows(db, "addresses"):
         if session.status_of(audience_id, address) == "subscribed":
-            add_subscribed(db, [address])
-    apply_already_subscribed(db)
+            _add_subscribed(db, [address])
+    _apply_already_subscribed(db)

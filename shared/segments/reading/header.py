@@ -33,7 +33,7 @@ from shared.segments.suggestions import looks_like_addresses, suggest
 from shared.workspace import small_workspace
 
 _ENOUGH = 256 * 1024
-SAMPLED = 200
+_SAMPLED = 200
 # Rows by which delimiters are compared.
 _COMPARED = 20
 _COMMENT = re.compile(r"#[^,;|\t]*")
@@ -71,7 +71,7 @@ def described_by_header(
 
 
 def sample_values(
-    source: LandingContainer, segment: SegmentSnapshot, rows: int = SAMPLED
+    source: LandingContainer, segment: SegmentSnapshot, rows: int = _SAMPLED
 ) -> dict[str, list[str]]:
     """Values of each attribute in the first `rows` rows of the first file that has any.
 
@@ -114,7 +114,7 @@ def _header_of(text: str, form: CsvFormat) -> tuple[list[str], CsvFormat] | None
 def _divided(text: str, form: CsvFormat) -> tuple[CsvFormat, list[list[str]]]:
     """The format with the delimiter found, and the first rows."""
     form = replace(form, header=True, delimiter=_delimiter(text, form))
-    return form, first_rows(text.encode(), form, SAMPLED)
+    return form, first_rows(text.encode(), form, _SAMPLED)
 
 
 def _without_lines(text: str, is_left_out: Callable[[str], bool]) -> str:

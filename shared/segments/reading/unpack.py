@@ -26,7 +26,7 @@ from shared.segments.text_encodings import (
     utf16_without_mark,
 )
 
-MAX_UNPACKED = 4 * 1024**3
+_MAX_UNPACKED = 4 * 1024**3
 _FREE_UNPACKED = 64 * 1024**2
 _MAX_RATIO = 200
 _PIECE = 1024 * 1024
@@ -113,7 +113,7 @@ def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Te
 
 def allowed_size(packed: int) -> int:
     """The bytes to which so many packed bytes may unpack."""
-    return min(MAX_UNPACKED, _FREE_UNPACKED + packed * _MAX_RATIO)
+    return min(_MAX_UNPACKED, _FREE_UNPACKED + packed * _MAX_RATIO)
 
 
 def text_pieces(pieces: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes] | None:

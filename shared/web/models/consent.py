@@ -50,7 +50,7 @@ class AudienceConsentList(ListView[AudienceConsentView]):
     """The audiences that exports use, by ID."""
 
 
-def webhook_state(webhook: ConsentWebhook) -> WebhookState:
+def _webhook_state(webhook: ConsentWebhook) -> WebhookState:
     """Whether the webhook works, was refused, or was not registered yet."""
     if webhook.webhook_id:
         return "registered"
@@ -67,6 +67,6 @@ def audience_consent_view(state: ConsentState, language: str) -> AudienceConsent
         published_at=state.published.published_at,
         statuses=state.published.statuses,
         problem=reason_view(state.sweep.problem, language),
-        webhook=webhook_state(state.webhook),
+        webhook=_webhook_state(state.webhook),
         webhook_problem=reason_view(state.webhook.problem, language),
     )

@@ -97,7 +97,7 @@ _PLACEHOLDERS: dict[str, Any] = {
     "name": "…",
     "exclusionSegments[]": "…",
 }
-EXAMPLE_VIEW: dict[str, Any] = {
+_EXAMPLE_VIEW: dict[str, Any] = {
     "id": "5d1f0c2b8e7a4936",
     **EXAMPLE,
     "findings": [],
@@ -329,7 +329,7 @@ class GrowthGuardView(View):
 class ExportView(View):
     """An export: its definition, its newest run and its findings."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_VIEW]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_VIEW]})
 
     id: str
     display_name: str

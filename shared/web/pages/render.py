@@ -41,7 +41,7 @@ from shared.web.problems import HttpProblem, detail_text
 from shared.web.services import Services
 from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, action_text, has, reason_text, text
 
-CSP = (
+_CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -251,7 +251,7 @@ def sign_in_page(language: str, sentence: str, now: datetime) -> Response:
 def _html(template: str, shown: Mapping[str, object], status: int) -> Response:
     body = _templates().get_template(template).render(shown)
     return HTMLResponse(
-        body, status, {"Content-Security-Policy": CSP, "Referrer-Policy": _REFERRER}
+        body, status, {"Content-Security-Policy": _CSP, "Referrer-Policy": _REFERRER}
     )
 
 
