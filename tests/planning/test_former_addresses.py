@@ -41,7 +41,7 @@ def test_a_contact_with_a_former_address_is_reported_and_then_archived_if_only_t
     assert [rows.outcomes(first)[f"p{n}@example.com"] for n in range(4)] == [
         ("removed", "addressChanged")
     ] * 4
-    assert codes(first)["addressChanged"] == {"people": "4"}
+    assert codes(first)["addressChangedToArchive"] == {"people": "4"}
     assert rows.status(0) == "subscribed"
     audience.unsubscribe("p3@example.com")
 
@@ -55,6 +55,8 @@ def test_a_contact_with_a_former_address_is_reported_and_then_archived_if_only_t
         "subscribed",
     ]
     found = rows.outcomes(second)
+    assert codes(second)["formerPlanned"] == {"people": "2"}
+    assert "addressChangedToArchive" not in codes(second)
     assert found["p0@example.com"] == ("removed", "formerArchived")
     assert found["p2@example.com"] == ("notSent", "taggedByOthers")
     assert "p1@example.com" not in found

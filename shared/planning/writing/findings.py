@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from shared.model.export import Export
+from shared.model.chunk import FORMER_TAG
+from shared.model.export import Export, OnAddressChange
 from shared.model.run import Finding, Severity
 from shared.planning.comparing.compare import SegmentMembers
 from shared.planning.reading.rejected_rows import has_unreadable_rows
@@ -25,7 +26,7 @@ def people_findings(
     members: Mapping[int, SegmentMembers],
 ) -> list[Finding]:
     """Return findings about the people of a plan, from `changes`, `ledger` and `rejects`."""
-    withdrawn, archived, transactional, moved, new = _SQL.row(db, "people")
+    withdrawn, archived, transactional, moved, new = _SQL.row(db, "people", former_tag=FORMER_TAG)
     info, warning = Severity.INFO, Severity.WARNING
     findings = []
     if empty := _segments_without_rows(db, export):
@@ -42,7 +43,12 @@ def people_findings(
         values = {"people": str(transactional), "status": new_status}
         findings.append(Finding(info, "statusNotReached", values=values))
     if moved:
-        findings.append(Finding(info, "addressChanged", values={"people": str(moved)}))
+        values = {"people": str(moved)}
+        findings.append(
+            Finding(info, "addressChangedToArchive", values=values)
+            if export.on_address_change is OnAddressChange.ARCHIVE
+            else Finding(info, "addressChanged", values=values)
+        )
     if different := _SQL.number(db, "different_rows"):
         findings.append(Finding(info, "differentRows", values={"people": str(different)}))
     for number, unreadable, people in _SQL.rows(db, "kept_tags") if has_unreadable_rows(db) else ():

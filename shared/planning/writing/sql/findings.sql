@@ -5,10 +5,14 @@ SELECT
     (SELECT count(*) FROM changes c JOIN ledger l USING (address)
      WHERE c.code = 'archived' AND l.archived_by IS NOT NULL),
     count(*) FILTER (contact_status = 'transactional' AND kind IN ('update', 'unchanged')),
-    (SELECT count(*) FROM changes WHERE kind = 'left' AND customer_id IN (
-        SELECT customer_id FROM source_rows
-        WHERE customer_id IS NOT NULL AND address IS NOT NULL
-    )),
+    -- Not those whose former contact this run archives.
+    (SELECT count(*) FROM changes
+     WHERE kind = 'left'
+         AND NOT coalesce(list_contains(tags_to_remove, $former_tag), false)
+         AND customer_id IN (
+             SELECT customer_id FROM source_rows
+             WHERE customer_id IS NOT NULL AND address IS NOT NULL
+         )),
     count(*) FILTER (kind = 'add')
 FROM changes;
 
