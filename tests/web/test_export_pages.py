@@ -99,7 +99,7 @@ def test_an_export_shows_whom_it_leaves_out_and_what_stops_it() -> None:
         contactBudget=50_000,
     )
     ada = Browser(world).open(f"/exports/{export}")
-    assert "Excluded peopleNone" in ada.text
+    assert "Excluded peopleNo one" in ada.text
     ada.open(f"/exports/{export}/exclusions").send(fields={"entries": "a@b.example\nC-1"})
     viewer = Browser(world.seen_by(Role.VIEWER)).open(f"/exports/{export}")
     for shown in (
