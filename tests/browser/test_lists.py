@@ -103,6 +103,15 @@ def test_a_phone_shows_exports_as_cards_and_works_without_scripts(
     expect(page.get_by_role("status")).to_contain_text("일정을 저장했습니다")
 
 
+def test_a_phone_shows_the_links_that_sort_exports(place: Place, open_page: Open) -> None:
+    fill(place.world)
+    page = open_page("en", 390)
+    page.goto("/")
+    page.get_by_role("link", name="Status", exact=True).click()
+    page.wait_for_url("**sort=status**")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_all_exports_that_a_search_found_are_selected_at_once(
     place: Place, open_page: Open
 ) -> None:
