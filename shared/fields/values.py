@@ -22,8 +22,10 @@ from shared.model.audience import DELETED_FIELD, MergeField
 
 _LONGEST_TEXT = 255
 
-_TRUE = frozenset({"true", "1", "yes", "y", "t"})
-_FALSE = frozenset({"false", "0", "no", "n", "f"})
+_TRUE = frozenset({"true", "1", "1.0", "yes", "y", "t"})
+_FALSE = frozenset({"false", "0", "0.0", "no", "n", "f"})
+# The number of a choice, as a writer stores it that has floating-point numbers only.
+_WHOLE_WITH_POINT = re.compile(r"-?[0-9]+\.0")
 
 # With more digits, a number may exceed what JSON readers keep exactly.
 _EXACT_DIGITS = 15
@@ -230,6 +232,8 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
 
     def choose(text: str) -> str:
         found = known.get(" ".join(text.split()).casefold())
+        if found is None and _WHOLE_WITH_POINT.fullmatch(text):
+            found = known.get(text.removesuffix(".0"))
         if found is None:
             raise Unusable("notAChoice")
         return found

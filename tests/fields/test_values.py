@@ -397,3 +397,19 @@ def test_values_of_any_length_are_parsed_in_time(kind, text):
     sent, dropped = convert(kind, text, **SANDBOX_TYPES[kind])
     assert dropped
     assert sent is None or len(str(sent)) <= 255
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [("1", "1"), ("1.0", "1"), ("-2.0", "-2"), ("3.0", "3.0"), ("1.5", None), ("v1.0", None)],
+)
+def test_a_number_of_a_choice_may_be_a_floating_point_number(text, choice):
+    sent, dropped = convert("radio", text, choices=["1", "-2", "3.0", "v1"])
+    assert (sent, dropped) == (choice, [] if choice else ["notAChoice"])
+
+
+@pytest.mark.parametrize(("text", "word"), [("1.0", "Yes"), ("0.0", "No")])
+def test_a_boolean_may_be_a_floating_point_number(text, word):
+    choices = ["Yes", "No"]
+    assert convert("dropdown", text, data_type="boolean", choices=choices) == (word, [])
+    assert convert("text", text, data_type="boolean") == ("true" if word == "Yes" else "false", [])
