@@ -12,7 +12,13 @@ from duckdb import DuckDBPyConnection
 from shared.model.export import Export, Mapping, NewContacts, Schedule, SegmentChoice
 from shared.model.names import outcomes_table
 from shared.model.run import Run, RunStatus
-from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot
+from shared.model.source import (
+    Attribute,
+    LoadedSegment,
+    SegmentSnapshot,
+    Snapshot,
+    UnreadableRow,
+)
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.inserted_rows import ONE_FILE, insert_rows
 
@@ -25,6 +31,7 @@ class RowSource:
 
     segments: dict[str, list[Row]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    unreadable: tuple[UnreadableRow, ...] = ()
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         attributes = tuple(Attribute(name, "string") for name in self.columns)
@@ -45,7 +52,7 @@ class RowSource:
             for line, row in enumerate(self.segments[segment.name], start=2)
         ]
         insert_rows(connection, table, rows)
-        return LoadedSegment(())
+        return LoadedSegment(tuple(row for row in self.unreadable if row.segment == segment.name))
 
 
 def person(number: int, consent: str = "yes", **values: str) -> Row:

@@ -9,6 +9,7 @@ import pytest
 
 from shared.model.export import OnAddressChange, SegmentChoice
 from shared.model.run import RunStatus
+from shared.model.source import UnreadableRow
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person, proof
@@ -148,3 +149,38 @@ def test_contacts_with_a_former_address_are_not_archived_while_the_removal_of_th
 
     assert confirmed.status is RunStatus.SUCCESSFUL
     assert (rows.status(1), rows.tags(1)) == ("archived", frozenset())
+
+
+def test_a_contact_is_not_archived_while_a_row_that_cannot_be_read_may_be_its_person(
+    rows: RowDeployment,
+) -> None:
+    both = (person(0), moved(0))
+    rows.run(*both, person(1))
+    rows.source.unreadable = (UnreadableRow("People", "one.csv", 4, "rowBadQuoting"),)
+
+    run = rows.run(moved(0), person(1))
+
+    assert (rows.status(0), rows.tags(0)) == ("subscribed", {"People"})
+    assert run.consent_proof.archived == 0
+    rows.source.unreadable = ()
+
+    again = rows.run(moved(0), person(1))
+
+    assert (rows.status(0), rows.tags(0)) == ("archived", frozenset())
+    assert again.consent_proof.archived == 1
+
+
+def test_a_retry_of_other_rows_does_not_archive_a_contact_that_still_has_its_tag(
+    rows: RowDeployment,
+) -> None:
+    refused = person(2, EMail="p2@refused.example")
+    rows.deployment.sandbox.set(refused_domains=frozenset({"refused.example"}))
+    failed = rows.run(person(0), moved(0), refused)
+    assert failed.counts.rejected == 1
+    rows.source.segments = {"People": [moved(0), refused]}
+
+    retry = rows.deployment.app.commands.retry(failed.id, "Dev")
+    rows.deployment.run_to_end(retry.id)
+
+    assert (rows.status(0), rows.tags(0)) == ("subscribed", {"People"})
+    rows.deployment.sandbox.set(refused_domains=frozenset())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import FORMER_TAG
-from shared.model.export import Export, OnAddressChange
+from shared.model.export import Export, Leavers, OnAddressChange
 from shared.model.run import Finding, Severity
 from shared.workspace import SqlFile
 
@@ -25,7 +25,8 @@ def plan_former_addresses(db: DuckDBPyConnection, export: Export) -> None:
     """Mark people of `changes` who left because their address changed, and add contacts to archive."""
     _SQL.run(db, "mark")
     if export.on_address_change is OnAddressChange.ARCHIVE:
-        _SQL.run(db, "archive", former_tag=FORMER_TAG)
+        keep_tags = export.leavers is Leavers.KEEP_TAG
+        _SQL.run(db, "archive", former_tag=FORMER_TAG, keep_tags=keep_tags)
 
 
 def former_findings(db: DuckDBPyConnection, *, unconfirmed: bool) -> list[Finding]:
