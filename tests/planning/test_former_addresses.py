@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.model.export import OnAddressChange, SegmentChoice
+from shared.model.export import Leavers, OnAddressChange, SegmentChoice
 from shared.model.run import RunStatus
 from shared.model.source import UnreadableRow
 from tests.fakes import ProcessKilled
@@ -168,6 +168,24 @@ def test_a_contact_is_not_archived_while_a_row_that_cannot_be_read_may_be_its_pe
 
     assert (rows.status(0), rows.tags(0)) == ("archived", frozenset())
     assert again.consent_proof.archived == 1
+
+
+def test_with_tags_that_stay_a_row_that_cannot_be_read_keeps_the_contact_as_well(
+    rows: RowDeployment,
+) -> None:
+    rows.change(leavers=Leavers.KEEP_TAG)
+    rows.run(person(0), moved(0), person(1), moved(1))
+    rows.source.unreadable = (UnreadableRow("People", "one.csv", 4, "rowBadQuoting"),)
+    rows.run(moved(0), moved(1))
+    assert [rows.status(n) for n in range(2)] == ["subscribed", "subscribed"]
+
+    # The malformed address is that of one person, whom the CustomerId names.
+    rows.source.unreadable = ()
+    rows.run(person(0, EMail="p0@example,com"), moved(0), moved(1))
+    assert [rows.status(n) for n in range(2)] == ["subscribed", "archived"]
+
+    rows.run(moved(0), moved(1))
+    assert rows.status(0) == "archived"
 
 
 def test_a_retry_of_other_rows_does_not_archive_a_contact_that_still_has_its_tag(

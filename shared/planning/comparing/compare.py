@@ -53,6 +53,7 @@ class SegmentMembers:
 def compare(db: DuckDBPyConnection, rules: Rules) -> None:
     """Fill `changes` from `people`, `rejects`, `ledger`, `not_subscribed` and `do_not_send`."""
     _SQL.run(db, "tagsets", tag_ids=list(rules.tag_ids))
+    _SQL.run(db, "uncertain")
     _SQL.run(
         db,
         "changes",

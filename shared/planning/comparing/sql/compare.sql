@@ -14,6 +14,20 @@ FROM (SELECT DISTINCT mask FROM people UNION SELECT DISTINCT mask FROM shared) m
 JOIN segment_tags t ON (m.mask >> t.segment) & 1 = 1
 GROUP BY mask;
 
+-- name: uncertain
+-- A row with a malformed address still identifies its person by id, so the person is in the segment.
+CREATE OR REPLACE TABLE protected AS
+SELECT r.customer_id, list(DISTINCT t.tag_id) AS tags
+FROM rejects r JOIN segment_tags t USING (segment)
+WHERE r.customer_id IS NOT NULL AND r.code = 'addressMalformed'
+GROUP BY r.customer_id;
+
+-- An unreadable row may be any person of its segment, so no one loses the tag of that segment.
+CREATE OR REPLACE TABLE uncertain AS
+SELECT coalesce(list(DISTINCT t.tag_id), []) AS tags
+FROM rejects r JOIN segment_tags t USING (segment)
+WHERE starts_with(r.code, 'row');
+
 -- name: changes
 -- The diff rules, for every person of the run and every person of the ledger who still has a tag.
 --
@@ -32,19 +46,6 @@ GROUP BY mask;
 -- unchanged or updated, and loses the tag of the first.
 CREATE OR REPLACE TABLE changes AS
 WITH
--- A row with a malformed address still identifies its person by id, so the person is in the segment.
-protected AS (
-    SELECT r.customer_id, list(DISTINCT t.tag_id) AS tags
-    FROM rejects r JOIN segment_tags t USING (segment)
-    WHERE r.customer_id IS NOT NULL AND r.code = 'addressMalformed'
-    GROUP BY r.customer_id
-),
--- An unreadable row may be any person of its segment, so no one loses the tag of that segment.
-uncertain AS (
-    SELECT coalesce(list(DISTINCT t.tag_id), []) AS tags
-    FROM rejects r JOIN segment_tags t USING (segment)
-    WHERE starts_with(r.code, 'row')
-),
 -- Few rows of the ledger have these columns. In the join of all people they would take memory for everyone.
 refused_or_dropped AS (
     SELECT address, refused, refused_code, refused_field, tries, dropped, field_rules

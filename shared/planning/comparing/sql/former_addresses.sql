@@ -8,7 +8,8 @@ WHERE kind = 'left' AND NOT withdrawn AND customer_id IN (
 -- name: archive
 -- Subscribed contacts that this export created, of people who are sent under another address and
 -- have been before. A person with several addresses in the segments has no former one. A contact that
--- keeps a tag may still be in a segment, because a row cannot be read, or is not part of a retry.
+-- keeps a tag may still be in a segment, because a row cannot be read, or is not part of a retry. If the
+-- export keeps all tags, only the rows that cannot be read show this.
 CREATE OR REPLACE TABLE former AS
 SELECT l.address, l.customer_id
 FROM ledger l
@@ -16,10 +17,15 @@ LEFT JOIN people p ON p.address = l.address
 LEFT JOIN not_subscribed n ON n.address = l.address
 LEFT JOIN do_not_send d ON d.address = l.address
 LEFT JOIN changes o ON o.address = l.address
+LEFT JOIN protected k ON k.customer_id = l.customer_id
+CROSS JOIN uncertain u
 WHERE l.created_by IS NOT NULL AND l.fingerprint IS NOT NULL
   AND p.address IS NULL AND n.address IS NULL AND d.address IS NULL
   AND l.address NOT IN (SELECT address FROM shared)
-  AND ($keep_tags OR list_has_all(coalesce(o.tags_to_remove, []), coalesce(l.tags, [])))
+  AND CASE
+      WHEN $keep_tags THEN NOT list_has_any(coalesce(l.tags, []), list_concat(u.tags, coalesce(k.tags, [])))
+      ELSE list_has_all(coalesce(o.tags_to_remove, []), coalesce(l.tags, []))
+  END
   AND l.customer_id IN (
       SELECT c.customer_id
       FROM changes c JOIN ledger k ON k.address = c.address AND k.customer_id = c.customer_id
