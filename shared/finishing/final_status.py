@@ -16,7 +16,6 @@ from shared.model.run import (
     Counts,
     Finding,
     Reason,
-    Run,
     RunStatus,
     Severity,
 )
@@ -57,22 +56,6 @@ def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
         db, "consent_proof", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
     )
     return ConsentProof(not_subscribed, statuses_sent, unsubscribed, archived)
-
-
-# What waited for a confirmation -> the same changes after it.
-_CONFIRMED = {"formerHeld": "formerPlanned", "unsubscribesHeld": "unsubscribesPlanned"}
-
-
-def planned_findings(plan: Plan, run: Run) -> list[Finding]:
-    """The findings of a plan. Those about changes that a person has confirmed no longer ask for a confirmation."""
-    if not run.removals_confirmed:
-        return list(plan.findings)
-    return [
-        Finding(one.severity, _CONFIRMED[one.code], values=one.values)
-        if one.code in _CONFIRMED
-        else one
-        for one in plan.findings
-    ]
 
 
 def unsubscribe_findings(db: DuckDBPyConnection) -> list[Finding]:

@@ -28,7 +28,6 @@ from shared.finishing.final_status import (
     final_counts,
     final_status,
     people_unconfirmed,
-    planned_findings,
     unsubscribe_findings,
     value_findings,
 )
@@ -63,7 +62,7 @@ from shared.people.suppression import suppress_erased_in_results
 from shared.planning.reading.ledger import open_ledger
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
-from shared.runs.transitions import Transitions
+from shared.runs.transitions import Transitions, findings_after_confirmation
 from shared.workspace import workspace
 
 # Local files.
@@ -194,7 +193,10 @@ class FinishSteps:
                 proof=checked.proof,
                 calls=calls,
                 segments=checked.segments,
-                findings=(*planned_findings(plan, current), *findings),
+                findings=(
+                    *findings_after_confirmation(plan.findings, current.confirmed),
+                    *findings,
+                ),
             )
 
         self.transitions.finish(run.id, result)

@@ -9,7 +9,7 @@ the run, the tick logs it: at least once. A run that waits for a confirmation is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from shared.model.run import (
     GUARDS,
     REMOVAL_GUARD,
     TERMINAL,
+    Finding,
     Mode,
     Planning,
     Progress,
@@ -38,6 +39,9 @@ _BEFORE_PLAN = frozenset({RunStatus.QUEUED, RunStatus.PLANNING})
 # No process works on the run, so it ends at once.
 _NO_STEP_ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION})
 
+# Findings about what waits for a confirmation -> those about the same changes after it.
+_AFTER_CONFIRMATION = {"formerHeld": "formerPlanned", "unsubscribesHeld": "unsubscribesPlanned"}
+
 
 def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
     """What a person confirms with a waiting run: the codes, and the number of new people.
@@ -47,6 +51,20 @@ def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
     code = run.reason.code if run.reason else ""
     others = {f.code for f in run.findings} & GUARDS - {code}
     return (*run.confirmed, code, *sorted(others)), max(run.confirmed_new, run.counts.new)
+
+
+def findings_after_confirmation(
+    findings: Iterable[Finding], confirmed: Collection[str]
+) -> tuple[Finding, ...]:
+    """The findings of a run. Once the removals are confirmed, those about what waited no longer ask for a confirmation."""
+    if REMOVAL_GUARD not in confirmed:
+        return tuple(findings)
+    return tuple(
+        Finding(one.severity, _AFTER_CONFIRMATION[one.code], one.values)
+        if one.code in _AFTER_CONFIRMATION
+        else one
+        for one in findings
+    )
 
 
 @dataclass(frozen=True)
@@ -251,6 +269,7 @@ class Transitions:
                 reason=None,
                 confirmed=codes,
                 confirmed_new=new,
+                findings=findings_after_confirmation(run.findings, codes),
                 finished_at=None,
                 queued_at=now,
                 moved_at=now,

@@ -103,7 +103,10 @@ def test_an_unusual_number_of_new_addresses_is_archived_after_a_confirmation(
     assert run.status is RunStatus.AWAITING_CONFIRMATION
     assert codes(run)["formerHeld"] == {"people": "4"}
     assert rows.status(0) == "subscribed"
-    rows.deployment.app.commands.confirm(run.id)
+    sending = rows.deployment.app.commands.confirm(run.id)
+    assert sending.status is RunStatus.SENDING
+    assert codes(sending)["formerPlanned"] == {"people": "4"}
+    assert "formerHeld" not in codes(sending)
 
     # The process ends after the first contact was archived, before that is recorded.
     killed = []
