@@ -109,9 +109,8 @@ def test_a_run_killed_at_any_write_has_the_same_result(
         end = deployment.result_of(deployment.run())
 
         assert end == expected, f"killed at write {at}"
-        if (
-            deployment.process_count == 2
-        ):  # there were fewer writes: a process was killed at every place
+        # There were fewer writes: a process was killed at every place.
+        if deployment.process_count == 2:
             break
         at += STEP
     assert at > STEP
@@ -135,9 +134,8 @@ def test_a_run_killed_at_any_call_has_the_same_result(
         end = deployment.result_of(deployment.run())
 
         assert end == expected, f"killed at call {at}"
-        if (
-            deployment.process_count == 2
-        ):  # there were fewer calls: a process was killed at every place
+        # There were fewer calls: a process was killed at every place.
+        if deployment.process_count == 2:
             return
         at += CALL_STEP
 

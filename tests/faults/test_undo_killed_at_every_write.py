@@ -101,8 +101,7 @@ def test_an_undo_killed_at_any_call_has_the_same_result(
         undone = deployment.undo(run, archive_created=True)
 
         assert deployment.result_of(undone) == expected, f"killed at call {at}"
-        if (
-            deployment.process_count == process_count + 1
-        ):  # there were fewer calls: a process was killed at every place
+        # There were fewer calls: a process was killed at every place.
+        if deployment.process_count == process_count + 1:
             return
         at += CALL_STEP
