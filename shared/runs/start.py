@@ -41,6 +41,16 @@ class RunOptions:
 _NO_OPTIONS = RunOptions()
 
 
+def _plans_the_same(waiting: Run, mode: Mode, options: RunOptions) -> bool:
+    """Whether a new run plans the changes of one that waits, and so waits for the same confirmation.
+
+    A retry plans only the rows that failed, so it replaces no run but a retry of the same run.
+    """
+    if not mode.sends_everyone or options.undo_of is not None:
+        return False
+    return options.retry_of in (None, waiting.retry_of)
+
+
 class Starter:
     """Starts runs. `entropy` gives at least 9 random hexadecimal digits."""
 
@@ -71,8 +81,8 @@ class Starter:
     ) -> Run:
         """Return the active run, or start a new one. Conflict when the export has no connection.
 
-        A new run replaces one that waits for a confirmation. A preview does not: it would not wait in its place, so the
-        changes that wait would be forgotten. Conflict.
+        A new run replaces one that waits for a confirmation if it plans the same changes. Otherwise the changes that wait
+        would be forgotten, so it is refused with Conflict.
         """
         run, _ = self._start(export_id, trigger, mode, requested_by, options)
         if run.status is RunStatus.AWAITING_CONFIRMATION:
@@ -118,7 +128,7 @@ class Starter:
         while True:
             stored = self._newest.read(export_id)
             if stored is not None:
-                active = self._active_run(stored.value, replaces=mode.sends_everyone)
+                active = self._active_run(stored.value, mode, options)
                 if active is not None:
                     return active, False
             now = self._now()
@@ -140,16 +150,18 @@ class Starter:
                 continue  # another start won at the same moment: return its run
             return self._record(run, before_planning), True
 
-    def _active_run(self, newest: NewestRun, *, replaces: bool) -> Run | None:
-        """Return the newest run of an export while it is active. Completes a start that was killed."""
+    def _active_run(self, newest: NewestRun, mode: Mode, options: RunOptions) -> Run | None:
+        """Return the newest run of an export while it is active, or waits and a run of this kind must not replace it.
+
+        Completes a start that was killed.
+        """
         stored = self._runs.read(newest.run.id)
         if stored is None:
             return self._record(newest.run)
         run = stored.value
         if run.status is RunStatus.AWAITING_CONFIRMATION:
-            if not replaces:
+            if not _plans_the_same(run, mode, options):
                 return run
-            # The new run plans the same changes, and waits for the same confirmation.
             run = self._supersede(run)
         if not run.is_active:
             return None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Conflict
+from shared.model.export import GrowthGuard
 from shared.model.run import Mode, RunStatus, Trigger
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
@@ -91,3 +92,28 @@ def test_a_preview_does_not_replace_a_run_that_waits(rows: RowDeployment) -> Non
     assert refused.value.code == "otherRunWaits"
     app.commands.confirm(waiting.id)
     assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
+
+
+def test_a_retry_and_an_undo_of_another_run_do_not_replace_a_run_that_waits(
+    rows: RowDeployment,
+) -> None:
+    app, sandbox = rows.deployment.app, rows.deployment.sandbox
+    sandbox.set(refused_domains=frozenset({"refused.example"}))
+    refused_row = person(3, EMail="p3@refused.example")
+    sent = rows.run(*(person(n, FirstName="New") for n in range(3)), refused_row)
+    sandbox.set(refused_domains=frozenset())
+    rows.change(growth_guard=GrowthGuard(max_contacts=1))
+    waiting = rows.run(*(person(n, FirstName="New") for n in range(9)))
+    assert waiting.status is RunStatus.AWAITING_CONFIRMATION
+
+    for start in (
+        lambda: app.commands.retry(sent.id, "Dev"),
+        lambda: app.undo.start(sent.id, "Dev", archive_created=False),
+    ):
+        with pytest.raises(Conflict) as refused:
+            start()
+        assert refused.value.code == "otherRunWaits"
+
+    assert app.commands.read(waiting.id).status is RunStatus.AWAITING_CONFIRMATION
+    app.commands.cancel(waiting.id)
+    assert app.commands.retry(sent.id, "Dev").retry_of == sent.id
