@@ -24,7 +24,7 @@ DELETED_FIELD = "deleted"
 """The type of a merge field that was deleted in Mailchimp: it takes no value."""
 
 MERGE_FIELD_LIMITS = (30, 80)
-"""The merge fields that an audience can have, also on the largest plan. It is not documented whether EMAIL counts."""
+"""The most merge fields of an audience, on most plans and on the largest one. It is not documented whether EMAIL counts."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """The tolerated difference between Mailchimp's clock and that of the app, where two moments are compared."""

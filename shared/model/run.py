@@ -5,9 +5,9 @@
                  └─► awaitingConfirmation ─► queued (it is planned again)
 
 Planning may also end as `skipped`, and every active run as `failed` or `canceled`. Terminal states never change again. A
-preview ends after planning. A run waits in `awaitingConfirmation` before its
-first write, because it looks like a mistake, or at its end, with removals: then everything else was sent and is in
-the ledger. A later run may replace a run that waits. runs/transitions.py makes all changes of the state.
+preview ends after planning. A run that looks like a mistake waits in `awaitingConfirmation` before its first write. A run
+with unusually many removals waits at its end: everything else was sent and is in the ledger. A later run that plans the
+same changes replaces a run that waits. runs/transitions.py makes all changes of the state.
 """
 
 from __future__ import annotations

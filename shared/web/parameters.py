@@ -50,7 +50,7 @@ def id_of(alias: str, description: str, example: str) -> Any:
 
 Id = Annotated[str, id_of("id", "The id, as returned by the list", "0b7c2f6e9a514d38")]
 AudienceId = Annotated[str, id_of("audienceId", "The id of a Mailchimp audience", "a1b2c3d4e5")]
-# The ids of a query whose parts of a list are requested. A longer URL would be refused.
+# The exports or runs of a list whose current state is requested. A longer URL would be refused.
 FollowedIds = Annotated[
     list[Annotated[str, StringConstraints(pattern=f"^{_ID}$")]] | None, Query(max_length=100)
 ]
