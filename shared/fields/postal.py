@@ -60,7 +60,8 @@ def _states(names: str) -> frozenset[str]:
 _COUNTRIES = (
     (_states(_AMERICAN), re.compile(r"[0-9]{5}(?:-[0-9]{4})?"), ""),
     (_states(_CANADIAN), re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.IGNORECASE), "CA"),
-    (_states(_AUSTRALIAN), re.compile(r"[0-9]{4}"), "AU"),
+    # No code of Australia is 0000, which stands in Hong Kong (NT: New Territories) for the code that it does not have.
+    (_states(_AUSTRALIAN), re.compile(r"(?:0[289]|[1-9][0-9])[0-9]{2}"), "AU"),
 )
 # A code that is a part of its own; the part before it is then the state.
 _CODE = re.compile(r"[0-9][\w -]{2,9}")

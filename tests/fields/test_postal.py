@@ -59,6 +59,8 @@ def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, sta
         ('{"street": "12 High St", "city": "Perth", "state": "WA", "zip": 6000}', "AU"),
         ("1 Main St, Seattle, WA 98101", None),
         ('{"street": "Via Roma 1", "city": "Milano", "state": "MI", "zip": "20121"}', None),
+        ('{"street": "1 Smith St", "city": "Darwin", "state": "NT", "zip": "0800"}', "AU"),
+        ('{"street": "1 Yuen Wo Rd", "city": "Sha Tin", "state": "NT", "zip": "0000"}', None),
     ],
 )
 def test_a_country_is_added_only_if_state_and_postal_code_belong_to_no_other(text, country):
