@@ -15,7 +15,10 @@ def _words(text: str) -> frozenset[str]:
 _YES = _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 동의 동의함 はい 是") | {
     "동의 함"
 }
-_NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否") | frozenset(
+_NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否")
+# Did not agree. Under an attribute whose yes forbids email, this may mean "did not agree to email" as well as "did not
+# refuse it". There it is unclear, and the person is not mailed.
+_NOT_AGREED = frozenset(
     {"미동의", "비동의", "동의안함", "동의 안함", "동의 안 함", "동의하지않음", "동의하지 않음"}
 )
 # These mean the same under every name. Dynamics 365 has "Allow" and "Do Not Allow", consent records of
@@ -63,7 +66,7 @@ class ConsentWords(NamedTuple):
 def consent_words(meaning: ConsentMeaning) -> ConsentWords:
     """Return the values of a consent attribute that are understood."""
     yes_allows = meaning is ConsentMeaning.YES_MAY_BE_MAILED
-    allow, forbid = (_YES, _NO) if yes_allows else (_NO, _YES)
+    allow, forbid = (_YES, _NO | _NOT_AGREED) if yes_allows else (_NO, _YES)
     return ConsentWords(allow | _ALLOWED, forbid | _FORBIDDEN)
 
 

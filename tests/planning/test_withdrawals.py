@@ -454,6 +454,18 @@ def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
     assert rows.tags(1) == frozenset()
 
 
+def test_a_person_who_did_not_agree_is_not_sent_under_an_attribute_whose_yes_forbids_email(
+    rows: RowDeployment,
+) -> None:
+    forbids = ConsentMeaning.YES_MUST_NOT_BE_MAILED
+    rows.change(new_contacts=NewContacts(consent_attribute="Consent", consent_meaning=forbids))
+
+    run = rows.run(person(0, "미동의"), person(1, "아니요"))
+
+    assert rows.deployment.audience.members().keys() == {"p1@example.com"}
+    assert codes(run)["consentUnclear"] == {"attribute": "Consent", "rows": "1"}
+
+
 def test_a_repeated_header_row_does_not_count_as_unclear_consent(rows: RowDeployment) -> None:
     rows.change(
         new_contacts=NewContacts(
