@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.environment import forget_peak, peak_memory_mb
+from shared.temporary import stats_of_files
 
 _EVERY = 0.1
 # Of `st_blocks`, whatever the file system.
@@ -47,10 +48,4 @@ def peaks(folder: Path) -> Iterator[Peaks]:
 
 def disk_mb(folder: Path) -> float:
     """What the files of a folder take on the disk."""
-    used = 0
-    # Files and folders are deleted meanwhile. `os.walk` ignores those that are gone.
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                used += Path(path, name).stat().st_blocks * _BLOCK
-    return used / 1_000_000
+    return sum(file.st_blocks * _BLOCK for file in stats_of_files(folder)) / 1_000_000

@@ -81,6 +81,15 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
         yield Path(folder)
 
 
+def stats_of_files(folder: Path) -> Iterator[os.stat_result]:
+    """The size and times of all files below a folder. Files and folders may be deleted meanwhile."""
+    # Unlike `Path.rglob`, `os.walk` ignores folders that are gone.
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                yield Path(path, name).stat()
+
+
 def delete_abandoned_folders() -> int:
     """Delete the folders of processes that have ended; how many there were."""
     count = 0

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import atexit
 import errno
-import os
 import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import duckdb
 
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.memory import INITIAL_MEMORY, full_memory, lacks_disk, with_enough_memory
-from shared.temporary import temporary_folder
+from shared.temporary import stats_of_files, temporary_folder
 
 # In MB, as INITIAL_MEMORY. Searching one file streams it; two small databases fit beside the large one.
 _READING_MEMORY = 96
@@ -150,12 +149,7 @@ def check_disk(folder: Path, people: int) -> None:
     `folder` is the folder of the workspace; what it contains already counts as free.
     """
     needed = people * _BYTES_PER_PERSON
-    used = 0
-    # The database deletes files that it has read, and their folder. `os.walk` ignores a folder that is gone.
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                used += Path(path, name).stat().st_size
+    used = sum(file.st_size for file in stats_of_files(folder))
     free = shutil.disk_usage(folder).free + used
     if free < needed:
         raise ConfigError(
