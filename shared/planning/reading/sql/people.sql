@@ -4,9 +4,7 @@
 DROP TABLE IF EXISTS segment_rows;
 DROP TABLE IF EXISTS normalized_rows;
 DROP TYPE IF EXISTS file_name;
-CREATE TEMP TABLE file_names AS SELECT unnest($files::VARCHAR[]) AS name;
-CREATE TYPE file_name AS ENUM (SELECT name FROM file_names ORDER BY name);
-DROP TABLE file_names;
+CREATE TYPE file_name AS ENUM (SELECT unnest($files::VARCHAR[]) AS name ORDER BY name);
 CREATE TABLE normalized_rows (
     segment UTINYINT, file file_name, line BIGINT, customer_id VARCHAR, address VARCHAR,
     consent BOOLEAN, fields VARCHAR, code VARCHAR, email VARCHAR
