@@ -120,19 +120,14 @@ def _state_and_code(text: str) -> tuple[str, str] | None:
     words = text.split()
     for count in (1, 2):
         state, code = " ".join(words[:-count]), " ".join(words[-count:])
-        if _countries(state, code):
+        if _country_of(state, code) is not None:
             return state, code
     return None
 
 
-def _country_of(state: str, code: str) -> str:
-    """The country to which a state and its code belong, or empty."""
-    return next(iter(_countries(state, code)), "")
-
-
-def _countries(state: str, code: str) -> list[str]:
-    return [
-        country
-        for states, shape, country in _COUNTRIES
-        if state.casefold() in states and shape.fullmatch(code)
-    ]
+def _country_of(state: str, code: str) -> str | None:
+    """The country that is added for a state with its code, empty for the USA; None if they belong to no country."""
+    for states, shape, country in _COUNTRIES:
+        if state.casefold() in states and shape.fullmatch(code):
+            return country
+    return None
