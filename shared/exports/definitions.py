@@ -20,7 +20,7 @@ from shared.model.run import Finding, Severity
 from shared.model.source import composed, plain_name
 
 _TRIES = 5
-# Seconds that the write of one of two requests waits for the other one to remove what it wrote.
+# When two requests took the same tag, one of them waits these seconds in turn until the other one has undone its write.
 _WAITS = (0.1, 0.2, 0.4)
 
 
@@ -188,8 +188,8 @@ class Definitions:
     def _refuse_tags_taken_meanwhile(self, export: Export) -> None:
         """Raise Conflict if another request took a tag between the check and the write.
 
-        Two requests that were written at the same moment, such as a double click, see each other. The export with the
-        smaller id stays, and the other one is removed. Otherwise both would be.
+        If two requests write at the same moment, such as those of a double click, each one finds the export of the other.
+        The export with the smaller id stays, and the write of the other one is undone. Without this rule, both would be.
         """
         for seconds in _WAITS:
             others = self._with_same_tags(export)

@@ -16,8 +16,8 @@ _YES = _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 동�
     "동의 함"
 }
 _NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否")
-# Did not agree. Under an attribute whose yes forbids email, this may mean "did not agree to email" as well as "did not
-# refuse it". There it is unclear, and the person is not mailed.
+# The person did not agree. If a yes of the attribute forbids email, this is unclear: it may mean "did not agree to
+# email" or "did not refuse email". In this case, the person gets no email.
 _NOT_AGREED = frozenset(
     {"미동의", "비동의", "동의안함", "동의 안함", "동의 안 함", "동의하지않음", "동의하지 않음"}
 )

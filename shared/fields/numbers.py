@@ -35,7 +35,7 @@ _PLAIN = re.compile(rf"{_SIGN}[0-9]+\.?{_EXPONENT}")
 _POINT = re.compile(WITH_POINT)
 _COMMA = re.compile(WITH_COMMA)
 _MARKS = re.compile("[.,]")
-# What a writer adds to whole numbers that it stores as floating-point numbers: 821012345678.0.
+# A whole number that was stored as a floating-point number, which adds `.0`: 821012345678.0.
 _POINT_ZERO = re.compile(r"(\+?\d{3,})\.0", re.ASCII)
 # Also those of Parquet files: `decimal(18,3)`.
 _DECIMAL_TYPES = ("double", "decimal", "float")

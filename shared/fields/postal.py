@@ -56,11 +56,11 @@ def _states(names: str) -> frozenset[str]:
     return frozenset(name.replace("-", " ").casefold() for name in names.split())
 
 
-# What a state and its code look like, and the country that is added if there is none.
+# The states of a country, the form of its postal codes, and the country that is added to an address without one.
 _COUNTRIES = (
     (_states(_AMERICAN), re.compile(r"[0-9]{5}(?:-[0-9]{4})?"), ""),
     (_states(_CANADIAN), re.compile(r"[A-Z][0-9][A-Z][ -]?[0-9][A-Z][0-9]", re.IGNORECASE), "CA"),
-    # No code of Australia is 0000, which stands in Hong Kong (NT: New Territories) for the code that it does not have.
+    # Australia has no code 0000. Hong Kong has no postal codes, so its addresses (NT: New Territories) may have 0000.
     (_states(_AUSTRALIAN), re.compile(r"(?:0[289]|[1-9][0-9])[0-9]{2}"), "AU"),
 )
 # A code that is a part of its own; the part before it is then the state.

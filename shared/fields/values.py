@@ -24,7 +24,7 @@ _LONGEST_TEXT = 255
 
 _TRUE = frozenset({"true", "1", "1.0", "yes", "y", "t"})
 _FALSE = frozenset({"false", "0", "0.0", "no", "n", "f"})
-# The number of a choice, as a writer stores it that has floating-point numbers only.
+# The number of a choice, written by a program that stores all numbers as floating-point numbers: 1.0.
 _WHOLE_WITH_POINT = re.compile(r"-?[0-9]+\.0")
 
 # With more digits, a number may exceed what JSON readers keep exactly.

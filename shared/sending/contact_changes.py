@@ -116,8 +116,8 @@ class ContactChanges:
             return refused(after.refused[address])
         if address in after.updated:
             return Result(Outcome.REMOVED, status=after.updated[address])
-        # The status is read again for contacts that the first call refused (archived and deleted ones, without a clear
-        # reason), and for subscribers whom the response to the second call omits.
+        # The status is read again if the first call refused the contact (because it is archived or deleted, which
+        # Mailchimp does not say clearly), or if the response to the second call does not mention the subscriber.
         is_omitted = contact.status == _SUBSCRIBED
         known = "" if is_omitted else contact.status
         status = known or self.session.status_of(self.audience_id, address)

@@ -4,7 +4,7 @@
 (() => {
   const list = document.querySelector("table[data-progress]");
   const announce = document.getElementById("announce");
-  // A URL that is too long is refused. The other runs are requested when these are over.
+  // A URL that is too long is refused. The other runs are requested when these have ended.
   const MOST = 100;
   const activeStatuses = () => [...document.querySelectorAll("[data-active]")].slice(0, MOST);
   const nameOf = (status) => {

@@ -1,5 +1,5 @@
-// Warns before unsaved input is lost. When the page is left by a link, the browser asks in its own words, and only people who have
-// used the page. When another form of the page is sent, send.js asks.
+// Warns before unsaved input is lost. When a person leaves the page, for example through a link, the browser asks in its own words,
+// but only if the person has clicked or typed on the page. When another form of the page is sent, send.js asks.
 // Without this file, pages are left at once.
 "use strict";
 
