@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.web.client import wsgi
@@ -38,6 +38,13 @@ def speed_up(page: Page, times: int) -> None:
     """Run the timers of the next page this many times as fast. The time limit of a request is not one of them."""
     page.add_init_script(
         f"{{ const later = setTimeout; window.setTimeout = (call, time) => later(call, time / {times}); }}"
+    )
+
+
+def choose_list(page: Page, content: bytes) -> None:
+    """Choose a file with a list of excluded people."""
+    page.locator("#file").set_input_files(
+        FilePayload(name="list.csv", mimeType="text/csv", buffer=content)
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from shared.web.authentication import Role
-from tests.browser.conftest import Open, Place, session_ended, speed_up
+from tests.browser.conftest import Open, Place, choose_list, session_ended, speed_up
 from tests.browser.test_admin_pages import WORDS, is_sent, used_app, violations
 from tests.browser.test_export_form import fill
 from tests.web.client import new_connection, new_export
@@ -129,9 +129,7 @@ def test_a_list_is_saved_after_a_refused_upload_and_in_another_language(
     page = exclusion_list(place, open_page)
     # The file replaces the list that was typed.
     page.once("dialog", lambda dialog: dialog.accept())
-    damaged = b"mina.park@@example.com"
-    file = {"name": "list.csv", "mimeType": "text/csv", "buffer": damaged}
-    page.locator("#file").set_input_files(files=[file])  # type: ignore[list-item]
+    choose_list(page, b"mina.park@@example.com")
     page.get_by_role("button", name="Replace the list").click()
     expect(page.locator("#errors")).to_be_focused()
     page.locator("#entries").fill(LISTED)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.browser.conftest import Open, Place
+from tests.browser.conftest import Open, Place, choose_list
 from tests.browser.test_export_form import fill
 from tests.web.client import new_connection, new_export
+from tests.web.world import World
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +47,16 @@ def type_into(page: Page, field: str, words: str) -> None:
     """Type as a person does: browsers warn only people who have used the page."""
     page.locator(field).click()
     page.keyboard.type(words)
+
+
+def rename_what_someone_else_renames(page: Page, world: World) -> None:
+    """Send a new name of a connection that has got another name since the page was opened."""
+    connection = new_connection(world, "Main")
+    page.goto(f"/connections/{connection}")
+    type_into(page, "#displayName", " 2")
+    stored = world.services.connections.read(connection)
+    world.services.connections.change(connection, "Changed", stored.value.shared_with, stored.etag)
+    page.locator("#settings-form button").click()
 
 
 def test_leaving_unsaved_input_by_a_link_the_back_button_or_the_tab_warns(
@@ -96,8 +107,7 @@ def test_a_chosen_file_and_a_refused_form_are_unsaved(place: Place, open_page: O
     runs = page.get_by_role("link", name="Runs", exact=True)
     page.goto(f"/exports/{export}/exclusions")
     page.locator("#entries").click()
-    chosen = {"name": "list.csv", "mimeType": "text/csv", "buffer": b"mina.park@example.com"}
-    page.locator("#file").set_input_files(files=[chosen])  # type: ignore[list-item]
+    choose_list(page, b"mina.park@example.com")
     runs.click()
     assert warnings.asked == 1
     page.get_by_role("button", name="Replace the list").click()
@@ -133,14 +143,9 @@ def test_the_export_form_warns_about_a_row_that_was_added_and_not_about_a_lookup
 
 
 def test_discarding_changes_after_a_conflict_does_not_warn(place: Place, open_page: Open) -> None:
-    world, page = place.world, open_page()
-    connection = new_connection(world, "Main")
+    page = open_page()
     warnings = Warnings(page)
-    page.goto(f"/connections/{connection}")
-    type_into(page, "#displayName", " 2")
-    stored = world.services.connections.read(connection)
-    world.services.connections.change(connection, "Changed", stored.value.shared_with, stored.etag)
-    page.locator("#settings-form button").click()
+    rename_what_someone_else_renames(page, place.world)
     page.get_by_role("link", name="Discard my changes").click()
     expect(page.locator("#displayName")).to_have_value("Changed")
     assert warnings.asked == 0
@@ -153,8 +158,7 @@ def test_sending_one_form_asks_before_the_input_of_another_one_is_lost(
     questions = Questions(page)
     page.goto(f"/exports/{export}/exclusions")
     type_into(page, "#entries", "mina.park@example.com")
-    chosen = {"name": "list.csv", "mimeType": "text/csv", "buffer": b"ada@example.com"}
-    page.locator("#file").set_input_files(files=[chosen])  # type: ignore[list-item]
+    choose_list(page, b"ada@example.com")
     for button in ("Save", "Replace the list"):
         page.get_by_role("button", name=button, exact=True).click()
         expect(page.locator("#entries")).to_have_value("mina.park@example.com")
@@ -194,14 +198,9 @@ def test_a_button_of_a_connection_asks_before_typed_input_is_lost(
 def test_discarded_changes_that_open_in_a_new_tab_stay_unsaved(
     place: Place, open_page: Open
 ) -> None:
-    world, page = place.world, open_page()
-    connection = new_connection(world, "Main")
+    page = open_page()
     warnings = Warnings(page)
-    page.goto(f"/connections/{connection}")
-    type_into(page, "#displayName", " 2")
-    stored = world.services.connections.read(connection)
-    world.services.connections.change(connection, "Changed", stored.value.shared_with, stored.etag)
-    page.locator("#settings-form button").click()
+    rename_what_someone_else_renames(page, place.world)
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Discard my changes").click(modifiers=["Control"])
     expect(opened.value.locator("#displayName")).to_have_value("Changed")
