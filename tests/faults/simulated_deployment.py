@@ -40,7 +40,7 @@ from shared.model.export import (
     SegmentChoice,
 )
 from shared.model.names import PLAN_RUNS, SEND_LANES, outcomes_table
-from shared.model.run import Run, RunStatus
+from shared.model.run import Mode, Run, RunStatus
 from shared.model.source import Attribute, LoadedSegment, SegmentSnapshot, Snapshot, UnreadableRow
 from shared.planning.writing import chunking as cut
 from shared.runs.outcome_file import OutcomeFile
@@ -293,9 +293,9 @@ class SimulatedDeployment:
         if self.app.exports.read(EXPORT) is None:
             self.app.exports.create(EXPORT, export)
 
-    def run(self) -> Run:
+    def run(self, mode: Mode = Mode.EXPORT) -> Run:
         """Start a run and process messages until it ends."""
-        return self.run_to_end(self.started(lambda: self.app.starter.start(EXPORT)).id)
+        return self.run_to_end(self.started(lambda: self.app.starter.start(EXPORT, mode=mode)).id)
 
     def undo(self, run: Run, *, archive_created: bool = False) -> Run:
         """Undo a run, and process messages until the undo ends."""

@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.model.export import Export, Mapping, NewContacts, Schedule, SegmentChoice
 from shared.model.names import outcomes_table
-from shared.model.run import Run, RunStatus
+from shared.model.run import Mode, Run, RunStatus
 from shared.model.source import (
     Attribute,
     LoadedSegment,
@@ -111,6 +111,11 @@ class RowDeployment:
         """Customer Insights writes the segment People and others, and the export runs."""
         self.source.segments = {"People": list(rows), **segments}
         return self.deployment.run()
+
+    def preview(self, *rows: Row, **segments: list[Row]) -> Run:
+        """Customer Insights writes the segment People and others, and a preview of the export runs."""
+        self.source.segments = {"People": list(rows), **segments}
+        return self.deployment.run(Mode.PREVIEW)
 
     def while_sending(self, change: Callable[[Run], object]) -> list[bool]:
         """Make a change before the first call while the newest run sends; returns a list that is empty until then."""

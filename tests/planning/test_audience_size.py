@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.model.run import AudienceSize, Mode, Run, RunStatus
+from shared.model.run import AudienceSize, RunStatus
 from shared.planning.checking import audience_size
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -32,12 +32,6 @@ def people(first: int, last: int) -> list[Row]:
     return [person(number) for number in range(first, last)]
 
 
-def preview(rows: RowDeployment, *segment: Row) -> Run:
-    rows.source.segments = {"People": list(segment)}
-    started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-    return rows.deployment.run_to_end(started.id)
-
-
 def billed(rows: RowDeployment) -> int:
     return rows.deployment.audience.state.contacts()
 
@@ -50,7 +44,7 @@ def test_a_run_is_skipped_before_it_exceeds_the_contact_budget(rows: RowDeployme
         audience.add(f"{status}@example.com", status=status)
     rows.change(contact_budget=10)
 
-    seen = preview(rows, *people(0, 8))
+    seen = rows.preview(*people(0, 8))
     run = rows.run(*people(0, 8))
 
     values = {"before": "7", "new": "4", "after": "11", "budget": "10"}
@@ -98,7 +92,7 @@ def test_the_predicted_size_is_the_size_after_the_run(rows: RowDeployment, seed:
     first = dice.randrange(100)
     segment = [person(n, dice.choice(["yes", "no", "yes"])) for n in range(first, first + 90)]
 
-    seen = preview(rows, *segment)
+    seen = rows.preview(*segment)
     run = rows.run(*segment)
 
     assert run.status in (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
@@ -137,7 +131,7 @@ def test_people_already_in_the_audience_do_not_count_as_added(rows: RowDeploymen
     for number in range(7):
         rows.deployment.audience.add(f"p{number}@example.com")
 
-    assert preview(rows, *people(0, 9)).audience_size == AudienceSize(7, 2)
+    assert rows.preview(*people(0, 9)).audience_size == AudienceSize(7, 2)
 
 
 def test_a_preview_of_a_large_audience_reports_that_it_is_not_exact(
@@ -146,12 +140,12 @@ def test_a_preview_of_a_large_audience_reports_that_it_is_not_exact(
     monkeypatch.setattr(audience_size, "_MOST_CALLS_OF_PREVIEW", 0)
     rows.deployment.audience.add("p1@example.com")
 
-    seen = preview(rows, *people(0, 3))
+    seen = rows.preview(*people(0, 3))
 
     assert seen.audience_size == AudienceSize(1, 3, exact=False)
     assert codes(seen)["newMayBeThere"] == {"people": "3"}
     rows.change(contact_budget=3)
-    fits = preview(rows, *people(0, 3))
+    fits = rows.preview(*people(0, 3))
     assert fits.audience_size == AudienceSize(1, 2, budget=3), (
         "exact where the budget depends on it"
     )

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from sandbox.mailchimp.faults import Fault
-from shared.model.run import Mode, Run
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
-from tests.planning.row_deployment import Row, RowDeployment, person
+from shared.model.run import Run
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
 
@@ -29,15 +29,9 @@ def named(run: Run) -> dict[str, tuple[str, str]]:
     }
 
 
-def preview(rows: RowDeployment, *segment: Row) -> Run:
-    rows.source.segments = {"People": list(segment)}
-    started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-    return rows.deployment.run_to_end(started.id)
-
-
 def test_automations_that_the_run_may_start_are_named_before_it_writes(rows: RowDeployment) -> None:
     sandbox, audience = rows.deployment.sandbox, rows.deployment.audience
-    none = preview(rows, person(0))
+    none = rows.preview(person(0))
     for number in range(12):
         sandbox.automation(audience, f"Cart {number}", "abandonedCart")
     sandbox.automation(audience, "Welcome")
@@ -46,7 +40,7 @@ def test_automations_that_the_run_may_start_are_named_before_it_writes(rows: Row
     sandbox.automation(audience, "Birthday", "specialEvent")
     sandbox.automation(audience, "Tagged", "tagAdded")
 
-    seen = preview(rows, person(0))
+    seen = rows.preview(person(0))
     first = rows.run(person(0))
     second = rows.run(person(0), person(1))
     changed = rows.run(person(0, FirstName="Ada"), person(1))

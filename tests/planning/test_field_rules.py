@@ -9,7 +9,7 @@ import requests
 
 from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
-from shared.model.run import Mode, Run, RunStatus
+from shared.model.run import Run, RunStatus
 from shared.sending.run_checks import VALID_SECONDS
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
@@ -161,10 +161,7 @@ def test_a_preview_warns_if_the_plan_may_not_allow_the_new_merge_fields(
     create = AttributeMapping("Consent", "CONSENT", FieldToCreate("Consent", "text"))
     rows.define(mapping=Mapping("EMail", "FirstName", attributes=(create,)))
 
-    rows.source.segments = {"People": [person(1)]}
-    deployment = rows.deployment
-    started = deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-    preview, run = deployment.run_to_end(started.id), deployment.run()
+    preview, run = rows.preview(person(1)), rows.run(person(1))
 
     over = [one for one in preview.findings if one.code == "mergeFieldsOverLimit"]
     assert [one.values for one in over] == ([{"fields": str(present + 1)}] if warns else [])

@@ -7,17 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.model.export import NewContacts
-from shared.model.run import Mode, Run
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
-from tests.planning.row_deployment import Row, RowDeployment, codes, person
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
-
-
-def preview(rows: RowDeployment, *segment: Row) -> Run:
-    rows.source.segments = {"People": list(segment)}
-    started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-    return rows.deployment.run_to_end(started.id)
 
 
 def test_the_forecast_uses_the_speed_of_the_last_large_run(new_deployment: NewDeployment) -> None:
@@ -25,7 +18,7 @@ def test_the_forecast_uses_the_speed_of_the_last_large_run(new_deployment: NewDe
     rows.define(new_contacts=NewContacts())
     people = [person(number) for number in range(1_000)]
 
-    assert "expected" not in codes(preview(rows, *people))
+    assert "expected" not in codes(rows.preview(*people))
 
     def call(ask: Callable[[], Any]) -> Any:
         rows.deployment.clock.forward(1)
@@ -37,7 +30,7 @@ def test_the_forecast_uses_the_speed_of_the_last_large_run(new_deployment: NewDe
     assert run.moved_at
     seconds = (run.moved_at - run.sending_at).total_seconds()
     changed = [{**row, "FirstName": "New"} for row in people]
-    forecast = codes(preview(rows, *changed))["expected"]
+    forecast = codes(rows.preview(*changed))["expected"]
 
     # The simulated deployment sends seven people a call, and a call takes at least one second.
     assert seconds >= 1_000 // 7

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.export import GrowthGuard, NewContacts, SegmentChoice
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.run import Run, RunStatus
 from shared.planning.checking.guards import FEW_PEOPLE
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -185,13 +185,8 @@ def test_an_audience_that_has_some_of_the_people_does_not_wait(rows: RowDeployme
 
 def test_a_preview_names_the_accident_and_does_not_wait(rows: RowDeployment) -> None:
     rows.change(growth_guard=GrowthGuard(max_contacts=5))
-    rows.source.segments = {"People": people(0, 6)}
 
-    app = rows.deployment.app
-    started = rows.deployment.started(
-        lambda: app.starter.start(EXPORT, Trigger.ON_DEMAND, Mode.PREVIEW)
-    )
-    run = rows.deployment.run_to_end(started.id)
+    run = rows.preview(*people(0, 6))
 
     assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert codes(run)["growthGuard"] == {"people": "6", "allowed": "5"}

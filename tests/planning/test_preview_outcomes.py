@@ -19,9 +19,9 @@ from shared.model.export import (
     SegmentChoice,
 )
 from shared.model.names import outcomes_table
-from shared.model.run import Finding, Mode, Run
+from shared.model.run import Finding, Run
 from shared.runs.outcomes import OutcomePage
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
 from tests.planning.test_audience_size import SEEDS
 
@@ -95,10 +95,8 @@ def test_a_preview_has_the_outcomes_of_the_run(rows: RowDeployment, seed: int) -
     calls = rows.deployment.sandbox.calls
     for _ in range(2):
         segment = hostile(dice)
-        rows.source.segments = {"People": segment}
         writes = calls.count("POST")
-        started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-        preview = rows.deployment.run_to_end(started.id)
+        preview = rows.preview(*segment)
         assert calls.count("POST") == writes
 
         run = rows.run(*segment)
@@ -116,8 +114,7 @@ def test_sample_people_of_a_preview_are_as_the_run_leaves_them(rows: RowDeployme
     rows.run(*people(12, City="Seoul"))
     audience.add("p3@example.com", tags=["By hand"], merge_fields={"LNAME": "Kept"})
     segment = [person(n, City="Busan" if n < 8 else "Seoul") for n in range(3, 30)]
-    rows.source.segments = {"People": segment}
-    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+    preview = rows.preview(*segment)
 
     samples = app.outcomes.samples(preview.id)
     rows.run(*segment)
@@ -142,8 +139,7 @@ def test_the_difference_of_a_preview_has_old_and_new_values_of_everyone_who_chan
     rows.run(*(person(n, City="Seoul", Score="1") for n in range(4)))
     segment = [person(0), person(2, City="Busan", Score="many"), person(3, City="Seoul", Score="1")]
     segment.append(person(9, City="=1+1"))
-    rows.source.segments = {"People": segment}
-    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+    preview = rows.preview(*segment)
 
     fields, found = app.differences.read(preview.id)
     people = {one.email.partition("@")[0]: one for one in found}
@@ -175,12 +171,9 @@ def test_the_difference_of_a_preview_has_old_and_new_values_of_everyone_who_chan
 
 
 def test_a_preview_works_while_there_are_erased_people(rows: RowDeployment) -> None:
-    app = rows.deployment.app
-    app.eraser.erase("p1@example.com", False, "Kim")
-    rows.source.segments = {"People": [person(0), person(1)]}
+    rows.deployment.app.eraser.erase("p1@example.com", False, "Kim")
 
-    started = rows.deployment.started(lambda: app.starter.start(EXPORT, mode=Mode.PREVIEW))
-    run = rows.deployment.run_to_end(started.id)
+    run = rows.preview(person(0), person(1))
 
     assert run.reason is None
     assert run.counts.new == 1
@@ -202,9 +195,8 @@ def test_sample_people_whose_contact_changes_have_their_status_and_evidence_afte
     rows.run(moved, *(person(n, **first) for n in range(1, 8)))
     segment = [moved, person(1, "no"), person(2, From="203.0.113.2")]
     segment += [person(n, **first) for n in range(3, 8)]
-    rows.source.segments = {"People": segment}
     app = rows.deployment.app
-    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+    preview = rows.preview(*segment)
 
     samples = {sample.address: sample for sample in app.outcomes.samples(preview.id)}
     rows.run(*segment)
@@ -225,9 +217,8 @@ def test_people_who_are_sent_and_lose_a_tag_are_not_shown_as_leaving(rows: RowDe
     people = [person(n) for n in range(60)]
     rows.run(*people, Vip=people)
     changed = [person(n, FirstName="New") for n in range(60)]
-    rows.source.segments = {"People": changed, "Vip": []}
     app = rows.deployment.app
-    preview = rows.deployment.run_to_end(app.starter.start(EXPORT, mode=Mode.PREVIEW).id)
+    preview = rows.preview(*changed, Vip=[])
 
     samples = app.outcomes.samples(preview.id)
 
@@ -247,10 +238,8 @@ def test_a_preview_has_the_people_without_a_required_value_and_later_runs_name_t
     field.required = True
     audience.add("p3@example.com", merge_fields={"FNAME": "Ada"})
     segment = [person(n, FirstName="" if n else "Ada") for n in range(4)]
-    rows.source.segments = {"People": segment}
 
-    started = rows.deployment.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-    preview = rows.deployment.run_to_end(started.id)
+    preview = rows.preview(*segment)
     first, second = rows.run(*segment), rows.run(*segment)
 
     refused = ("rejected", "fieldRequired", "FNAME")
