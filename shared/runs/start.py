@@ -85,8 +85,6 @@ class Starter:
         would be forgotten, so it is refused with Conflict.
         """
         run, _ = self._start(export_id, trigger, mode, requested_by, options)
-        if run.status is RunStatus.AWAITING_CONFIRMATION:
-            raise Conflict("otherRunWaits")
         return run
 
     def start_partial(
@@ -104,10 +102,9 @@ class Starter:
         run, is_new = self._start(
             export_id, Trigger.ON_DEMAND, mode, requested_by, options, before_planning
         )
-        if is_new:
-            return run
-        waits = run.status is RunStatus.AWAITING_CONFIRMATION
-        raise Conflict("otherRunWaits") if waits else Conflict("otherRunGoing")
+        if not is_new:
+            raise Conflict("otherRunGoing")
+        return run
 
     def refuse_detached(self, export_id: str) -> None:
         """Raise Conflict when an export has no connection, NotFound when it was removed."""
@@ -123,7 +120,7 @@ class Starter:
         options: RunOptions,
         before_planning: Callable[[Run], None] | None = None,
     ) -> tuple[Run, bool]:
-        """Return the active run, or start a new one; and whether it is new."""
+        """Return the active run, or start a new one; and whether it is new. Conflict as in `start`."""
         self.refuse_detached(export_id)
         while True:
             stored = self._newest.read(export_id)
@@ -151,9 +148,9 @@ class Starter:
             return self._record(run, before_planning), True
 
     def _active_run(self, newest: NewestRun, mode: Mode, options: RunOptions) -> Run | None:
-        """Return the newest run of an export while it is active, or waits and a run of this kind must not replace it.
+        """Return the newest run of an export while it is active. Completes a start that was killed.
 
-        Completes a start that was killed.
+        If it waits for a confirmation, it ends; Conflict when a run of this kind must not replace it.
         """
         stored = self._runs.read(newest.run.id)
         if stored is None:
@@ -161,7 +158,7 @@ class Starter:
         run = stored.value
         if run.status is RunStatus.AWAITING_CONFIRMATION:
             if not _plans_the_same(run, mode, options):
-                return run
+                raise Conflict("otherRunWaits")
             run = self._supersede(run)
         if not run.is_active:
             return None
