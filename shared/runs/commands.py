@@ -21,9 +21,9 @@ from shared.runs.transitions import Transitions, confirmation_of
 
 @dataclass(frozen=True)
 class RunCommands:
-    """Use cases on runs. `plan_of` reads a run's plan; `connections` is how many an account has.
+    """Use cases on runs. `plan_of` reads a run's plan; `connections` is the number of connections to an account.
 
-    `definition_of` returns the fingerprint of an export as it is now, which runs have as `definition`.
+    `definition_of` returns the fingerprint of an export as it is now. `Run.definition` has the one of its last plan.
     """
 
     runs: Records[Run]
@@ -58,8 +58,8 @@ class RunCommands:
     def confirm(self, run_id: str) -> Run:
         """Continue a run that waits for a confirmation.
 
-        If the run has already carried out withdrawals of consent, its plan has only these, so a new run replaces it. So
-        does one if the export was changed since: what waits may be the mistake that the change corrects.
+        A new run replaces it in two cases: if it has already carried out withdrawals of consent, because its plan has only
+        these, and if the export was changed since, because the change may correct a mistake in what waits.
         Conflict when the run does not wait, or its export was detached from its connection.
         """
         run = read_run(self.runs, run_id)

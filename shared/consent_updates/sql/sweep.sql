@@ -70,7 +70,7 @@ FROM changed_contacts c LEFT JOIN paired d ON d.changed_address = c.address
 WHERE d.status IS DISTINCT FROM c.status OR d.reason IS DISTINCT FROM c.reason OR d.address <> c.address;
 
 -- name: count_identified
--- The number of contacts whose id is known now and was not known, or was another one, before.
+-- The number of contacts whose id is known now, and was unknown or different before.
 SELECT count(*) FROM changed_contacts c JOIN paired d ON d.changed_address = c.address
 WHERE c.contact_id <> coalesce(d.contact_id, '');
 

@@ -17,7 +17,7 @@ SharedWith = Literal["Contributor"]
 # What stands for a value that could not be read (partial_body.py).
 _PLACEHOLDERS = {
     "displayName": "…",
-    # Who sends no consent has not agreed.
+    # A request without `consent` does not agree to anything.
     "consent": {"agreed": False, "locale": "en"},
     "agreed": True,
     "locale": "en",
