@@ -358,6 +358,10 @@ class Run:
             return Stage.WAITING
         return Stage.CLEARED if self.cleared else Stage.STORED
 
+    def is_of_definition(self, fingerprint: str) -> bool:
+        """Whether this is the `definition` of the run, so that its export was not changed since. True if it has none."""
+        return self.definition in ("", fingerprint)
+
     @property
     def waits_to_send(self) -> bool:
         """Whether the run waits for a confirmation, and plans again after it."""

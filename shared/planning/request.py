@@ -44,9 +44,8 @@ class PlanRequest:
     @property
     def confirmed(self) -> tuple[str, ...]:
         """The codes that a person confirmed for the export as it is now; none if it was edited since."""
-        return (
-            self.run.confirmed if self.run.definition in ("", self.definition_fingerprint) else ()
-        )
+        is_unchanged = self.run.is_of_definition(self.definition_fingerprint)
+        return self.run.confirmed if is_unchanged else ()
 
     @property
     def sends_unchanged(self) -> bool:

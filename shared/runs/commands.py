@@ -72,7 +72,7 @@ class RunCommands:
             run = self.transitions.confirm(run_id)
             send_plan_message(self.queue, run)
             return run
-        if run.definition not in ("", self.definition_of(run.export_id)):
+        if not run.is_of_definition(self.definition_of(run.export_id)):
             # What the person confirms is not what the export does now, so the new run may ask again.
             options = RunOptions(retry_of=run.retry_of)
             return self._start_instead(run, options)
