@@ -19,10 +19,15 @@ class DroppedValues:
     dropped: Counter[str] = field(default_factory=Counter)
     given: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def required(self) -> set[str]:
+        """The tags of the required merge fields, in upper case."""
+        return {each.tag.upper() for each in self.merge_fields if each.required}
+
     def findings(self) -> list[Finding]:
         """A finding per field: a warning when at least half of the values do not fit."""
         types = {each.tag.upper(): each.type for each in self.merge_fields}
-        required = {each.tag.upper() for each in self.merge_fields if each.required}
+        required = self.required
         return [
             _deleted_field(tag, number)
             if types.get(tag.upper()) == DELETED_FIELD

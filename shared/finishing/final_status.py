@@ -112,7 +112,7 @@ def value_findings(
         return cut
     open_values()
     found = DroppedValues(plan.merge_fields)
-    required = {field.tag.upper() for field in plan.merge_fields if field.required}
+    required = found.required
     for position, name in enumerate(merge_tags(plan.mapping), 1):
         tag = name.partition(".")[0]
         if tag in dropped:
