@@ -51,7 +51,10 @@ class SegmentMembers:
 
 
 def compare(db: DuckDBPyConnection, rules: Rules) -> None:
-    """Fill `changes` from `people`, `rejects`, `ledger`, `not_subscribed` and `do_not_send`."""
+    """Fill `changes` from `people`, `rejects`, `ledger`, `not_subscribed` and `do_not_send`.
+
+    `protected` and `uncertain` have the tags that people keep because of rows that cannot be sent.
+    """
     _SQL.run(db, "tagsets", tag_ids=list(rules.tag_ids))
     _SQL.run(db, "uncertain")
     _SQL.run(

@@ -28,8 +28,8 @@ WHERE l.created_by IS NOT NULL AND l.fingerprint IS NOT NULL
   END
   AND l.customer_id IN (
       SELECT c.customer_id
-      FROM changes c JOIN ledger k ON k.address = c.address AND k.customer_id = c.customer_id
-      WHERE c.kind IN ('update', 'unchanged') AND k.fingerprint IS NOT NULL
+      FROM changes c JOIN ledger b ON b.address = c.address AND b.customer_id = c.customer_id
+      WHERE c.kind IN ('update', 'unchanged') AND b.fingerprint IS NOT NULL
   );
 
 UPDATE changes

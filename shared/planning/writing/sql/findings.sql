@@ -28,14 +28,14 @@ SELECT count(*) FROM changes SEMI JOIN different_rows USING (address);
 
 -- name: kept_tags
 -- People who keep the tag of a segment only because an unreadable row may be theirs.
-WITH uncertain AS (
+WITH unreadable_rows AS (
     SELECT t.tag_id, any_value(t.segment) AS segment, count(*) AS unreadable
     FROM rejects r JOIN segment_tags t USING (segment)
     WHERE starts_with(r.code, 'row')
     GROUP BY t.tag_id
 )
 SELECT u.segment, u.unreadable, count(*)
-FROM uncertain u
+FROM unreadable_rows u
 JOIN ledger l ON list_contains(l.tags, u.tag_id)
 LEFT JOIN people p ON p.address = l.address
 LEFT JOIN tagsets s ON s.mask = p.mask
