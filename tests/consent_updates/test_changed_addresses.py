@@ -99,9 +99,7 @@ def afterwards(
             made.deployment.clock.forward(3600)
             rows = [person(number, FirstName=name) for number in range(1, 12)]
             made.rows.source.segments = {"People": [*rows, person(4, EMail="new4@example.com")]}
-            mode = Mode.FULL if runs else Mode.EXPORT
-            started = made.app.starter.start(EXPORT, mode=mode)
-            runs.append(made.deployment.run_to_end(started.id))
+            runs.append(made.deployment.run(Mode.FULL if runs else Mode.EXPORT))
         made.sweep()
         contacts = {address: one.status for address, one in audience.members().items()}
         outcomes = tuple(made.rows.outcomes(run) for run in runs)
@@ -183,9 +181,7 @@ def test_a_preview_has_these_outcomes_and_the_new_address_in_the_source_updates_
 ) -> None:
     made.audience.change_address(A, B)
     made.sweep()
-    made.rows.source.segments = {"People": [person(1, FirstName="Changed"), person(2)]}
-    started = made.app.starter.start(EXPORT, mode=Mode.PREVIEW)
-    preview = made.deployment.run_to_end(started.id)
+    preview = made.rows.preview(person(1, FirstName="Changed"), person(2))
 
     run = made.rows.run(person(1, FirstName="Changed"), person(2))
 

@@ -98,7 +98,7 @@ def test_files_are_expected_for_an_hour_after_the_model_was_written(
     began = deployment.clock.now()
     landing.written = began - timedelta(minutes=age)
 
-    run = deployment.run_to_end(deployment.app.starter.start(EXPORT, mode=mode).id)
+    run = deployment.run(mode)
 
     waited = (deployment.clock.now() - began).total_seconds() / 60
     assert (run.status, run.reason.code) == (RunStatus.FAILED, "filesMissing")

@@ -8,7 +8,7 @@ import pytest
 
 from shared.model.export import Mapping, OnWithdrawal
 from shared.model.run import Mode
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 NewDeployment = Callable[[], SimulatedDeployment]
@@ -33,11 +33,6 @@ def type_by_hand(rows: RowDeployment, **fields: str) -> None:
         rows.deployment.audience.add(f"p{n}@example.com", merge_fields=fields)
 
 
-def full(rows: RowDeployment) -> None:
-    run = rows.deployment.app.starter.start(EXPORT, mode=Mode.FULL)
-    rows.deployment.run_to_end(run.id)
-
-
 def test_a_value_in_a_field_that_was_not_mapped_before_is_not_emptied(rows: RowDeployment) -> None:
     rows.run(person(0, City=""), person(1, City="Ulm"), person(2, City="Bonn"))
     assert values(rows, "FNAME") == ["", "Ulm", "Bonn"]
@@ -47,7 +42,7 @@ def test_a_value_in_a_field_that_was_not_mapped_before_is_not_emptied(rows: RowD
     rows.change(mapping=Mapping("EMail", None, "City"))
     rows.run(person(0, City=""), person(1, City=""), person(2, City="Bonn"))
     assert values(rows, "LNAME") == ["typed", "typed", "Bonn"]
-    full(rows)
+    rows.deployment.run(Mode.FULL)
     assert values(rows, "LNAME") == ["typed", "typed", "Bonn"]
 
     # A value that was sent in this field is emptied; the field of the old mapping is not touched.

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.export import Mapping
-from shared.model.run import Mode, Run, RunStatus
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from shared.model.run import Mode, RunStatus
+from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment
 
 # `make faults SEEDS=50` tries more.
@@ -78,11 +78,6 @@ def make_fault(rows: RowDeployment, dice: random.Random) -> None:
         sandbox.set(plan_limit=dice.randrange(3, 8), plan_limit_answer=answer)
 
 
-def run(rows: RowDeployment, mode: Mode) -> Run:
-    started = rows.deployment.app.starter.start(EXPORT, mode=mode)
-    return rows.deployment.run_to_end(started.id)
-
-
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_the_report_of_every_run_equals_the_audience(rows: RowDeployment, seed: int) -> None:
     dice = random.Random(seed)
@@ -96,7 +91,7 @@ def test_the_report_of_every_run_equals_the_audience(rows: RowDeployment, seed: 
         rows.source.segments = {"People": source}
         before = audience.members()
 
-        ended = run(rows, dice.choice([Mode.EXPORT, Mode.EXPORT, Mode.FULL]))
+        ended = rows.deployment.run(dice.choice([Mode.EXPORT, Mode.EXPORT, Mode.FULL]))
 
         members = audience.members()
         if ended.status is RunStatus.SKIPPED:

@@ -26,8 +26,8 @@ FEWER = SAMPLE.later(leaving=12)
 SHARED = Path(__file__).parents[2] / "shared"
 
 
-def begin(deployment: SimulatedDeployment, mode: Mode = Mode.EXPORT) -> Run:
-    run: Run = deployment.app.starter.start(EXPORT, mode=mode)
+def begin(deployment: SimulatedDeployment) -> Run:
+    run: Run = deployment.app.starter.start(EXPORT)
     return run
 
 
@@ -36,7 +36,7 @@ def send(deployment: SimulatedDeployment) -> Run:
 
 
 def preview(deployment: SimulatedDeployment) -> Run:
-    return deployment.run_to_end(begin(deployment, Mode.PREVIEW).id)
+    return deployment.run(Mode.PREVIEW)
 
 
 def cancel_in_the_queue(deployment: SimulatedDeployment) -> Run:
