@@ -6,7 +6,7 @@ as they are, and no contact is created (records 71, 72 and 86).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from shared.mailchimp.session import MailchimpSession
@@ -148,29 +148,25 @@ class ContactChanges:
         With `transactional`, contacts with this status are archived as well.
         """
         own = set(map(plain_name, own_tags))
-        archived = (_SUBSCRIBED, _TRANSACTIONAL) if transactional else (_SUBSCRIBED,)
+        statuses = (_SUBSCRIBED, _TRANSACTIONAL) if transactional else (_SUBSCRIBED,)
         for number, address in enumerate(addresses):
             if number and not self.isolation.may_continue():
                 raise Interrupted
-            now = self.session.member(self.audience_id, address)
-            status, tags = (now.status, now.tags) if now else (None, ())
-            if status in archived and set(map(plain_name, tags)) - own:
-                self.results[address] = Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
-            else:
-                self.results[address] = self._archive(
-                    address, _SUBSCRIBED if status in archived else status
-                )
+            self.results[address] = self._archive(address, own, statuses)
 
-    def _archive(self, address: str, status: str | None) -> Result:
-        """Archive a contact that has this status; None if there is no contact.
+    def _archive(self, address: str, own_tags: set[str], statuses: Collection[str]) -> Result:
+        """Archive a contact that has one of these statuses, and only tags in `own_tags`.
 
-        The result is rejected if Mailchimp refuses to archive it. Archiving loses the status, so a contact that is not
-        subscribed is left alone: a later call with a status would subscribe it.
+        The result is rejected if Mailchimp refuses to archive it. Archiving loses the status, so a contact with another
+        one is left alone: a later call with a status would subscribe it.
         """
-        if status is None:
+        contact = self.session.member(self.audience_id, address)
+        if contact is None:
             return Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
-        if status == Code.ARCHIVED:  # by an earlier attempt, or by someone else
+        if contact.status == Code.ARCHIVED:  # by an earlier attempt, or by someone else
             return Result(Outcome.REMOVED)
-        if status != _SUBSCRIBED:
-            return Result(Outcome.KEPT, status)
+        if contact.status not in statuses:
+            return Result(Outcome.KEPT, contact.status)
+        if set(map(plain_name, contact.tags)) - own_tags:
+            return Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
         return archive(self.session, self.audience_id, address)
