@@ -113,6 +113,16 @@ def test_people_who_must_not_be_sent_do_not_count_as_growth(rows: RowDeployment)
     assert len(members(rows)) == 2
 
 
+def test_people_who_were_kept_count_as_growth_once_they_may_be_sent(rows: RowDeployment) -> None:
+    rows.change(new_contacts=NewContacts(consent_attribute="Consent"))
+    rows.run(*people(0, 60), *people(60, PAST_THE_LIMIT, consent="no"))
+
+    run = rows.run(*people(0, 60 + PAST_THE_LIMIT))
+
+    assert_waits(run, "growthGuard", people="101", allowed="100")
+    assert len(members(rows)) == 60
+
+
 def test_a_segment_with_ten_times_its_usual_people_waits(rows: RowDeployment) -> None:
     rows.change(segments=(SegmentChoice("People"), SegmentChoice("VIP")))
     everyone = people(0, 130)

@@ -21,9 +21,16 @@ HAVING count(*) > any_value(c.people) * $times::INTEGER AND count(*) > any_value
 ORDER BY t.segment;
 
 -- name: growth
--- People that the export has never sent and may send now, and people that it has sent before.
+-- People that the export has never sent and may send now, and people that it has sent before. The ledger also has people
+-- who were kept, for example without consent. They are new if they may be sent now.
 SELECT
     (
-        SELECT count(*) FROM people ANTI JOIN ledger USING (address) ANTI JOIN do_not_send USING (address)
+        SELECT count(*)
+        FROM people
+        ANTI JOIN (
+            SELECT address FROM ledger
+            WHERE fingerprint IS NOT NULL OR refused IS NOT NULL OR archived_by IS NOT NULL
+        ) USING (address)
+        ANTI JOIN do_not_send USING (address)
     ),
     (SELECT count(*) FROM ledger WHERE fingerprint IS NOT NULL);
