@@ -16,6 +16,7 @@ from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG
 from shared.model.export import (
     LARGEST_GROWTH,
     AttributeMapping,
+    ExclusionGuard,
     Export,
     GrowthGuard,
     Mapping,
@@ -57,6 +58,7 @@ def faults(draft: Draft, connections: Collection[str]) -> tuple[Fault, ...]:
         *_withdrawal_faults(export),
         *_share_faults(export.max_removal_share),
         *_growth_faults(export.growth_guard),
+        *_exclusion_guard_faults(export.exclusion_guard),
         *_budget_faults(export.contact_budget),
         *_schedule_faults(export),
     )
@@ -159,6 +161,11 @@ def _growth_faults(guard: GrowthGuard) -> Iterator[Fault]:
         yield Fault("growthGuard.maxShare", code="growthOutOfRange", values=values)
     if guard.max_contacts is not None and guard.max_contacts < 0:
         yield Fault("growthGuard.maxContacts", code="contactsNegative")
+
+
+def _exclusion_guard_faults(guard: ExclusionGuard) -> Iterator[Fault]:
+    if not 0 <= guard.max_share <= 1:
+        yield Fault("exclusionGuard.maxShare", code="shareOutOfRange")
 
 
 def _budget_faults(budget: int | None) -> Iterator[Fault]:

@@ -94,6 +94,7 @@ def _next_pointer(
         before=plan.ledger or "",
         audience=audience_key(plan.account_id, plan.audience_id),
         whole=fingerprint != "" or was_whole,
+        excluded_members=_excluded_members(current, run, plan),
     )
     # An undo that was stopped leaves the run undoable: another undo restores the rest. After a run of
     # one person, the run before can still be undone.
@@ -102,6 +103,17 @@ def _next_pointer(
         undoable = current or LedgerPointer("", "")
         pointer = replace(pointer, sent_by=undoable.sent_by, before=undoable.before)
     return _after_partial(pointer, current, plan) if partial and current is not None else pointer
+
+
+def _excluded_members(current: LedgerPointer | None, run: Run, plan: Plan) -> dict[str, int]:
+    """The members of exclusion segments with which the next run is compared.
+
+    They change only when a run has sent everyone, so that an exclusion segment that lost its members is noticed until then.
+    """
+    sends_everyone = plan.source_fingerprint != "" and not run.mode.is_partial
+    if sends_everyone and not run.is_stopped:
+        return plan.excluded_members
+    return current.excluded_members if current is not None else {}
 
 
 def _after_partial(pointer: LedgerPointer, current: LedgerPointer, plan: Plan) -> LedgerPointer:

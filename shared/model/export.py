@@ -158,6 +158,16 @@ class GrowthGuard:
 
 
 @dataclass(frozen=True)
+class ExclusionGuard:
+    """How many members an exclusion segment may lose without a confirmation.
+
+    `max_share` (0-1) is relative to the members at the last complete run; 1 is no limit.
+    """
+
+    max_share: float = 0.5
+
+
+@dataclass(frozen=True)
 class Export:
     """An export definition. `connection_id` is None for a detached export.
 
@@ -175,6 +185,7 @@ class Export:
     leavers: Leavers = Leavers.REMOVE_TAG
     max_removal_share: float = 0.3
     growth_guard: GrowthGuard = GrowthGuard()
+    exclusion_guard: ExclusionGuard = ExclusionGuard()
     contact_budget: int | None = None
     schedule: Schedule = Schedule()
     on_withdrawal: OnWithdrawal = OnWithdrawal.REMOVE_TAGS

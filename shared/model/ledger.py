@@ -6,7 +6,7 @@ one. planning/reading/sql/ledger.sql has its columns, and docs/tables.md describ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.model.names import audience_key
 
@@ -23,7 +23,8 @@ class LedgerPointer:
     `sent_by` is the newest run that sent something. `before` is the version before that run, to which an undo
     returns; empty without one. `audience` is `<account>/<audience>`. `whole` is whether a run has sent all
     people, so that the ledger shows how large the export is; None in records of version 1.0. `rows_of` is the
-    newest run with outcomes of all rows, if `run_id` sent one person only.
+    newest run with outcomes of all rows, if `run_id` sent one person only. `excluded_members` is the number of people
+    that each exclusion segment excluded when a run sent all people last.
     """
 
     blob: str
@@ -35,6 +36,7 @@ class LedgerPointer:
     audience: str = ""
     whole: bool | None = None
     rows_of: str = ""
+    excluded_members: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:

@@ -89,6 +89,8 @@ class Plan:
     audience_name: str = ""
     ends_as: RunStatus = RunStatus.FAILED
     definition: str = ""
+    # The number of people that each exclusion segment excludes, by the name of the segment.
+    excluded_members: dict[str, int] = field(default_factory=dict)
 
     @property
     def has_results_in_chunks(self) -> bool:

@@ -100,7 +100,9 @@ TAG_EXISTS = "tagExists"
 CANCELED_AFTER_SENDING = "canceledAfterSending"
 
 # The reasons of a run that waits before its first write because it looks like a mistake (planning/checking/guards.py).
-GUARDS = frozenset({"fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"})
+GUARDS = frozenset(
+    {"exclusionShrank", "fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"}
+)
 
 
 END_NOT_LOGGED = "notLogged"

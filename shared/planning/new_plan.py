@@ -102,6 +102,7 @@ def _plan(
         audience_size=compared.size,
         definition=request.definition_fingerprint,
         ends_as=ended.status if ended else RunStatus.FAILED,
+        excluded_members=inputs.excluded_members,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.exclusions import ExclusionList
-from shared.model.export import OnWithdrawal
+from shared.model.export import ExclusionGuard, OnWithdrawal
 from shared.model.run import RunStatus, Trigger
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
@@ -85,6 +85,58 @@ def test_an_exclusion_segment_that_excludes_no_one_is_reported(rows: RowDeployme
     assert codes(unusable)["exclusionSegmentUnused"] == {"segment": "Complaints", "rows": "2"}
     assert unusable.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert "exclusionSegmentUnused" not in codes(by_id)
+
+
+def test_a_run_waits_if_an_exclusion_segment_has_lost_most_of_its_members(
+    rows: RowDeployment,
+) -> None:
+    everyone = [person(n) for n in range(5)]
+    # The members are those with an address, and one with a CustomerId only.
+    rows.run(*everyone, Complaints=[*everyone[:3], person(3, EMail="not an address")])
+    assert rows.run(*everyone, Complaints=everyone[:2]).status is RunStatus.SUCCESSFUL
+    lost = {"segment": "Complaints", "before": "2", "people": "0"}
+    preview = rows.preview(*everyone, Complaints=[])
+
+    waiting = rows.run(*everyone, Complaints=[])
+
+    assert codes(preview)["exclusionShrank"] == lost
+    assert (waiting.status, waiting.counts.new) == (RunStatus.AWAITING_CONFIRMATION, 2)
+    assert waiting.reason is not None
+    assert (waiting.reason.code, waiting.reason.values) == ("exclusionShrank", lost)
+    assert waiting.calls.write == 0
+    # A run that replaces it waits as well, and one whose segment is right does not.
+    assert rows.run(*everyone, Complaints=[]).status is RunStatus.AWAITING_CONFIRMATION
+    assert rows.run(*everyone, Complaints=everyone[:2]).status is RunStatus.SUCCESSFUL
+    waiting = rows.run(*everyone, Complaints=[])
+    rows.deployment.app.commands.confirm(waiting.id)
+    assert rows.deployment.run_to_end(waiting.id).counts.created == 2
+    assert rows.run(*everyone, Complaints=[]).status is RunStatus.SUCCESSFUL
+
+
+def test_a_run_that_only_carried_out_withdrawals_does_not_hide_lost_exclusions(
+    rows: RowDeployment,
+) -> None:
+    everyone = [person(n) for n in range(5)]
+    rows.run(*everyone, Complaints=everyone[:2])
+    withdrawn = [*everyone[:4], person(4, "no")]
+
+    first = rows.run(*withdrawn, Complaints=[])
+    second = rows.run(*withdrawn, Complaints=[])
+
+    assert first.consent_proof.unsubscribed == 1
+    for run in (first, second):
+        assert run.status is RunStatus.AWAITING_CONFIRMATION
+        assert run.reason is not None
+        assert run.reason.code == "exclusionShrank"
+
+
+def test_an_export_can_allow_that_exclusion_segments_lose_all_members(
+    rows: RowDeployment,
+) -> None:
+    rows.change(exclusion_guard=ExclusionGuard(max_share=1))
+    rows.run(person(0), Complaints=[person(0)])
+
+    assert rows.run(person(0), Complaints=[]).counts.created == 1
 
 
 def test_a_list_excludes_people_and_a_changed_list_causes_a_run_of_unchanged_files(

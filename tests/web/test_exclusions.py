@@ -211,8 +211,16 @@ def test_an_exclusion_segment_cannot_also_be_sent() -> None:
     assert "exclusionSegments" in faults(wrong)
 
     form = Browser(world).open(f"/exports/{export['id']}/edit")
-    form.send(fields={"do": "save", "segment": ["Segment_Vip"], "exclusionSegment": ["New"]})
+    form.send(
+        fields={
+            "do": "save",
+            "segment": ["Segment_Vip"],
+            "exclusionSegment": ["New"],
+            "exclusionShare": "12.5",
+        }
+    )
     assert get(world, path)["exclusionSegments"] == ["New"]
+    assert get(world, path)["exclusionGuard"] == {"maxShare": 0.125}
 
 
 def test_a_file_is_uploaded_on_the_page() -> None:

@@ -1,13 +1,13 @@
-"""Guards against a wrong segment, column, audience or account.
+"""Guards against a wrong segment, exclusion segment, column, audience or account.
 
 A run that a guard stops waits for a confirmation before its first write. A preview lists the same reasons
 as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export itself sets a smaller number of new
-people. New people are new to the export; the audience may have them already.
+people, or the people were excluded. New people are new to the export; the audience may have them already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,14 @@ Overlap = Callable[[], tuple[int, int]]
 
 
 @dataclass(frozen=True)
+class ExcludedMembers:
+    """The number of people that each exclusion segment excludes, by its name: at the last complete run, and now."""
+
+    before: Mapping[str, int]
+    now: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class _Growth:
     """The number of people who are new to the export, and the number that it has sent before.
 
@@ -51,6 +59,7 @@ def apply_guards(
     rows: RowCounts,
     tags: Sequence[Tag],
     overlap: Overlap,
+    excluded: ExcludedMembers,
     *,
     comparable: bool,
 ) -> list[Finding]:
@@ -66,6 +75,7 @@ def apply_guards(
     reasons = [
         *_few_addresses(db, export),
         *(_grown_segments(db, export, tags) if comparable else ()),
+        *_shrunk_exclusions(export, excluded),
         *_many_new(export, growth),
         *_strange_audience(growth, overlap),
     ]
@@ -117,6 +127,15 @@ def _grown_segments(
                 "people": str(people),
             },
         )
+
+
+def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Reason]:
+    """An exclusion segment has lost many of its members, so people who must not be mailed may be sent."""
+    for name, now in excluded.now.items():
+        before = excluded.before.get(name, 0)
+        if before - now > export.exclusion_guard.max_share * before:
+            values = {"segment": name, "before": str(before), "people": str(now)}
+            yield Reason("exclusionShrank", values=values)
 
 
 def _many_new(export: Export, growth: _Growth) -> Iterator[Reason]:

@@ -6,7 +6,7 @@ address and to a person (CustomerId), as consent does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,16 @@ _SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
+class ExclusionSegment:
+    """What was read of an exclusion segment: the people that it excludes, rows of no use, and rows that cannot be read."""
+
+    name: str
+    members: int
+    unused_rows: int
+    unreadable_rows: int
+
+
+@dataclass(frozen=True)
 class Exclusions:
     """The people to exclude from a run, before they are read."""
 
@@ -35,19 +45,16 @@ class Exclusions:
 
     def read(
         self, db: DuckDBPyConnection, source: SegmentSource, email: str, scratch: Path
-    ) -> list[Finding]:
-        """Fill `excluded`. Call it before the segments to send are read into the same tables.
-
-        Returns a finding for each segment with rows that cannot be read, or that excludes no one.
-        """
+    ) -> list[ExclusionSegment]:
+        """Fill `excluded`. Call it before the segments to send are read into the same tables."""
         _SQL.run(db, "create")
-        findings: list[Finding] = []
+        found: list[ExclusionSegment] = []
         if self.segments:
             # The address rule is the one for people who are sent.
             read_people(db, Snapshot(self.segments), source, SourceColumns(email), scratch)
             _SQL.run(db, "add_segments")
-            findings = self._unreadable(_SQL.rows(db, "unreadable"))
-            findings += self._unused(_SQL.rows(db, "unused", segments=len(self.segments)))
+            counts = _SQL.rows(db, "counts", segments=len(self.segments))
+            found = [ExclusionSegment(self.segments[n].name, *count) for n, *count in counts]
         if self.listed:
             _SQL.run(
                 db,
@@ -55,7 +62,7 @@ class Exclusions:
                 addresses=list(self.listed.addresses),
                 customers=list(self.listed.customers),
             )
-        return findings
+        return found
 
     def apply(self, db: DuckDBPyConnection) -> None:
         """Add the excluded people to `do_not_send`, after the consent rules."""
@@ -74,22 +81,14 @@ class Exclusions:
             return []
         return [Finding(Severity.INFO, "peopleExcluded", values={"people": str(people)})]
 
-    def _unreadable(self, counts: Sequence[Sequence[int]]) -> list[Finding]:
-        return [
-            Finding(
-                Severity.WARNING,
-                "exclusionRowsUnreadable",
-                values={"segment": self.segments[number].name, "rows": str(rows)},
-            )
-            for number, rows in counts
-        ]
 
-    def _unused(self, counts: Sequence[Sequence[int]]) -> list[Finding]:
-        return [
-            Finding(
-                Severity.WARNING if rows else Severity.INFO,
-                "exclusionSegmentUnused",
-                values={"segment": self.segments[number].name, "rows": str(rows)},
-            )
-            for number, rows in counts
-        ]
+def exclusion_findings(segments: Sequence[ExclusionSegment]) -> Iterator[Finding]:
+    """Report each segment with rows that cannot be read, or that excludes no one."""
+    for segment in segments:
+        if segment.unreadable_rows:
+            values = {"segment": segment.name, "rows": str(segment.unreadable_rows)}
+            yield Finding(Severity.WARNING, "exclusionRowsUnreadable", values=values)
+        if not segment.members:
+            severity = Severity.WARNING if segment.unused_rows else Severity.INFO
+            values = {"segment": segment.name, "rows": str(segment.unused_rows)}
+            yield Finding(severity, "exclusionSegmentUnused", values=values)

@@ -18,7 +18,7 @@ from shared.model.source import Attribute, Snapshot, find_name
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import with_fields_to_create
 from shared.planning.context import PlanContext
-from shared.planning.reading.exclusions import Exclusions
+from shared.planning.reading.exclusions import Exclusions, exclusion_findings
 from shared.planning.reading.limit import check_limit
 from shared.planning.reading.people import RowCounts, SourceColumns, read_people
 from shared.planning.reading.source_values import SourceValues
@@ -45,6 +45,7 @@ class Inputs:
     """The source and what was read: rows, the audience, the attributes with what their values show, the ledger.
 
     `ledger` is the pointer to the ledger in `ledger_file`. Both are None if there is none for this audience.
+    `excluded_members` is the number of people that each exclusion segment excludes.
     """
 
     source: PlanSource
@@ -53,6 +54,7 @@ class Inputs:
     attributes: tuple[Attribute, ...]
     ledger: LedgerPointer | None
     ledger_file: Path | None
+    excluded_members: dict[str, int]
 
 
 def read_inputs(context: PlanContext, source: PlanSource, segments: SegmentSource) -> Inputs:
@@ -76,12 +78,15 @@ def read_inputs(context: PlanContext, source: PlanSource, segments: SegmentSourc
     orders, marks = date_orders(mapping, fields), decimal_marks(mapping, fields)
     context.findings += [
         *found.findings,
-        *excluded,
+        *exclusion_findings(excluded),
         *check_limit(rows, context.dependencies.max_profiles),
         *values.findings(attributes, orders, marks),
     ]
     check_disk(scratch, rows.people)
-    return Inputs(source, rows, found, attributes, pointer, ledger_file if pointer else None)
+    members = {segment.name: segment.members for segment in excluded}
+    return Inputs(
+        source, rows, found, attributes, pointer, ledger_file if pointer else None, members
+    )
 
 
 def _download_ledger(

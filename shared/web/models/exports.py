@@ -72,6 +72,7 @@ EXAMPLE: dict[str, Any] = {
     "exclusionSegments": [],
     "removalGuard": {"maxShare": 0.3},
     "growthGuard": {"maxShare": 1.0, "maxContacts": 20000},
+    "exclusionGuard": {"maxShare": 0.5},
     "contactBudget": 100000,
     "schedule": {
         "enabled": True,
@@ -190,6 +191,16 @@ class GrowthGuardBody(Body):
     ] = None
 
 
+class ExclusionGuardBody(Body):
+    """The largest share of an exclusion segment's members that may be missing without a confirmation."""
+
+    max_share: float = Field(
+        default=0.5,
+        description="As a share of its members at the last complete run; 1 is no limit",
+        json_schema_extra={"minimum": 0, "maximum": 1},
+    )
+
+
 class ExportBody(PartialBody):
     """An export as sent by a client."""
 
@@ -229,6 +240,7 @@ class ExportBody(PartialBody):
     ] = ()
     removal_guard: RemovalGuardBody = RemovalGuardBody()
     growth_guard: GrowthGuardBody = GrowthGuardBody()
+    exclusion_guard: ExclusionGuardBody = ExclusionGuardBody()
     contact_budget: Annotated[
         int | None,
         Field(
@@ -326,6 +338,12 @@ class GrowthGuardView(View):
     max_contacts: int | None
 
 
+class ExclusionGuardView(View):
+    """The largest share of an exclusion segment's members that may be missing without a confirmation."""
+
+    max_share: float
+
+
 class ExportView(View):
     """An export: its definition, its newest run and its findings."""
 
@@ -344,6 +362,7 @@ class ExportView(View):
     exclusion_segments: tuple[str, ...]
     removal_guard: RemovalGuardView
     growth_guard: GrowthGuardView
+    exclusion_guard: ExclusionGuardView
     contact_budget: int | None
     schedule: ScheduleView
     findings: tuple[FindingView, ...]

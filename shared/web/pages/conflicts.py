@@ -29,6 +29,7 @@ _LABELS = {
     "leavers": ("form.leavers", "leavers"),
     "onWithdrawal": ("form.onWithdrawal", "onWithdrawal"),
     "exclusionSegments": ("form.exclusionSegments", ""),
+    "exclusionGuard.maxShare": ("form.exclusionShare", ""),
     "onAddressChange": ("form.onAddressChange", "onAddressChange"),
     "removalGuard.maxShare": ("form.guard", ""),
     "growthGuard.maxShare": ("form.growthShare", ""),
@@ -103,7 +104,7 @@ def value_words(field: str, value: object, language: str, names: Mapping[str, st
     if field == "reason":
         # The reason of rejected rows that were read.
         return reason_text(str(value), language) or text(language, "pages.filter.any")
-    if field in ("removalGuard.maxShare", "growthGuard.maxShare") and isinstance(value, float):
+    if field.endswith(".maxShare") and isinstance(value, float):
         return f"{value * 100:g}"
     _, choices = _LABELS.get(field, ("", ""))
     if isinstance(value, bool):

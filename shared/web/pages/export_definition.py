@@ -22,6 +22,7 @@ _ATTRIBUTE_FIELDS = {"attribute": "attribute", "create.name": "newField", "creat
 # The ids of fields that are not the last part of their path.
 _IDS = {
     "mapping.attributes": "addAttribute",
+    "exclusionGuard.maxShare": "exclusionShare",
     "growthGuard.maxShare": "growthShare",
     "growthGuard.maxContacts": "growthContacts",
     "newContacts.status": "newStatus",
@@ -64,6 +65,8 @@ def definition_from(form: Form) -> Definition:
         "schedule": schedule_fields(form),
     }
     # An empty share is the default share.
+    if form.get("exclusionShare"):
+        definition["exclusionGuard"] = {"maxShare": form.share("exclusionShare")}
     if form.get("growthShare"):
         definition["growthGuard"]["maxShare"] = form.share("growthShare")
     return definition

@@ -7,16 +7,25 @@ INSERT INTO excluded
 SELECT DISTINCT address, customer_id FROM source_rows
 WHERE address IS NOT NULL OR customer_id IS NOT NULL;
 
--- name: unreadable
-SELECT segment, count(*) FROM rejects WHERE starts_with(code, 'row') GROUP BY segment ORDER BY segment;
-
--- name: unused
--- Segments of which no row has an address or a CustomerId that could be excluded, with their rows.
-SELECT number, count(r.segment)
-FROM unnest(range($segments)) s(number) LEFT JOIN rejects r ON r.segment = number
-WHERE NOT EXISTS (SELECT 1 FROM people WHERE mask & (1::HUGEINT << number::INTEGER) <> 0)
-GROUP BY number
-HAVING count(r.customer_id) = 0
+-- name: counts
+-- For each segment: the people that it excludes, rows that it rejects without a person to exclude, and those of
+-- them that cannot be read.
+WITH
+by_address AS (
+    SELECT number, count(*) AS people
+    FROM unnest(range($segments)) s(number) JOIN people ON mask & (1::HUGEINT << number::INTEGER) <> 0
+    GROUP BY number
+),
+by_row AS (
+    SELECT
+        segment AS number, count(customer_id) AS people, count(*) FILTER (customer_id IS NULL) AS unused,
+        count(*) FILTER (starts_with(code, 'row')) AS unreadable
+    FROM rejects
+    GROUP BY segment
+)
+SELECT
+    number, coalesce(a.people, 0) + coalesce(r.people, 0), coalesce(r.unused, 0), coalesce(r.unreadable, 0)
+FROM unnest(range($segments)) s(number) LEFT JOIN by_address a USING (number) LEFT JOIN by_row r USING (number)
 ORDER BY number;
 
 -- name: add_list
