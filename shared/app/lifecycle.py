@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.capacity.pace import UsableSlots
 from shared.errors import ConnectorError
-from shared.planning.fingerprint import definition_fingerprint
+from shared.planning.fingerprint import definition_fingerprint, source_fingerprint
 from shared.runs.abandon import Abandon
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
@@ -73,6 +73,12 @@ def history(app: App) -> History:
 
 def commands(app: App) -> RunCommands:
     """Reads, cancels, confirms and retries runs."""
+
+    def source_of(export_id: str) -> str:
+        export = export_of(app.exports, export_id)
+        snapshot = app.source.snapshot(export.segments_read)
+        return source_fingerprint(export, snapshot, app.exclusion_lists.read(export_id).fingerprint)
+
     return RunCommands(
         runs=app.runs,
         chunks=app.chunks,
@@ -83,6 +89,7 @@ def commands(app: App) -> RunCommands:
         pace=app.pace,
         plan_of=app.plans.get,
         definition_of=lambda export_id: definition_fingerprint(export_of(app.exports, export_id)),
+        source_of=source_of,
         connections=app.settings.mailchimp.connections,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.capacity.pace import AccountPace
-from shared.errors import Conflict
+from shared.errors import Changed, ConfigError, Conflict, InputError
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
 from shared.model.plan import Plan
 from shared.model.ports import Queue, Records
@@ -24,6 +24,7 @@ class RunCommands:
     """Use cases on runs. `plan_of` reads a run's plan; `connections` is the number of connections to an account.
 
     `definition_of` returns the fingerprint of an export as it is now. `Run.definition` has the one of its last plan.
+    `source_of` returns the fingerprint of its files as they are now, and raises the errors of a `SegmentSource`.
     """
 
     runs: Records[Run]
@@ -35,6 +36,7 @@ class RunCommands:
     pace: AccountPace
     plan_of: Callable[[str], Plan]
     definition_of: Callable[[str], str]
+    source_of: Callable[[str], str]
     connections: int
 
     def read(self, run_id: str) -> Run:
@@ -59,8 +61,9 @@ class RunCommands:
         """Continue a run that waits for a confirmation.
 
         A new run replaces it in two cases: if it has already carried out withdrawals of consent, because its plan has only
-        these, and if the export was changed since, because the change may correct a mistake in what waits.
-        Conflict when the run does not wait, or its export was detached from its connection.
+        these, and if the export or its files were changed since, because the change may correct a mistake in what waits.
+        Conflict when the run does not wait, or its export was detached from its connection. Unavailable when the files cannot
+        be read at the moment.
         """
         run = read_run(self.runs, run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
@@ -72,11 +75,11 @@ class RunCommands:
             run = self.transitions.confirm(run_id)
             send_plan_message(self.queue, run)
             return run
-        if not run.is_of_definition(self.definition_of(run.export_id)):
+        plan = self.plan_of(run_id)
+        if self._is_outdated(run, plan):
             # What the person confirms is not what the export does now, so the new run may ask again.
             options = RunOptions(retry_of=run.retry_of)
             return self._start_instead(run, options)
-        plan = self.plan_of(run_id)
         self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
         run = self.transitions.confirm(run_id)
         if run.is_over:  # someone canceled it at the same moment
@@ -85,6 +88,17 @@ class RunCommands:
         lanes = min(self.connections, -(-plan.removals // CHUNK_SIZE) + len(plan.tags))
         send_lane_messages(self.queue, run, lanes)
         return run
+
+    def _is_outdated(self, run: Run, plan: Plan) -> bool:
+        """Whether the export or its files are not those of the plan any more."""
+        if not run.is_of_definition(self.definition_of(run.export_id)):
+            return True
+        if not plan.source_fingerprint:
+            return False  # a retry, which sends the rows of an earlier run
+        try:
+            return self.source_of(run.export_id) != plan.source_fingerprint
+        except (Changed, ConfigError, InputError):
+            return True  # the new run names the fault
 
     def _start_confirmed(self, run: Run) -> Run:
         """Start the run that replaces a confirmed one."""

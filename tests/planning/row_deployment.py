@@ -9,6 +9,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from shared.errors import ConfigError
 from shared.model.export import Export, Mapping, NewContacts, Schedule, SegmentChoice
 from shared.model.names import outcomes_table
 from shared.model.run import Mode, Run, RunStatus
@@ -27,16 +28,21 @@ Row = dict[str, str]
 
 @dataclass
 class RowSource:
-    """Reads segments from dictionaries; a column that a row does not have is empty."""
+    """Reads segments from dictionaries; a column that a row does not have is empty. A new `etag` is that of new files."""
 
     segments: dict[str, list[Row]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     unreadable: tuple[UnreadableRow, ...] = ()
+    etag: str = ONE_FILE.etag
 
     def snapshot(self, segments: Sequence[str]) -> Snapshot:
         attributes = tuple(Attribute(name, "string") for name in self.columns)
+        files = (replace(ONE_FILE, etag=self.etag),)
+        for name in segments:
+            if name not in self.segments:
+                raise ConfigError("segmentNotFound", segment=name)
         return Snapshot(
-            tuple(SegmentSnapshot(s, s, attributes, (ONE_FILE,), "CustomerId") for s in segments)
+            tuple(SegmentSnapshot(s, s, attributes, files, "CustomerId") for s in segments)
         )
 
     def load(

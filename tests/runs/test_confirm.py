@@ -1,4 +1,4 @@
-"""Confirming a run whose export was detached, or that someone cancels or replaces at the same moment."""
+"""Confirming a run whose export was detached, whose files changed, or that someone cancels or replaces at the same moment."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
+from shared.model.exclusions import ExclusionList
 from shared.model.export import GrowthGuard
-from shared.model.run import Mode, RunStatus, Trigger
+from shared.model.run import Mode, Reason, RunStatus, Trigger
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
@@ -36,6 +37,56 @@ def test_a_waiting_run_of_a_detached_export_is_not_continued(rows: RowDeployment
     rows.change(connection_id=CONNECTION)
     commands.confirm(waiting.id)
     assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
+
+
+def test_removals_are_planned_again_if_the_files_changed_before_the_confirmation(
+    rows: RowDeployment,
+) -> None:
+    commands = rows.deployment.app.commands
+    waiting = rows.run(person(0))
+    rows.source.segments["People"] = [person(n) for n in range(3)]
+    rows.source.etag = "2"
+
+    started = commands.confirm(waiting.id)
+
+    assert started.id != waiting.id
+    assert commands.read(waiting.id).reason == Reason("superseded")
+    assert rows.deployment.run_to_end(started.id).status is RunStatus.SUCCESSFUL
+    assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
+
+
+def test_removals_are_planned_again_if_the_list_of_excluded_people_changed(
+    rows: RowDeployment,
+) -> None:
+    app = rows.deployment.app
+    waiting = rows.run(person(0))
+    app.exclusion_lists.write(EXPORT, ExclusionList(("p0@example.com",), ()))
+
+    assert app.commands.confirm(waiting.id).id != waiting.id
+
+
+def test_removals_of_a_segment_that_is_gone_are_not_carried_out(rows: RowDeployment) -> None:
+    commands = rows.deployment.app.commands
+    waiting = rows.run(person(0))
+    del rows.source.segments["People"]
+
+    ended = rows.deployment.run_to_end(commands.confirm(waiting.id).id)
+
+    assert (ended.status, ended.counts.removed) == (RunStatus.FAILED, 0)
+    assert ended.reason == Reason("segmentNotFound", {"segment": "People"})
+
+
+def test_a_confirmation_while_files_cannot_be_read_changes_nothing(rows: RowDeployment) -> None:
+    commands = rows.deployment.app.commands
+    waiting = rows.run(person(0))
+
+    def fail(_: str) -> str:
+        raise Unavailable("storageNoAnswer", resource="fake", error="Lost")
+
+    with pytest.raises(Unavailable):
+        replace(commands, source_of=fail).confirm(waiting.id)
+
+    assert commands.read(waiting.id).status is RunStatus.AWAITING_CONFIRMATION
 
 
 def test_a_run_that_is_canceled_during_its_confirmation_leaves_its_slots_to_others(

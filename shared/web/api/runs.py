@@ -98,7 +98,7 @@ def cancel(run_id: Id, context: CurrentContext, response: Response) -> RunView:
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def confirm(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Continues a run that waits for a confirmation. Returns a new run that replaces it if the run has to be planned
-    again, for example because the export was changed since."""
+    again, for example because the export or its files were changed since."""
     return accepted(runs.confirm(context, run_id), context, response)
 
 
