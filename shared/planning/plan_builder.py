@@ -5,7 +5,7 @@ new_plan.py makes the plan, undo_plan.py the plan of an undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -162,14 +162,15 @@ class PlanBuilder:
         if plan is None:
             raise Conflict("undoTooOld")
         later = self._runs_since(request.export.id, undone)
-        of_all_rows = next((run for run in later if self._has_all_outcomes(run)), None)
+        of_all_rows = self._newest_of_all_rows(later)
         # After an undo that was stopped, the ledger does not name the newest run of all rows.
-        newest = of_all_rows.id if of_all_rows else pointer.run_of_all_rows
+        newest = {run.id for run in of_all_rows} | {pointer.run_of_all_rows}
+        plans = [self.plans.read(run_id) for run_id in newest - {undone}]
         current = StateAtUndo(
             pointer,
             self.exclusions.read(request.export.id),
-            [run.id for run in later if run.mode is Mode.ONE_PERSON or run is of_all_rows],
-            self.plans.read(newest) if newest != undone else None,
+            [run.id for run in later if run.mode is Mode.ONE_PERSON or run in of_all_rows],
+            [plan for plan in plans if plan is not None],
         )
         with self._context(request, plan.audience_id) as context:
             return self.plans.write(*plan_undo(context, plan, current))
@@ -179,7 +180,23 @@ class PlanBuilder:
         found = self.runs.all(where={"export": export_id}, last=run_id)
         return [stored.value for stored in readable(found) if stored.value.id != run_id]
 
+    def _newest_of_all_rows(self, runs: Sequence[Run]) -> list[Run]:
+        """The newest run that has stored the outcomes of all rows, and the newest such preview if it is newer.
+
+        A preview may have read a decision that no other run has read yet. `runs` are the newest first.
+        """
+        found: list[Run] = []
+        for run in runs:
+            is_preview = run.mode is Mode.PREVIEW
+            if (is_preview and found) or not self._has_all_outcomes(run):
+                continue
+            found.append(run)
+            if not is_preview:
+                break
+        return found
+
     def _has_all_outcomes(self, run: Run) -> bool:
         """Whether a run has stored the outcomes of all rows."""
-        was_planned = run.covers_export and run.sending_at is not None
+        reads_all = run.covers_export or run.mode is Mode.PREVIEW
+        was_planned = reads_all and run.sending_at is not None
         return was_planned and exists(self.plans.files, outcomes_table(run.id))

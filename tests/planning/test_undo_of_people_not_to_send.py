@@ -30,6 +30,17 @@ def test_a_later_run_that_sent_no_one_shows_who_gets_no_tag_back(rows: RowDeploy
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
 
 
+def test_a_later_preview_shows_who_gets_no_tag_back(rows: RowDeployment) -> None:
+    second = rows.run(person(0), Never=[])
+    rows.preview(person(0), person(1, "no"), person(2), Never=[person(2)])
+    rows.preview(person(0), person(1, "no"), person(2), Never=[person(2)])
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
+    assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
+
+
 def test_later_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(
     rows: RowDeployment,
 ) -> None:

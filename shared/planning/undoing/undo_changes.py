@@ -28,14 +28,14 @@ _SQL = SqlFile.of(__file__)
 class UndoFiles:
     """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones.
 
-    `newest_changes`: the changes that the newest run of all rows planned, unless that run is undone.
+    `newest_changes`: the changes that the newest runs of all rows planned, among them a preview, without the undone run.
     """
 
     ledger: Path
     before: Path | None
     outcomes: Path
     later: Sequence[Path] = ()
-    newest_changes: Path | None = None
+    newest_changes: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
     for later in files.later:
         _SQL.run(db, "add_later_outcomes", file=str(later))
-    if files.newest_changes is not None:
-        _SQL.run(db, "add_withdrawn", file=str(files.newest_changes))
+    for changes in files.newest_changes:
+        _SQL.run(db, "add_withdrawn", file=str(changes))
 
 
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
