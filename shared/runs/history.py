@@ -7,7 +7,7 @@ there were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,7 +49,7 @@ class History:
             if wanted.since is not None and moment_of(run.id) < wanted.since:
                 break
             if wanted.trigger is None or run.trigger is wanted.trigger:
-                found.append(self.as_of_now(run) if run.is_active else run)
+                found.append(self._with_progress(run))
             if len(found) == top:
                 break
         return found
@@ -83,8 +83,20 @@ class History:
             runs = pool.map(self._run, (one.value for one in newest))
             return {one.key: run for one, run in zip(newest, runs, strict=True)}
 
+    def with_ids(self, run_ids: Sequence[str]) -> list[Run]:
+        """The runs with these ids, in their order. Runs that do not exist are left out."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = pool.map(self._with_id, run_ids)
+            return [run for run in found if run is not None]
+
+    def _with_id(self, run_id: str) -> Run | None:
+        stored = self.runs.read(run_id)
+        return None if stored is None else self._with_progress(stored.value)
+
     def _run(self, newest: NewestRun) -> Run:
-        run = self._stored(newest)
+        return self._with_progress(self._stored(newest))
+
+    def _with_progress(self, run: Run) -> Run:
         return self.as_of_now(run) if run.is_active else run
 
     def _stored(self, newest: NewestRun) -> Run:

@@ -276,6 +276,9 @@ class FakeRuns:
         found = {export_id: self.last_run(export_id) for export_id in export_ids}
         return {export_id: run for export_id, run in found.items() if run is not None}
 
+    def with_ids(self, run_ids: Sequence[str]) -> list[Run]:
+        return [self.kept[run_id] for run_id in run_ids if run_id in self.kept]
+
     def is_busy(self, export_id: str) -> bool:
         run = self.last_run(export_id)
         return run is not None and run.is_active

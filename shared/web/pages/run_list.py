@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from shared.errors import NotFound
-from shared.model.run import Run, RunStatus, Trigger
+from shared.model.run import RunStatus, Trigger
 from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
-from shared.web.pages.render import CurrentPage, Page
+from shared.web.pages.render import CurrentPage
 from shared.web.parameters import FollowedIds
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
@@ -95,12 +94,4 @@ def list_all(
 @requires(Role.VIEWER)
 def progress(page: CurrentPage, run: FollowedIds = None) -> Response:
     """The parts of a list of runs that change while these runs are active."""
-    found = [_find(page, run_id) for run_id in run or ()]
-    return page.render("runs_progress.html", runs=[one for one in found if one is not None])
-
-
-def _find(page: Page, run_id: str) -> Run | None:
-    try:
-        return page.services.runs.read(run_id)
-    except NotFound:
-        return None
+    return page.render("runs_progress.html", runs=page.services.history.with_ids(run or ()))
