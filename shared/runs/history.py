@@ -75,6 +75,12 @@ class History:
         stored = self.newest_runs.read(export_id)
         return stored is not None and self._stored(stored.value).is_active
 
+    def waiting_run(self, export_id: str) -> Run | None:
+        """The run of an export that waits for a confirmation. Only the newest run can."""
+        run = self.last_run(export_id)
+        is_waiting = run is not None and run.status is RunStatus.AWAITING_CONFIRMATION
+        return run if is_waiting else None
+
     def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
         """The newest run of each export that has one, by the id of the export."""
         wanted = set(export_ids)

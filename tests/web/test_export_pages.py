@@ -142,7 +142,7 @@ def test_an_export_leads_to_its_run_while_it_is_active_or_waits() -> None:
     assert buttons() == ["View run", "Preview", "Send one person"]
     # A new run takes the place of one that waits.
     world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION)
-    assert buttons() == ["View run", "Run", "Preview"]
+    assert buttons() == ["View run", "Run", "Edit"]
     world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
     assert buttons() == ["Run", "Preview", "Send one person"]
 

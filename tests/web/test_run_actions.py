@@ -75,6 +75,31 @@ def test_people_who_may_not_act_are_not_asked_to_act() -> None:
         assert ("run the export" in Browser(world.seen_by(role)).open(path).text) is says_so
 
 
+def test_actions_that_are_refused_while_another_run_waits_are_not_offered() -> None:
+    world = World()
+    counts = Counts(source_rows=2, distinct=2, created=1, not_sent=1)
+    path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts)
+    export = world.runs.read(path.rpartition("/")[2]).export_id
+    offered = actions(Browser(world).open(path))
+    waiting = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(waiting.id, status=RunStatus.AWAITING_CONFIRMATION, reason=Reason("tagExists"))
+
+    page = Browser(world).open(path)
+
+    assert offered - actions(page) == {"retry", "undo"}
+    link = f'<a href="/runs/{waiting.id}">Open the run that waits</a>'
+    assert link in page.html
+    assert "“Retry what failed” sends again" not in page.text
+    of_export = Browser(world).open(f"/exports/{export}")
+    assert link in of_export.html
+    assert 'value="preview"' not in of_export.html
+    assert f"/exports/{export}/person" not in of_export.html
+    assert 'value="preview"' not in Browser(world).open("/").html
+    # The waiting run itself, and its export, offer what is possible.
+    assert "confirm" in actions(Browser(world).open(f"/runs/{waiting.id}"))
+    assert f'action="/exports/{export}/run"' in of_export.html
+
+
 @pytest.mark.parametrize(
     ("code", "offered"),
     [("addressMalformed", False), ("complianceState", False), ("refused", True)],

@@ -272,6 +272,10 @@ class FakeRuns:
         found = (run for run in reversed(self.kept.values()) if run.export_id == export_id)
         return next(found, None)
 
+    def waiting_run(self, export_id: str) -> Run | None:
+        run = self.last_run(export_id)
+        return run if run and run.status is RunStatus.AWAITING_CONFIRMATION else None
+
     def last_runs(self, export_ids: Iterable[str]) -> dict[str, Run]:
         found = {export_id: self.last_run(export_id) for export_id in export_ids}
         return {export_id: run for export_id, run in found.items() if run is not None}

@@ -26,7 +26,8 @@ _STOPPED = frozenset({RunStatus.FAILED, RunStatus.CANCELED, RunStatus.SKIPPED})
 class RunActions:
     """What the caller can do about a run, other than cancel it.
 
-    `run` is to run its export (again), and `connect` to connect its connection to Mailchimp again.
+    `run` is to run its export (again), and `connect` to connect its connection to Mailchimp again. `waiting` is another run
+    of the export that waits for a confirmation, which is why some actions are missing.
     """
 
     confirm: bool = False
@@ -37,6 +38,7 @@ class RunActions:
     connect: bool = False
     add_archived: bool = False
     undo: bool = False
+    waiting: Run | None = None
 
 
 def actions_of(
@@ -47,26 +49,35 @@ def actions_of(
     *,
     has_outcomes: bool,
 ) -> RunActions:
-    """What the caller can do; nothing without access to the connection of the export."""
+    """What the caller can do; nothing without access to the connection of the export.
+
+    While another run of the export waits for a confirmation, only what may replace that run.
+    """
     if export is None or not _may_act(page, export):
         return RunActions()
     is_preview = run.mode is Mode.PREVIEW
     # An undo is not repeated.
     is_over = run.is_over and not run.undo_of
     stopped = run.status in _STOPPED and run.mode in (Mode.EXPORT, Mode.FULL)
+    waiting = page.services.history.waiting_run(run.export_id) if run.is_over else None
+    is_free = waiting is None
+    # A preview that failed is repeated, and one that did not is followed by the run.
+    starts_preview = is_preview and run.status is RunStatus.FAILED
     return RunActions(
         confirm=run.status is RunStatus.AWAITING_CONFIRMATION,
         retry=(
-            has_outcomes
+            is_free
+            and has_outcomes
             and can_retry(run)
             and _retry_changes_something(run, [group.code for group in rejected])
         ),
-        run=is_over and (is_preview or stopped),
-        send_again=is_over and run.mode is Mode.ONE_PERSON,
+        run=is_over and (is_preview or stopped) and (is_free or not starts_preview),
+        send_again=is_free and is_over and run.mode is Mode.ONE_PERSON,
         edit=is_over and run.status is RunStatus.FAILED,
         connect=run.status is RunStatus.FAILED and _may_connect(page, export),
         add_archived=run.is_over and any(f.code == "archivedByUndo" for f in run.findings),
-        undo=not is_preview and page.services.undo.is_possible(run),
+        undo=is_free and not is_preview and page.services.undo.is_possible(run),
+        waiting=waiting,
     )
 
 
