@@ -85,12 +85,6 @@ def test_a_column_name_is_never_executed_as_sql(tmp_path: Path, name: str, packe
     assert unreadable == []
 
 
-def test_a_column_with_a_reserved_name_is_refused(tmp_path: Path) -> None:
-    data = parquet_bytes(tmp_path, "SELECT 1 AS file_row_number, 'a@b.de' AS \"EMail\"")
-    with pytest.raises(InputError, match=r"a\.csv"):
-        load_bytes(data, ["EMail"], tmp_path)
-
-
 @pytest.mark.parametrize("name", ["이름", "Größe"])
 def test_composed_and_decomposed_letters_are_the_same_name(tmp_path: Path, name: str) -> None:
     """Files from Apple's systems have decomposed letters (NFD), which look the same."""

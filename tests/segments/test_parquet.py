@@ -25,6 +25,13 @@ def test_parquet_is_read_by_name_as_text(tmp_path: Path) -> None:
     assert got == [(i, None if i == 2 else f"x{i}", str(i)) for i in range(1, 5000)]
 
 
+@pytest.mark.parametrize("name", ["file_row_number", "FILE_ROW_NUMBER", "filename", "row_number"])
+def test_columns_may_have_names_that_the_reader_uses(name: str, tmp_path: Path) -> None:
+    data = parquet_bytes(tmp_path, f"SELECT 'a' AS \"A\", i + 7 AS {name} FROM range(2) t(i)")
+    got, _ = load_bytes(data, [name, "A"], tmp_path)
+    assert got == [(1, "7", "a"), (2, "8", "a")]
+
+
 def test_whole_numbers_that_parquet_has_as_floating_point_numbers_have_no_decimals(
     tmp_path: Path,
 ) -> None:

@@ -30,7 +30,8 @@ from shared.workspace import execute
 _FREE_ROWS = 1_000_000
 # What a row takes besides its texts.
 _ROW = 16
-_NUMBER = "row_number"
+# A virtual column. The option of `read_parquet` would refuse a file that has a column with this name.
+_NUMBER = "file_row_number"
 _NUMBERS = ("DECIMAL", "DOUBLE", "FLOAT")
 _NESTED = ("[", "(", "STRUCT", "MAP", "UNION", "LIST", "VARIANT")
 
@@ -98,8 +99,8 @@ def _load(
     in_file = parquet_columns(connection, file, blob)
     indexes = [_index_of(column, in_file, blob) for column in columns]
     kinds = {index: in_file[index][1] for index in indexes}
-    cells = ", ".join([*(f"c{index}" for index in range(len(in_file))), _NUMBER])
-    source = f"read_parquet({literal(str(file.path))}, file_row_number = true) AS parquet({cells})"
+    cells = ", ".join(f"c{index}" for index in range(len(in_file)))
+    source = f"read_parquet({literal(str(file.path))}) AS parquet({cells})"
     row_size = " + ".join((str(_ROW), *(_size(f"c{at}", kind) for at, kind in kinds.items())))
     _check_size(connection, source, row_size, file, blob)
     texts = {index: _text(f"c{index}", kind) for index, kind in kinds.items()}
