@@ -164,13 +164,13 @@ class PlanBuilder:
         later = self._runs_since(request.export.id, undone)
         of_all_rows = self._newest_of_all_rows(later)
         # After an undo that was stopped, the ledger does not name the newest run of all rows.
-        newest = {run.id for run in of_all_rows} | {pointer.run_of_all_rows}
-        plans = [self.plans.read(run_id) for run_id in newest - {undone}]
+        later_runs = [run.id for run in later if run.mode is Mode.ONE_PERSON or run in of_all_rows]
+        others = {pointer.run_of_all_rows, *later_runs} - {undone}
         current = StateAtUndo(
             pointer,
             self.exclusions.read(request.export.id),
-            [run.id for run in later if run.mode is Mode.ONE_PERSON or run in of_all_rows],
-            [plan for plan in plans if plan is not None],
+            later_runs,
+            [plan, *filter(None, map(self.plans.read, others))],
         )
         with self._context(request, plan.audience_id) as context:
             return self.plans.write(*plan_undo(context, plan, current))

@@ -86,6 +86,21 @@ def test_an_undo_reports_only_people_whom_the_undone_run_changed(rows: RowDeploy
     assert "undoConsentWithdrawn" not in codes(undo)
 
 
+def test_a_person_without_consent_who_unsubscribed_with_another_address_gets_no_tag_back(
+    rows: RowDeployment,
+) -> None:
+    rows.deployment.audience.unsubscribe("p1@example.com")
+    swapped = [person(1, "no", EMail="p2@example.com"), person(2, EMail="p1@example.com")]
+    second = rows.run(person(0), *swapped, person(3, FirstName="New"), Never=[])
+    assert rows.tags(2) == set()
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in (0, 2, 3)] == [{"People"}, set(), {"People"}]
+    assert undo.counts.updated == 1
+    assert codes(undo)["undoConsentWithdrawn"] == {"people": "2"}
+
+
 def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
     rows: RowDeployment,
 ) -> None:

@@ -28,14 +28,14 @@ _SQL = SqlFile.of(__file__)
 class UndoFiles:
     """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones.
 
-    `newest_changes`: the changes that the newest runs of all rows planned, among them a preview, without the undone run.
+    `changes`: what the undone run, the later runs and the newest run of all rows planned.
     """
 
     ledger: Path
     before: Path | None
     outcomes: Path
     later: Sequence[Path] = ()
-    newest_changes: Sequence[Path] = ()
+    changes: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
     for later in files.later:
         _SQL.run(db, "add_later_outcomes", file=str(later))
-    for changes in files.newest_changes:
+    for changes in files.changes:
         _SQL.run(db, "add_withdrawn", file=str(changes))
 
 

@@ -49,14 +49,14 @@ class StateAtUndo:
 
     `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
     `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
-    one person, because only the newest run that sent more can be undone. `newest` are the plans of the newest runs of all
-    rows, among them a preview, except those that are gone and that of the undone run.
+    one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
+    and the newest run of all rows, as far as they still exist.
     """
 
     pointer: LedgerPointer
     excluded: ExclusionList
     later_runs: Sequence[str]
-    newest: Sequence[Plan]
+    plans: Sequence[Plan]
 
 
 def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
@@ -137,7 +137,7 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
 def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
     later = {run_id: scratch / f"{run_id}.parquet" for run_id in current.later_runs}
-    changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.newest}
+    changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.plans}
     local = UndoFiles(
         ledger=scratch / "ledger.parquet",
         before=scratch / "before.parquet" if pointer.before else None,
@@ -148,9 +148,7 @@ def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
             for run_id, file in later.items()
             if download_if_exists(files, outcomes_table(run_id), file)
         ],
-        newest_changes=[
-            file for blob, file in changes.items() if download_if_exists(files, blob, file)
-        ],
+        changes=[file for blob, file in changes.items() if download_if_exists(files, blob, file)],
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:

@@ -176,7 +176,8 @@ SELECT email, code FROM read_parquet($file)
 WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
 
 -- name: add_withdrawn
--- The outcome of an archived contact has the code `archived`, also if the person withdrew consent, so the changes are needed.
+-- An outcome has one code. A person who withdrew consent has another one if the contact is archived, or if the person
+-- unsubscribed with another address, so the changes are needed.
 INSERT INTO later_outcomes
 SELECT address, 'consentWithdrawn' FROM read_parquet($file) WHERE withdrawn;
 
