@@ -25,6 +25,38 @@ def test_a_header_in_another_order_overrides_the_model(tmp_path: Path) -> None:
     assert header_of(b"B,extra,A\n2,x,1\n", ["A", "B"], tmp_path, True) == [(2, "1", "2")]
 
 
+@pytest.mark.parametrize("flag", [True, False, None])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "city,customer_id,e-mail,FIRST NAME",
+        "City,Customer Id,E_Mail,First-Name",
+        "\u200bcity,CustomerId\u200b,EMail,First\u00a0Name",
+    ],
+)
+def test_names_in_a_header_may_be_divided_differently(
+    tmp_path: Path, header: str, flag: bool | None
+) -> None:
+    names = ["CustomerId", "EMail", "FirstName", "City"]
+    data = f"{header}\nSeoul,1,ann@example.com,Ann\n".encode()
+    assert header_of(data, names, tmp_path, flag) == [(2, "1", "ann@example.com", "Ann", "Seoul")]
+
+
+def test_names_that_differ_in_their_separators_only_are_distinguished(tmp_path: Path) -> None:
+    names = ["first_name", "FirstName", "EMail"]
+    data = b"EMail,FirstName,first_name\nann@example.com,A,B\n"
+    assert header_of(data, names, tmp_path, None) == [(2, "B", "A", "ann@example.com")]
+
+
+def test_a_header_with_one_known_name_in_another_place_is_no_row_of_a_person(
+    tmp_path: Path,
+) -> None:
+    names = ["CustomerId", "EMail", "FirstName", "City"]
+    data = "고객번호,이메일,City,이름\n1,ann@example.com,Seoul,Ann\n".encode()
+    with pytest.raises(InputError, match="no column CustomerId"):
+        header_of(data, names, tmp_path, None)
+
+
 def test_a_header_that_contradicts_its_flag_is_not_a_row(tmp_path: Path) -> None:
     assert header_of(b"A,B\n1,2\n", ["A", "B"], tmp_path, False) == [(2, "1", "2")]
 

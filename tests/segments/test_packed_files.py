@@ -30,8 +30,18 @@ def test_a_truncated_gzip_file_is_refused(tmp_path: Path, cut: int) -> None:
         (b"Obj\x01", "Avro"),
         (gzip.compress(b"1,a\n"), "gzip in gzip"),
         (b"PAR1", "Parquet in gzip"),
+        (b"PARE\x15\x04", "encrypted Parquet"),
+        (b"PK\x05\x06" + bytes(18), "ZIP"),
+        (b"Rar!\x1a\x07\x00", "RAR"),
+        (b"\xff\x06\x00\x00sNaPpY\x01", "Snappy"),
+        (b"ORC\x0a\x03", "ORC"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel (XLS)"),
+        (b"%PDF-1.4", "PDF"),
+        (b"\n<!DOCTYPE html><html>", "HTML"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>", "XML"),
+        (b'{"CustomerId": "1"}', "JSON"),
+        (b'[\n  {"CustomerId": "1"}', "JSON"),
     ],
-    ids=["zip", "xz", "bzip2", "avro", "gzip", "parquet"],
 )
 def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
     tmp_path: Path, start: bytes, form: str
@@ -41,6 +51,12 @@ def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
             reads(tmp_path, data + b"\n" * 20)
         assert caught.value.code == "fileFormatUnsupported"
         assert caught.value.values["format"] == form
+
+
+def test_a_row_that_begins_like_another_format_is_a_row(tmp_path: Path) -> None:
+    for first in ("ORC", "{9c6e0ddf}", "<x>", "PK"):
+        assert reads(tmp_path, f"{first},a\n".encode()) == ([(1, first, "a")], [])
+    assert reads(tmp_path, b'"{""a"": 1}",a\n') == ([(1, '{"a": 1}', "a")], [])
 
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:

@@ -52,8 +52,11 @@ def test_whole_numbers_that_parquet_has_as_floating_point_numbers_have_no_decima
     )
 
 
-def test_parquet_columns_are_matched_case_insensitively_unless_ambiguous(tmp_path: Path) -> None:
+def test_parquet_columns_are_matched_by_similar_names_unless_ambiguous(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS email, 1 AS \"CustomerId\"")
+    got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)
+    assert got == [(1, "a@example.com", "1")]
+    data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS e_mail, 1 AS \"Customer Id\"")
     got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)
     assert got == [(1, "a@example.com", "1")]
     data = _two_cases(

@@ -9,7 +9,7 @@ format, which writers often leave unchanged), and a row with an address or an id
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import InputError
@@ -30,6 +30,8 @@ _DATA = re.compile(
 )
 # Blanks and delimiters, and `sep=;`, with which spreadsheets are told the delimiter.
 _NOTHING = re.compile(r"[\s,;|]*(?:sep=.?[\s,;|]*)?", re.IGNORECASE)
+# Blanks, hyphens, underscores and invisible characters in the name of a column.
+_SEPARATORS = re.compile(r"[\W_]+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECASE | re.ASCII)
 
 
@@ -101,7 +103,7 @@ def lay_out(
     if not names:
         return Layout(True, tuple(cell.strip() for cell in first))
     indexes = _indexes_of(names, first)
-    if not _is_header(names, header, first, len(indexes)):
+    if not _is_header(names, header, first, indexes):
         return Layout(False, names)
     in_place = all(index == names.index(name) for name, index in indexes.items())
     others = [
@@ -183,25 +185,37 @@ def _from_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequenc
 
 
 def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
-    """The position of each name in the row: exact matches first, then without case."""
+    """The position of each name in the row: exact matches first, then without case, then letters and digits only."""
     indexes: dict[str, int] = {}
     free = dict(enumerate(first))
-    for alike in (str.strip, plain_name):
+    for alike in (str.strip, plain_name, _letters_and_digits):
         cells: dict[str, list[int]] = {}
         for index in sorted(free, reverse=True):
             cells.setdefault(alike(free[index]), []).append(index)
         for name in names:
-            found = cells.get(alike(name)) if name not in indexes else None
+            found = cells.get(alike(name)) if name not in indexes and alike(name) else None
             if found:
                 indexes[name] = found.pop()
                 del free[indexes[name]]
     return indexes
 
 
+def find_column(wanted: str, names: Sequence[str]) -> str | None:
+    """Return the column that has a name: the same, a similar one, or the only one with the same letters and digits."""
+    similar = [each for each in names if _letters_and_digits(each) == _letters_and_digits(wanted)]
+    only = similar[0] if len(similar) == 1 and _letters_and_digits(wanted) else None
+    return find_name(wanted, names) or only
+
+
+def _letters_and_digits(name: str) -> str:
+    """A name for comparison: `first_name` is `FirstName`, and an invisible character is no difference."""
+    return _SEPARATORS.sub("", plain_name(name))
+
+
 def _is_header(
-    names: Sequence[str], header: bool | None, first: Sequence[str], matching: int
+    names: Sequence[str], header: bool | None, first: Sequence[str], indexes: Mapping[str, int]
 ) -> bool:
-    distinct = len(set(names))
+    distinct, matching = len(set(names)), len(indexes)
     if len(first) == len(names) == 1 and matching:
         # One column: a value may well be the column's name, so only a "no" may decide.
         return header is not False
@@ -213,10 +227,14 @@ def _is_header(
         return False
     if header is False:
         return False
+    # A header with other names has no gaps and no numbers in it.
+    may_be_names = all(cell.strip() for cell in first) and not looks_like_numbers(first)
+    if may_be_names and any(index != names.index(name) for name, index in indexes.items()):
+        # The columns are in another order than the model's. Read by position, values would be in wrong fields.
+        return True
     if header is None:
         return matching >= 2 and matching * 2 >= min(distinct, len(first))
     if matching:
         return True
-    # No cell of the row is a name of the model: a header with other names has no gaps and no
-    # numbers in it.
-    return all(cell.strip() for cell in first) and not looks_like_numbers(first)
+    # No cell of the row is a name of the model.
+    return may_be_names

@@ -18,10 +18,9 @@ import duckdb
 
 from shared.errors import InputError
 from shared.model.outcome import Code
-from shared.model.source import find_name
 from shared.segments.reading.exact_csv import MAX_ROW
 from shared.segments.reading.fast_csv import cell_of, literal, quoted
-from shared.segments.reading.layout import position_of
+from shared.segments.reading.layout import find_column, position_of
 from shared.segments.reading.unpack import Parquet, allowed_size
 from shared.workspace import execute
 
@@ -97,7 +96,7 @@ def _load(
 ) -> tuple[list[tuple[int, Code]], set[str]]:
     claimed_rows(connection, file, blob)
     in_file = parquet_columns(connection, file, blob)
-    indexes = [_index_of(column, in_file, blob) for column in columns]
+    indexes = [_index_of(column, columns, in_file, blob) for column in columns]
     kinds = {index: in_file[index][1] for index in indexes}
     cells = ", ".join(f"c{index}" for index in range(len(in_file)))
     source = f"read_parquet({literal(str(file.path))}) AS parquet({cells})"
@@ -130,10 +129,13 @@ def _load(
     return [(int(line), Code(code)) for line, code in refused.fetchall()], numeric
 
 
-def _index_of(column: str, in_file: Sequence[tuple[str, str]], blob: str) -> int:
-    """The position of a column in the file. InputError for a list or a structure."""
+def _index_of(
+    column: str, columns: Sequence[str], in_file: Sequence[tuple[str, str]], blob: str
+) -> int:
+    """The position of one of the columns in the file. InputError for a list or a structure."""
     names = [name for name, _ in in_file]
-    index = position_of(find_name(column, names) or column, column, names, blob)
+    similar = [name for name in names if name == column or name not in columns]
+    index = position_of(find_column(column, similar) or column, column, names, blob)
     kind = in_file[index][1]
     if any(mark in kind for mark in _NESTED) and not kind.startswith("DECIMAL"):
         raise InputError("columnNested", where=blob, attribute=column)

@@ -58,6 +58,24 @@ _UNSUPPORTED = (
     (b"\x1f\x8b", "gzip in gzip"),
     (b"Obj\x01", "Avro"),
     (b"PAR1", "Parquet in gzip"),
+    (b"PARE", "encrypted Parquet"),
+    (b"PK\x05\x06", "ZIP"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"\xff\x06\x00\x00sNaPpY", "Snappy"),
+    (b"\x04\x22\x4d\x18", "LZ4"),
+    (b"\x89LZO\x00", "LZO"),
+    (b"ARROW1\x00", "Arrow"),
+    (b"SEQ\x06", "Hadoop SequenceFile"),
+    (b"\xd0\xcf\x11\xe0", "Excel (XLS)"),
+    (b"%PDF-", "PDF"),
+)
+# Formats that are recognized by more than fixed bytes. No CSV file with people begins like these: a cell that contains
+# `{"` has doubled quotes, and a header `ORC` is followed by a delimiter.
+_UNSUPPORTED_BEGINNINGS = (
+    (re.compile(rb"ORC[\x00-\x08\x0a-\x0c\x0e-\x1f]"), "ORC"),
+    (re.compile(rb"\s*+<(?:!doctype html|html)[\s>]", re.IGNORECASE), "HTML"),
+    (re.compile(rb"\s*+<\?xml\s"), "XML"),
+    (re.compile(rb'\s*+\[?\s*+\{\s*+"[^"]'), "JSON"),
 )
 
 
@@ -126,17 +144,27 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
     head, rest = _peek(pieces)
     if head[:2] == b"\x1f\x8b":
         head, rest = _peek(_gunzip(rest, where))
-    for start, form in _UNSUPPORTED:
-        if head.startswith(start):
-            raise InputError("fileFormatUnsupported", where=where, format=form)
+    # Before more is unpacked, which may fail.
+    _refuse_other_formats(head, where)
+    head, rest = _peek(rest, PEEK_SIZE)
+    _refuse_other_formats(head, where)
     for mark, name in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return _without_boms(_recoded(_without(len(mark), rest), name, where))
-    head, rest = _peek(rest, PEEK_SIZE)
     codec = utf16_without_mark(head) or codec_of(encoding, where)
     if codec.startswith(("utf-16", "utf-32")) and 0 not in head[:PEEK_SIZE] and is_utf8(head):
         codec = "utf-8"  # a wrong declaration: .NET calls UTF-16 Unicode, and others UTF-8
     return _without_boms(_recoded(rest, codec, where))
+
+
+def _refuse_other_formats(head: bytes, where: str) -> None:
+    """Raise InputError when a file with this beginning is neither CSV nor Parquet."""
+    begin = head.removeprefix(codecs.BOM_UTF8)
+    form = next((form for start, form in _UNSUPPORTED if head.startswith(start)), None) or next(
+        (form for start, form in _UNSUPPORTED_BEGINNINGS if start.match(begin)), None
+    )
+    if form is not None:
+        raise InputError("fileFormatUnsupported", where=where, format=form)
 
 
 def _recoded(pieces: Iterator[bytes], codec: str, where: str) -> Iterator[bytes]:
