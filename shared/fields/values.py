@@ -19,6 +19,7 @@ from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.numbers import AmbiguousNumberError, number_of, without_point_zero
 from shared.fields.postal import postal_address
 from shared.model.audience import DELETED_FIELD, MergeField
+from shared.model.source import composed
 
 _LONGEST_TEXT = 255
 
@@ -39,15 +40,18 @@ _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII
 
 # Types of fields whose values consist of digits and punctuation.
 _OF_DIGITS = frozenset({"number", "date", "birthday", "phone", "zip"})
+# Invisible characters, such as the direction marks of copied text.
+_INVISIBLE: dict[int, str | None] = {
+    **dict.fromkeys((0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060), None),
+    **dict.fromkeys((*range(0x2066, 0x206A), 0xFEFF), None),
+}
 # Punctuation as East Asian input methods and word processors write it. People type the Japanese long vowel mark for a
-# hyphen, because both are on one key. Copied numbers and dates contain invisible characters such as direction marks.
+# hyphen, because both are on one key.
 _PUNCTUATION: dict[int, str | None] = {
     **{ord(each) + 0xFEE0: each for each in "+-,./:()#*"},  # full width
     **dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0x30FC, 0xFF70), "-"),  # hyphens
     **dict.fromkeys((0x00A0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),  # spaces
-    # Invisible characters.
-    **dict.fromkeys((0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060), None),
-    **dict.fromkeys((*range(0x2066, 0x206A), 0xFEFF), None),
+    **_INVISIBLE,
 }
 
 
@@ -203,14 +207,17 @@ def _url(text: str) -> str:
 
 
 def _ascii_url(url: str) -> str:
-    """The same web address in ASCII (RFC 3987): a field may refuse other letters, together with the person."""
-    if url.isascii() or not (found := _HOST.match(url)):
+    """The same web address in ASCII (RFC 3987): a field may refuse other letters, together with the person.
+
+    The scheme is in lower case, because a field may also refuse `HTTP://`.
+    """
+    if not (found := _HOST.match(url)):
         return url
-    host = ascii_domain(found[2])
+    host = found[2] if url.isascii() else ascii_domain(found[2])
     if host is None:
         return url
     rest = _NOT_ASCII.sub(lambda other: quote(other[0]), url[found.end() :])
-    return f"{found[1]}{host}{rest}"
+    return f"{found[1].lower()}{host}{rest}"
 
 
 def _address(text: str) -> dict[str, str]:
@@ -223,7 +230,7 @@ def _address(text: str) -> dict[str, str]:
 def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], str]:
     listed = options.get("choices")
     choices = [str(choice) for choice in listed] if isinstance(listed, list) else []
-    known = {" ".join(choice.split()).casefold(): choice for choice in reversed(choices)}
+    known = {_compared(choice): choice for choice in reversed(choices)}
     if boolean:
         for words in (_TRUE, _FALSE):
             meant = next((known[word] for word in known if word in words), None)
@@ -231,7 +238,7 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
                 known |= {word: meant for word in words if word not in known}
 
     def choose(text: str) -> str:
-        found = known.get(" ".join(text.split()).casefold())
+        found = known.get(_compared(text))
         if found is None and _WHOLE_WITH_POINT.fullmatch(text):
             found = known.get(text.removesuffix(".0"))
         if found is None:
@@ -239,6 +246,11 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
         return found
 
     return choose
+
+
+def _compared(choice: str) -> str:
+    """A choice for comparison, without its case, its Unicode form and invisible characters."""
+    return composed(" ".join(choice.translate(_INVISIBLE).split()).casefold())
 
 
 _BY_TYPE: dict[str, Callable[[str], object]] = {

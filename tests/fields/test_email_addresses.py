@@ -20,6 +20,8 @@ GOOD = {
     "  Ada.Lovelace+News@Example.ORG \r\n": "ada.lovelace+news@example.org",
     "\u00a0ada@example.org\u200b": "ada@example.org",
     "\ufeffada@example.org\u3000": "ada@example.org",
+    "\u202aada@example.org\u202c": "ada@example.org",
+    "\u200f\u2066ada@example.org\u2069\u00ad": "ada@example.org",
     "o'hara@example.org": "o'hara@example.org",
     "a@b.co": "a@b.co",
     "a_b-c!#$%&*/=?^`{|}~@mail.example.co.uk": "a_b-c!#$%&*/=?^`{|}~@mail.example.co.uk",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,6 +108,7 @@ CONVERSIONS = [
         "https://müller.de:8/ä?q=ü%20b#é",
         "https://xn--mller-kva.de:8/%C3%A4?q=%C3%BC%20b#%C3%A9",
     ),
+    ("url", "HTTPS://Example.org/A", "https://Example.org/A"),
     ("imageurl", "http://example.org/a.png", "http://example.org/a.png"),
     ("something new", "x", "x"),
 ]
@@ -154,8 +157,6 @@ DROPPED = [
     ("zip", "SW1A 1AA", "notAZipCode"),
     ("zip", "2139", "notAZipCode"),
     ("number", "5²", "notANumber"),
-    ("phone", "\u202a\u202c", "notAPhoneNumber"),
-    ("number", "\u200e", "notANumber"),
     ("url", "example", "notAnAddress"),
     ("url", "javascript:alert(1)", "notAnAddress"),
     ("url", "https://exa mple.org", "notAnAddress"),
@@ -301,6 +302,19 @@ def test_a_choice_is_matched_case_insensitively_and_sent_as_defined(kind):
     assert convert(kind, "STRASSE", choices=choices) == ("Straße", [])
     assert convert(kind, "Bronze", choices=choices) == (None, ["notAChoice"])
     assert convert(kind, "Bronze") == (None, ["notAChoice"])
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_choice_is_found_in_any_unicode_form_and_with_invisible_characters(form):
+    choices = ["골드", unicodedata.normalize("NFD", "Café")]
+    for text, sent in (("골드", "골드"), ("Café", choices[1]), ("\u200e골\u200b드\u200f", "골드")):
+        given = unicodedata.normalize(form, text)
+        assert convert("dropdown", given, choices=choices) == (sent, [])
+
+
+@pytest.mark.parametrize("kind", ["phone", "number", "text"])
+def test_a_value_of_invisible_characters_only_is_empty(kind):
+    assert convert(kind, "\u202a\u200e\u202c") == (None, [])
 
 
 def test_a_boolean_finds_its_choice():

@@ -148,7 +148,9 @@ def test_only_an_explicit_yes_is_consent(db: DuckDBPyConnection, yes: str, no: s
     assert found == {"a@example.com": True, "b@example.com": False}
 
 
-_LOCALS = st.text(alphabet="abzAZ09.!#$%&'*+/=?^_`{|}~-\"@ é\u200b\u00a0\n\0", max_size=70)
+_LOCALS = st.text(
+    alphabet="abzAZ09.!#$%&'*+/=?^_`{|}~-\"@ é\u200b\u200f\u202a\u00a0\n\0", max_size=70
+)
 _DOMAINS = st.text(alphabet="abzAZ09.-_é \u3000", max_size=70)
 
 
@@ -156,6 +158,7 @@ _DOMAINS = st.text(alphabet="abzAZ09.-_é \u3000", max_size=70)
 @example(["a" * 64 + "@b.co", "a" * 65 + "@b.co", "a@" + "b" * 63 + ".co", "a@" + "b" * 64 + ".co"])
 @example(["a@b", "a@b.c", "a@b.1c", "a@b.c1", "a@-b.co", "a@b-.co", "a..b@c.co", ".a@c.co"])
 @example(["\ufeffa@b.co\u2028", "a@b.co\0", "a@b.co\n", "a'b@c.co", "ſ@b.co", "K@b.co"])
+@example(["\u202aa@b.co\u202c", "\u200eb@b.co\u00ad", "\u061c\u2068c@b.co\u2069", "d\u200f@b.co"])
 @given(
     st.lists(
         st.one_of(st.text(max_size=30), st.builds(lambda a, b: f"{a}@{b}.co", _LOCALS, _DOMAINS)),
