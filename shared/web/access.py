@@ -121,7 +121,7 @@ class AccessRoute(APIRoute):
         header = request.headers.get("x-ms-client-principal")
         principal = services.authenticator.principal(header, request.scope["server"][0])
         if principal is None:
-            raise HttpProblem(401, "unauthenticated")
+            raise HttpProblem(401, "unauthenticated", headers={"WWW-Authenticate": "Bearer"})
         if not principal.may(self.access.role):
             raise HttpProblem(403, "forbidden", values={"role": self.access.role.label})
         context = Context(services, principal, state.language, state.trace_id)

@@ -42,7 +42,7 @@ _SECURITY_HEADERS = {
 _HSTS = "max-age=31536000"
 # What scripts of a portal on another origin may read. App Service answers for CORS, but has no setting for these headers.
 # https://github.com/Azure/azure-mobile-apps-node/issues/323
-_EXPOSED = "Allow, Content-Disposition, ETag, Location, Retry-After"
+_EXPOSED = "Allow, Content-Disposition, ETag, Location, Retry-After, WWW-Authenticate"
 
 # RFC 9110, 5.1 and 5.5. The Functions host answers 500 without a body for anything else.
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

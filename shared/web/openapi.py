@@ -23,6 +23,11 @@ _RETRY_AFTER_HEADER = {
     "schema": {"type": "integer", "minimum": 1},
 }
 
+_CHALLENGE_HEADER = {
+    "description": "How to authenticate: with a token of Microsoft Entra ID",
+    "schema": {"type": "string", "const": "Bearer"},
+}
+
 _SCHEMA = "#/components/schemas/{model}"
 _PROBLEMS = {
     "400": "The request has faults, listed by field",
@@ -97,6 +102,7 @@ def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
     problem = Problem.model_json_schema(mode="serialization", ref_template=_SCHEMA)
     components["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
     components["responses"] = {status: _problem(about) for status, about in _PROBLEMS.items()}
+    components["responses"]["401"]["headers"] = {"WWW-Authenticate": _CHALLENGE_HEADER}
     components["responses"]["503"]["headers"] = {"Retry-After": _RETRY_AFTER_HEADER}
     components["securitySchemes"] = {
         "entra": {

@@ -87,7 +87,8 @@ def test_every_route_checks_the_caller_and_the_role(route: AccessRoute) -> None:
         return
     world = World()
     world.serve(world.services.__class__(**{**vars(world.services), "authenticator": NO_CALLER}))
-    assert call(world, route.method, sample(route)).status == 401
+    answer = call(world, route.method, sample(route))
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
     below = [None, *(role for role in Role if role < route.access.role)]
     for role in below:
         assert call(World().seen_by(role), route.method, sample(route)).status == 403
