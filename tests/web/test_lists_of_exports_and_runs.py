@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -135,6 +136,26 @@ def test_a_schedule_is_set_for_the_chosen_exports() -> None:
     assert "The schedule of the selected exports is saved." in page.text
     assert "Select exports in the list first." in page.open("/exports-schedule").text
     assert '<p class="note warn" role="status">Select' in page.html
+
+
+def test_a_schedule_is_set_for_more_exports_than_a_url_can_name() -> None:
+    world = World()
+    first = world.exports.read(new_export(world)).value
+    ids = [first.id, *(f"export-{number}" for number in range(500))]
+    for one in ids[1:]:
+        world.exports.create(one, replace(first, id=one, audience_id=one))
+    page = Browser(world).open("/")
+    page.send("/exports-schedule", {"export": []})
+    assert "Select exports in the list first." in page.text
+
+    page.open("/").send("/exports-schedule", {"export": ids})
+
+    assert "Schedule of 501 exports" in page.text
+    assert 'data-unsaved=""' in page.html
+    new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
+    page.send("/exports-schedule", {**new, "export": ids[-2:]})
+    assert "The schedule of the selected exports is saved." in page.text
+    assert get(world, f"/api/exports/{ids[-1]}")["schedule"]["times"] == ["05:30"]
 
 
 def test_setting_schedules_says_that_chosen_exports_were_removed() -> None:

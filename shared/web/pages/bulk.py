@@ -46,15 +46,19 @@ def ask_schedules(
     page: CurrentPage, export: Annotated[list[str] | None, Query(max_length=_MOST)] = None
 ) -> Response:
     """The schedule for the chosen exports."""
-    if not export:
+    return _ask(page, export or [])
+
+
+def _ask(page: Page, ids: list[str]) -> Response:
+    if not ids:
         return redirect(_NOTHING_CHOSEN)
-    chosen, removed = _chosen(page, export)
+    chosen, removed = _chosen(page, ids)
     return _schedules(page, chosen, removed) if chosen else redirect(_ALL_REMOVED)
 
 
 def _chosen(page: Page, ids: list[str]) -> tuple[list[Export], int]:
     """The exports with these ids, and how many of them were removed in the meantime."""
-    found = [page.services.definitions.find(each) for each in dict.fromkeys(ids[:_MOST])]
+    found = [page.services.definitions.find(each) for each in dict.fromkeys(ids)]
     chosen = sorted(filter(None, found), key=lambda export: export.sort_key)
     return chosen, len(found) - len(chosen)
 
@@ -72,6 +76,7 @@ def _schedules(
         errors=errors,
         chosen=chosen,
         removed=removed,
+        was_sent=fields is not None,
         schedule=fields or ScheduleView.of(chosen[0].schedule).shown(),
         unchanged=unchanged or [],
     )
@@ -80,7 +85,12 @@ def _schedules(
 @router.post("/exports-schedule")
 @requires(Role.CONTRIBUTOR)
 def set_schedules(page: CurrentPage, form: SentForm) -> Response:
-    """Give the chosen exports one schedule."""
+    """Give the chosen exports one schedule. Without a schedule, show the form for it.
+
+    The list of exports sends the selection, because the ids of hundreds of exports are too long for a URL.
+    """
+    if not form.has("repeat"):
+        return _ask(page, form.all("export"))
     chosen, removed = _chosen(page, form.all("export"))
     if not chosen:
         return redirect(_ALL_REMOVED)
