@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.model.exclusions import ExclusionList
 from shared.model.one_person import ChosenPerson
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -99,6 +100,24 @@ def test_a_person_without_consent_who_unsubscribed_with_another_address_gets_no_
     assert [rows.tags(n) for n in (0, 2, 3)] == [{"People"}, set(), {"People"}]
     assert undo.counts.updated == 1
     assert codes(undo)["undoConsentWithdrawn"] == {"people": "2"}
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_excluded_person_who_unsubscribed_with_another_address_gets_no_tag_back(
+    rows: RowDeployment, listed: bool
+) -> None:
+    rows.deployment.audience.unsubscribe("p1@example.com")
+    swapped = [person(1, EMail="p2@example.com"), person(2, EMail="p1@example.com")]
+    if listed:
+        app = rows.deployment.app
+        app.exclusion_lists.write(EXPORT, ExclusionList((), ("1",)))
+    second = rows.run(person(0), *swapped, Never=[] if listed else [{"CustomerId": "1"}])
+    assert rows.tags(2) == rows.tags(3) == set()
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in (0, 2, 3)] == [{"People"}, set(), {"People"}]
+    assert codes(undo)["undoExcluded"] == {"people": "1"}
 
 
 def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(

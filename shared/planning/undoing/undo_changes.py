@@ -63,7 +63,7 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     for later in files.later:
         _SQL.run(db, "add_later_outcomes", file=str(later))
     for changes in files.changes:
-        _SQL.run(db, "add_withdrawn", file=str(changes))
+        _SQL.run(db, "add_planned", file=str(changes))
 
 
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:

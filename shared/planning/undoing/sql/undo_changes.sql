@@ -175,11 +175,13 @@ INSERT INTO later_outcomes
 SELECT email, code FROM read_parquet($file)
 WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
 
--- name: add_withdrawn
--- An outcome has one code. A person who withdrew consent has another one if the contact is archived, or if the person
--- unsubscribed with another address, so the changes are needed.
+-- name: add_planned
+-- An outcome has one code. People who withdrew consent or were excluded have another one if the contact is not subscribed, or
+-- if the person unsubscribed with another address, so the changes are needed. Of the people who are kept, only excluded ones
+-- lose tags of their segments without a withdrawal.
 INSERT INTO later_outcomes
-SELECT address, 'consentWithdrawn' FROM read_parquet($file) WHERE withdrawn;
+SELECT address, CASE WHEN withdrawn THEN 'consentWithdrawn' ELSE 'excluded' END FROM read_parquet($file)
+WHERE withdrawn OR (kind = 'kept' AND list_has_any(tags_to_remove, tags));
 
 -- name: tagset_tags
 SELECT tags FROM tagsets ORDER BY tagset;
