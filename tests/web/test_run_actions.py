@@ -81,6 +81,8 @@ def test_actions_that_are_refused_while_another_run_waits_are_not_offered() -> N
     path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts)
     export = world.runs.read(path.rpartition("/")[2]).export_id
     offered = actions(Browser(world).open(path))
+    unchanged = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(unchanged.id, status=RunStatus.SUCCESSFUL)
     waiting = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
     world.runs.move(waiting.id, status=RunStatus.AWAITING_CONFIRMATION, reason=Reason("tagExists"))
 
@@ -95,6 +97,7 @@ def test_actions_that_are_refused_while_another_run_waits_are_not_offered() -> N
     assert 'value="preview"' not in of_export.html
     assert f"/exports/{export}/person" not in of_export.html
     assert 'value="preview"' not in Browser(world).open("/").html
+    assert link not in Browser(world).open(f"/runs/{unchanged.id}").html
     # The waiting run itself, and its export, offer what is possible.
     assert "confirm" in actions(Browser(world).open(f"/runs/{waiting.id}"))
     assert f'action="/exports/{export}/run"' in of_export.html

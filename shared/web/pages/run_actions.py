@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.model.connection import ConnectionStatus
 from shared.model.export import Export
@@ -59,26 +59,34 @@ def actions_of(
     # An undo is not repeated.
     is_over = run.is_over and not run.undo_of
     stopped = run.status in _STOPPED and run.mode in (Mode.EXPORT, Mode.FULL)
-    waiting = page.services.history.waiting_run(run.export_id) if run.is_over else None
-    is_free = waiting is None
-    # A preview that failed is repeated, and one that did not is followed by the run.
-    starts_preview = is_preview and run.status is RunStatus.FAILED
-    return RunActions(
+    actions = RunActions(
         confirm=run.status is RunStatus.AWAITING_CONFIRMATION,
         retry=(
-            is_free
-            and has_outcomes
+            has_outcomes
             and can_retry(run)
             and _retry_changes_something(run, [group.code for group in rejected])
         ),
-        run=is_over and (is_preview or stopped) and (is_free or not starts_preview),
-        send_again=is_free and is_over and run.mode is Mode.ONE_PERSON,
+        run=is_over and (is_preview or stopped),
+        send_again=is_over and run.mode is Mode.ONE_PERSON,
         edit=is_over and run.status is RunStatus.FAILED,
         connect=run.status is RunStatus.FAILED and _may_connect(page, export),
         add_archived=run.is_over and any(f.code == "archivedByUndo" for f in run.findings),
-        undo=is_free and not is_preview and page.services.undo.is_possible(run),
-        waiting=waiting,
+        undo=not is_preview and page.services.undo.is_possible(run),
     )
+    return _without_refused(page, run, actions)
+
+
+def _without_refused(page: Page, run: Run, actions: RunActions) -> RunActions:
+    """Leave out what is refused while another run of the export waits for a confirmation."""
+    # A preview that failed is repeated. One that succeeded is followed by a run, which replaces the waiting one.
+    repeats_preview = actions.run and run.mode is Mode.PREVIEW and run.status is RunStatus.FAILED
+    if not (actions.retry or actions.send_again or actions.undo or repeats_preview):
+        return actions
+    waiting = page.services.history.waiting_run(run.export_id)
+    if waiting is None:
+        return actions
+    may_run = actions.run and not repeats_preview
+    return replace(actions, retry=False, send_again=False, undo=False, run=may_run, waiting=waiting)
 
 
 def _may_act(page: Page, export: Export) -> bool:
