@@ -244,6 +244,29 @@ def test_a_list_of_runs_follows_active_runs_until_the_last_one_is_over(
     assert complaints == []
 
 
+def test_the_page_of_an_export_shows_what_can_be_done_and_the_drawings_after_a_run(
+    place: Place, open_page: Open, complaints: list[str]
+) -> None:
+    world = place.world
+    export = new_export(world)
+    ended = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(ended.id, status=RunStatus.SUCCESSFUL, counts=Counts(distinct=1200))
+    active = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    page = open_page()
+    speed_up(page, 20)
+    page.goto(f"/exports/{export}")
+    buttons = page.locator("#export-actions")
+    expect(buttons.get_by_role("link", name="View run")).to_be_visible()
+    expect(page.locator("#charts svg")).to_have_count(0)
+    world.runs.move(active.id, status=RunStatus.AWAITING_CONFIRMATION, counts=Counts(distinct=1300))
+    expect(page.locator("#charts svg")).to_have_count(2)
+    expect(page.get_by_role("link", name="Open the run that waits")).to_be_visible()
+    expect(buttons.get_by_role("button", name="Preview")).to_have_count(0)
+    buttons.get_by_role("button", name="Run").click()
+    page.wait_for_url("**/runs/*")
+    assert complaints == []
+
+
 @pytest.mark.parametrize("path", ["/", "/runs", "/exports/{export}"])
 def test_a_list_without_an_active_run_requests_no_progress(
     place: Place, open_page: Open, complaints: list[str], path: str

@@ -20,6 +20,7 @@
     if (hasFocus) updated.querySelector("a").focus();
   };
 
+  // Shows the current state of active runs. Returns whether any of them has ended.
   const show = (html) => {
     const page = new DOMParser().parseFromString(html, "text/html");
     const ended = [];
@@ -33,12 +34,27 @@
     for (const part of page.querySelectorAll("[data-part]")) replace(document.getElementById(part.id), part);
     // Only the end of a run is announced, not each step.
     if (ended.length) announce.textContent = ended.join(". ");
+    return ended.length > 0;
+  };
+
+  // Updates what the end of a run changes elsewhere on the page. A part with the focus stays as it is.
+  const TIMEOUT_MS = 20_000;
+  const updateParts = async () => {
+    const parts = [...document.querySelectorAll("[data-when-ended]")];
+    if (!parts.length) return;
+    const response = await fetch(location, { redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => null);
+    if (!response?.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const part of parts) {
+      const updated = page.getElementById(part.id);
+      if (updated && !part.contains(document.activeElement)) replace(part, updated);
+    }
   };
 
   if (!activeStatuses().length) return;
   const url = () => `${list.dataset.progress}?${activeStatuses().map((status) => status.dataset.active).join("&")}`;
   window.app.follow(url, async (response) => {
-    show(await response.text());
+    if (show(await response.text())) await updateParts();
     return activeStatuses().length > 0;
   }, 5000);
 })();
