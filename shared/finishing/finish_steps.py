@@ -1,10 +1,11 @@
 """The steps that finish a run. Each may be repeated:
 
-1. Fold the outcomes into the next ledger.
-2. Delete people in Mailchimp who were erased meanwhile.
-3. Compare the tags in Mailchimp with the ledger.
-4. Store the outcomes, replace the ledger, and upload the outcomes for Customer Insights.
-5. Close the run.
+1. Gather the outcomes, and delete people in Mailchimp who were erased meanwhile.
+2. Begin to upload the outcomes, which continues during the next steps.
+3. Fold the outcomes into the next ledger.
+4. Compare the tags in Mailchimp with the ledger.
+5. Replace the ledger, and publish the outcomes for Customer Insights.
+6. Close the run.
 
 After a crash before the last step, the same outcomes are folded into the same earlier ledger again, with the
 same result.
@@ -13,7 +14,7 @@ same result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -58,7 +59,7 @@ from shared.model.plan import Plan
 from shared.model.ports import Files, Records, download_if_exists
 from shared.model.run import Finding, Mode, Run, Severity
 from shared.people.erasures import Erasures
-from shared.people.suppression import suppress_erased_in_results
+from shared.people.suppression import suppress_erased_in_ledger, suppress_erased_in_outcomes
 from shared.planning.reading.ledger import open_ledger
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
@@ -82,6 +83,14 @@ class _RunData:
     db: DuckDBPyConnection
     scratch: Path
     threads: ThreadPoolExecutor
+
+
+@dataclass(frozen=True)
+class _Uploads:
+    """The uploads of a run's outcomes. `file` is that of the file for Customer Insights, or None if the run has none."""
+
+    table: Future[None]
+    file: Future[None] | None
 
 
 @dataclass(frozen=True)
@@ -109,54 +118,68 @@ class FinishSteps:
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
             data = _RunData(run, plan, chunks, db, scratch, threads)
             counting = threads.submit(self.check.count, run, plan)
-            self._fold(data)
-            about_values = value_findings(db, plan, lambda: values_of_next(db))
+            ledger = threads.submit(self._ledger_before, plan, scratch)
+            self._gather(data)
             with waiting_for_network(db):
                 counts = counting.result()
             # Afterwards, because the calls that count may use the only free connection.
             about_erased = self.erased_contacts.delete(db, plan)
-            suppress_erased_in_results(
-                db, self.erasures.marker_for_all(), lambda: _make_results_writable(db)
+            suppress_erased_in_outcomes(
+                db, self.erasures.marker_for_all(), lambda: make_outcomes_writable(db)
+            )
+            uploads = self._upload_outcomes(data)
+            self._fold(data, ledger.result())
+            about_values = value_findings(db, plan, lambda: values_of_next(db))
+            suppress_erased_in_ledger(
+                db, self.erasures.marker_for_all(), lambda: make_next_writable(db)
             )
             checked = self.check.check(db, run, plan, chunks, counts)
-            about_file = self._store(data)
+            about_file = self._store(data, uploads)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.
             self.pace.leave(plan.account_id, run.id, _people_per_second(run, chunks))
             findings = (*checked.findings, *about_file, *about_values, *about_erased)
             self._close(data, replace(checked, findings=findings))
 
-    def _fold(self, data: _RunData) -> None:
-        """Make `next` and `outcomes` from what the lanes recorded and the ledger of the plan."""
-        plan, db, scratch = data.plan, data.db, data.scratch
-        downloading = data.threads.submit(self._ledger_before, plan, scratch)
-        gather_outcomes(db, plan, data.chunks, self.files, scratch, unsent_code(data.run))
-        return_freed_memory(db)
-        before = downloading.result()
-        open_ledger(db, before, plan.deleted_tags)
-        if before is None or plan.deleted_tags or not keep_ledger(db):
-            fold_ledger(db, plan, scratch / _NEXT)
+    def _gather(self, data: _RunData) -> None:
+        """Make `outcomes` from what the lanes recorded."""
+        db, scratch = data.db, data.scratch
+        gather_outcomes(db, data.plan, data.chunks, self.files, scratch, unsent_code(data.run))
         return_freed_memory(db)
         fold_outcomes(db, scratch / _OUTCOMES)
         return_freed_memory(db)
 
-    def _store(self, data: _RunData) -> Sequence[Finding]:
-        """Store the outcomes and replace the ledger. Returns findings about the file for Customer Insights."""
+    def _upload_outcomes(self, data: _RunData) -> _Uploads:
+        """Begin to upload the outcomes, as a table and as the file for Customer Insights."""
         run, plan, db, scratch = data.run, data.plan, data.db, data.scratch
-        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
-        next_ledger = NextLedger(db, self.files, scratch / _NEXT, blob, plan.ledger, data.threads)
         table = scratch / _OUTCOMES
         write_outcomes(db, table)
         # A process that was delayed may have been replaced by another one, which ended the run.
         self.pointers.check_not_superseded(run, plan)
         uploading = data.threads.submit(self.files.upload, table, outcomes_table(run.id))
-        # The file always describes the newest run with all rows.
-        csv = None if run.mode.is_partial else self.outcome_file.write(db, plan, scratch)
+        if run.mode.is_partial:
+            # The file always describes the newest run with all rows.
+            return _Uploads(uploading, None)
+        file = self.outcome_file.write(db, plan, scratch)
+        return _Uploads(uploading, data.threads.submit(self.outcome_file.upload, plan, file))
+
+    def _fold(self, data: _RunData, before: Path | None) -> None:
+        """Make `next` from the results and `before`, the ledger of the plan."""
+        plan, db = data.plan, data.db
+        open_ledger(db, before, plan.deleted_tags)
+        if before is None or plan.deleted_tags or not keep_ledger(db):
+            fold_ledger(db, plan, data.scratch / _NEXT)
+        return_freed_memory(db)
+
+    def _store(self, data: _RunData, uploads: _Uploads) -> Sequence[Finding]:
+        """Replace the ledger, and publish the outcomes. Returns findings about the file for Customer Insights."""
+        run, plan, db, scratch = data.run, data.plan, data.db, data.scratch
+        blob = ledger_blob(plan.export_id, f"{run.id}-{self.token()}")
+        next_ledger = NextLedger(db, self.files, scratch / _NEXT, blob, plan.ledger, data.threads)
         self.pointers.replace_ledger(
             run, plan, next_ledger, complete=is_complete(run, data.chunks), sent=sent_anything(db)
         )
-        findings = [] if csv is None else self.outcome_file.publish(plan, csv)
-        uploading.result()
-        return findings
+        uploads.table.result()
+        return [] if uploads.file is None else self.outcome_file.publish(plan, uploads.file)
 
     def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
         """The ledger that the plan was made with, as a local file."""
@@ -200,11 +223,6 @@ class FinishSteps:
             )
 
         self.transitions.finish(run.id, result)
-
-
-def _make_results_writable(db: DuckDBPyConnection) -> None:
-    make_next_writable(db)
-    make_outcomes_writable(db)
 
 
 def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:

@@ -37,23 +37,22 @@ def erased_people_sent(db: DuckDBPyConnection, mark: MarkErased | None) -> list[
     return [address for (address,) in _SQL.rows(db, "erased")]
 
 
-def suppress_erased_in_results(
+def suppress_erased_in_ledger(
     db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
 ) -> None:
-    """Remove people who were erased during their run from `next` and `outcomes`.
+    """Remove people who were erased during their run from `next`.
 
-    `make_writable` makes both tables that can be changed.
+    `make_writable` makes it a table that can be changed.
     """
-    if _finds_erased(db, mark, "candidates_in_results"):
+    if _finds_erased(db, mark, "candidates_in_next"):
         make_writable()
         _SQL.run(db, "next")
-        _SQL.run(db, "outcomes")
 
 
 def suppress_erased_in_outcomes(
     db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
 ) -> None:
-    """Remove people who were erased during their preview from `outcomes`.
+    """Remove people who were erased during their run from `outcomes`.
 
     `make_writable` makes it a table that can be changed.
     """

@@ -12,6 +12,7 @@ file, and an id with an apostrophe before it would not match any profile. `outco
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,14 +68,18 @@ class OutcomeFile:
         )
         return local
 
-    def publish(self, plan: Plan, local: Path) -> list[Finding]:
-        """Upload a run's outcomes. Returns a finding when that failed.
+    def upload(self, plan: Plan, local: Path) -> None:
+        """Upload a run's outcomes."""
+        self.files.upload(local, _csv(plan.export_id, plan.run_id))
+
+    def publish(self, plan: Plan, uploading: Future[None]) -> list[Finding]:
+        """Let `model.json` describe a run's outcomes as soon as they are uploaded. Returns a finding when that failed.
 
         An account that does not answer must not keep the run from ending.
         """
+        location = f"{self.url}/{_csv(plan.export_id, plan.run_id)}"
         try:
-            self.files.upload(local, _csv(plan.export_id, plan.run_id))
-            location = f"{self.url}/{_csv(plan.export_id, plan.run_id)}"
+            uploading.result()
             self.files.write(_model(plan.export_id), _TABLE.model([location], self.now()))
         except ConnectorError:
             return [Finding(Severity.INFO, "outcomesNotHandedBack")]

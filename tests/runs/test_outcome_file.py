@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,7 +82,10 @@ def given(room: tuple[DuckDBPyConnection, Path]) -> tuple[OutcomeFile, MemoryFil
     )
     files = MemoryFiles(StoreClient(MemoryStore()), "outcomes")
     handback = OutcomeFile(files, "https://x.blob.core.windows.net/outcomes", lambda: NOW)
-    assert handback.publish(PLAN, handback.write(db, PLAN, scratch)) == []
+    uploading: Future[None] = Future()
+    handback.upload(PLAN, handback.write(db, PLAN, scratch))
+    uploading.set_result(None)
+    assert handback.publish(PLAN, uploading) == []
     (name,) = [name for name in files.names("") if name.endswith(".csv")]
     return handback, files, name
 

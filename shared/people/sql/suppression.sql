@@ -4,9 +4,8 @@ SELECT address FROM people
 UNION ALL SELECT address FROM ledger
 UNION ALL SELECT email FROM rejects;
 
--- name: candidates_in_results
-CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT address FROM next UNION ALL SELECT email FROM outcomes;
+-- name: candidates_in_next
+CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM next;
 
 -- name: candidates_sent
 CREATE OR REPLACE TEMP VIEW candidates AS
