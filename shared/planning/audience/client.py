@@ -7,6 +7,7 @@ created after every check that could stop the run, except the contact budget.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,7 @@ class AudienceClient:
         self._dependencies = dependencies
         self._request = request
         self._id = audience_id
+        self._automations: Future[list[Automation]] | None = None
 
     def inspect(self, db: DuckDBPyConnection, scratch: Path) -> FoundAudience:
         """Read the audience, its contacts that are not subscribed, and who has another address now.
@@ -109,8 +111,9 @@ class AudienceClient:
         return replace(found, tags=tags, taken_over=frozenset(taken_over))
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
-        """Create missing merge fields and tags."""
+        """Create missing merge fields and tags. Reads the automations meanwhile: people get these tags and values."""
         with self.parallel() as parallel:
+            self._automations = parallel.submit(lambda session: session.automations(self._id))
             fields = parallel.submit(
                 lambda session: create_fields(session, self._request.export, found.merge_fields)
             )
@@ -142,6 +145,8 @@ class AudienceClient:
 
     def automations(self) -> list[Automation]:
         """Read the active classic automations of the audience."""
+        if self._automations is not None:
+            return self._automations.result()
         with self._session() as session:
             return session.automations(self._id)
 

@@ -169,6 +169,8 @@ class TagPreparation:
 
     def _refuse_saved(self, name: str) -> None:
         """Saved segments and tags share one set of names in an audience."""
+        if self.create:
+            return  # they were read with the audience, and Mailchimp refuses such a name
         if self._saved is None:
             self._saved = {
                 plain_name(one) for one in self.session.saved_segments(self.export.audience_id)
