@@ -30,7 +30,8 @@ def log_run_finished(run: Run) -> None:
     A run is logged at least once: twice if a process was killed between the event and its mark.
     """
     counts, calls = run.counts, run.calls
-    seconds = _between(run.queued_at, run.finished_at) or 0.0
+    # Without the time in which it waited for a confirmation.
+    seconds = _between(run.continued_at, run.finished_at) or 0.0
     log_event(
         "run.finished",
         runId=run.id,

@@ -322,6 +322,8 @@ class Run:
     moved_at: datetime | None = None
     cancel_requested: bool = False
     confirmed: tuple[str, ...] = ()
+    # When a person confirmed it last; None in runs of earlier versions, whose `queued_at` changed to this time.
+    confirmed_at: datetime | None = None
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
     # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
@@ -350,6 +352,11 @@ class Run:
     waiting_since: datetime | None = None
     # Its plan, chunks and outcomes are gone: the retention is over.
     cleared: bool = False
+
+    @property
+    def continued_at(self) -> datetime | None:
+        """When the app was asked to work on the run: at its start, or when a person confirmed it."""
+        return self.confirmed_at or self.queued_at
 
     @property
     def stage(self) -> Stage:

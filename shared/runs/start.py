@@ -168,7 +168,8 @@ class Starter:
 
     def _is_late(self, run: Run) -> bool:
         # A time in the future counts as late, too: the clock of the process that queued it was wrong.
-        return run.queued_at is not None and abs(self._now() - run.queued_at) > _QUEUE_PATIENCE
+        since = run.continued_at
+        return since is not None and abs(self._now() - since) > _QUEUE_PATIENCE
 
     def _record(self, run: Run, before_planning: Callable[[Run], None] | None = None) -> Run:
         # Two starters may complete the same start; the record is the same.

@@ -271,7 +271,7 @@ class Transitions:
                 confirmed_new=new,
                 findings=findings_after_confirmation(run.findings, codes),
                 finished_at=None,
-                queued_at=now,
+                confirmed_at=now,
                 moved_at=now,
             )
 

@@ -220,12 +220,12 @@ class ScheduledStarts:
         self.states.replace(stored.key, replace(state, overdue_checked=last), stored.etag)
 
     def _runs_since(self, export_id: str, moment: datetime) -> list[Run]:
-        """The runs of an export that were queued at or after a moment."""
+        """The runs of an export that were queued or confirmed at or after a moment."""
         where, oldest = {"export": export_id}, run_id_at(moment, "~")
         runs = [stored.value for stored in readable(self.runs.all(where=where, last=oldest))]
-        # A run that was confirmed is queued again, so its id may be older.
+        # A run that was confirmed may have begun earlier.
         newest = newest_run(self.newest, self.runs, export_id)
-        if newest is not None and newest.queued_at and newest.queued_at >= moment:
+        if newest is not None and newest.continued_at and newest.continued_at >= moment:
             runs.append(newest)
         return runs
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -37,6 +40,26 @@ def test_a_waiting_run_of_a_detached_export_is_not_continued(rows: RowDeployment
     rows.change(connection_id=CONNECTION)
     commands.confirm(waiting.id)
     assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
+
+
+def test_a_confirmation_does_not_change_when_a_run_was_started(
+    rows: RowDeployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    commands, clock = rows.deployment.app.commands, rows.deployment.clock
+    waiting = rows.run(person(0))
+    clock.forward(86_400)
+    confirmed = commands.confirm(waiting.id)
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO, "shared.events"):
+        ended = rows.deployment.run_to_end(waiting.id)
+
+    assert (confirmed.queued_at, ended.queued_at) == (waiting.queued_at, waiting.queued_at)
+    assert ended.confirmed_at is not None
+    assert clock.now() - ended.confirmed_at < timedelta(hours=1)
+    [event] = [json.loads(text) for text in caplog.messages if "run.finished" in text]
+    # How long the person took does not count.
+    assert event["seconds"] < 3_600
 
 
 def test_removals_are_planned_again_if_the_files_changed_before_the_confirmation(

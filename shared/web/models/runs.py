@@ -203,6 +203,9 @@ class RunView(View):
     segments: tuple[RunSegmentView, ...]
     requested_by: str
     queued_at: Time | None
+    confirmed_at: Annotated[
+        Time | None, Field(description="When a person confirmed it last; null if no one did")
+    ] = None
     started_at: Time | None
     finished_at: Time | None
     retry_of: str | None
