@@ -145,11 +145,15 @@ def _segments_error(unknown: Sequence[str], survey: Survey) -> ConfigError:
     names = ", ".join(unknown)
     if not survey.faults:
         return ConfigError("segmentMissing", segments=names)
-    cause = survey.faults[0]
+    # An entity without a name hides one segment only; an unusable file may hide many.
+    cause = min(survey.faults, key=lambda fault: fault.code == "entityUnnamed")
     values: dict[str, Any] = {
         **cause.values,
         "segments": names,
         "cause": cause.message,
         "causeCode": cause.code,
     }
+    count = len(survey.faults)
+    if count > 1:
+        return ConfigError("segmentMissingBesideSeveral", **values, count=count)
     return ConfigError("segmentMissingBeside", **values)

@@ -220,6 +220,17 @@ def test_a_broken_model_is_named_in_the_error_for_a_missing_segment(
     assert caught.value.values["causeCode"] == "modelNotJson"
 
 
+def test_several_unusable_files_are_counted_in_the_error_for_a_missing_segment(
+    landing: Landing,
+) -> None:
+    landing.model({"attributes": []})
+    landing.put("Broken/model.json", b"{")
+    with pytest.raises(
+        ConfigError, match=r"Gold.* one of 2 files.*Broken/model\.json is not valid JSON"
+    ):
+        landing.freeze("Gold")
+
+
 def test_a_too_large_model_is_named_in_the_error_for_a_missing_segment(landing: Landing) -> None:
     landing.put("Large/model.json", b" " * (16 * 1024 * 1024 + 1))
     with pytest.raises(ConfigError, match=r"Large/model\.json is larger than the limit of 16 MB"):
@@ -275,11 +286,11 @@ def test_a_delta_table_is_refused_and_named(
 ) -> None:
     landing.put(f"in/Gold/{file}", ROWS)
     landing.put(f"in/Gold/{log}", b"{}")
-    with pytest.raises(ConfigError, match=f"in/Gold is a {form} table") as caught:
+    with pytest.raises(ConfigError, match=f"in/Gold is a table in the format {form}") as caught:
         landing.freeze("Gold")
     assert caught.value.code == "tableFormatUnsupported"
     landing.model(entity("Listed", ["CustomerId", "EMail"], [f"{landing.url}/in/Gold/{file}"]))
-    with pytest.raises(ConfigError, match=f"{form} table"):
+    with pytest.raises(ConfigError, match=f"format {form}"):
         landing.freeze("Listed")
     assert set(landing.survey().found) == {"Gold", "Listed"}
 

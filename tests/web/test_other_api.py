@@ -84,13 +84,13 @@ def test_problems_of_segments_are_shown_in_the_readers_language() -> None:
         }
     ]
     assert found["value"][0]["reason"]["code"] == "tableFormatUnsupported"
-    assert "in/Bad is a Delta table" in found["value"][0]["reason"]["message"]
+    assert "in/Bad is a table in the format Delta" in found["value"][0]["reason"]["message"]
     korean = get(world, "/api/segments", Accept_Language="ko")
     assert "Delta 테이블" in korean["value"][0]["reason"]["message"]
     assert "a/model.json" in korean["findings"][0]["message"]
     page = Browser(world)
     page.open("/setup/export")
-    assert "in/Bad is a Delta table" in page.text
+    assert "in/Bad is a table in the format Delta" in page.text
     assert "a/model.json is not valid JSON." in page.text
 
 
