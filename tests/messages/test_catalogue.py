@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import ConfigError, Disconnected, InputError
 from shared.messages.catalogue import LOCALES, codes, placeholders, render, text
+from shared.model.outcome import Code, Lasting
 from shared.model.run import Finding, Reason, Severity
 
 
@@ -87,3 +88,12 @@ def test_korean_particles_fit_their_counters() -> None:
     pages = (files("shared.web") / "locales/ko/pages.json").read_text("utf-8")
 
     assert re.findall(r"\}(?:개(?:을|은)|개이 |명(?:를|는|가|와)|회(?:을|은))", texts + pages) == []
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code.lasting is Lasting.A_FEW_RUNS])
+def test_no_action_promises_the_next_run_for_a_row_that_only_a_few_runs_send_again(
+    code: Code,
+) -> None:
+    actions = {locale: text(f"outcomes.{code}.action", locale, {}) for locale in ("en", "ko")}
+    assert "next run " not in actions["en"]
+    assert "다음 실행에서" not in actions["ko"]
