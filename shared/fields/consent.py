@@ -47,9 +47,11 @@ _FORBIDDEN = frozenset(
 # Names of flags that forbid, without separators and case: DoNotEmail, DoNotBulkEMail, OptOut,
 # EMailUnsubscribed, NoMarketing, 수신거부 ("refuses to receive"), 동의철회 ("consent withdrawn").
 _FORBIDS = re.compile(
-    r"donot|dont|optout|optedout|unsubscri|withdraw|revoked|declin|object(?:ed|ion)|blocked"
-    r"|blacklist|suppress|exclude|^no(?:e?mail|market|contact|newsletter|news|spam)"
-    r"|noconsent|not(?:allow|permit|consent|mail)|abgemeldet|widerruf|keinewerbung|거부|철회|해지|차단"
+    r"donot|dont|optout|optedout|unsub|withdraw|revoked|declin|object(?:ed|ion)|blocked|denied|refus|reject"
+    r"|blacklist|suppress|exclude|disallow|disagree|never|^no(?:e?mail|market|contact|newsletter|news|spam)"
+    r"|(?:no|non|without|un)(?:consent|permission)|not(?:allow|permit|consent|mail|opted|agree|accept|subscrib)"
+    r"|abgemeldet|abbestell|widerruf|widerspr|keinewerbung|werbesperre|d[eé]s(?:inscri|abonn)"
+    r"|거부|거절|철회|해지|차단|중단|안함|미동의|비동의|미수신|수신취소|동의취소|配信停止|拒|退订|退訂"
 )
 _ALLOWS = re.compile(
     r"consent|optin|optedin|allow|agree|permission|permit|subscrib|accept|einwilligung|동의|허용|수신"

@@ -329,7 +329,7 @@ def test_a_run_that_waits_says_why_and_until_when() -> None:
         waiting_since=datetime(2026, 11, 1, 8, 15, tzinfo=UTC),
     )
     text = Browser(world).open(f"/runs/{run.id}/progress").text
-    assert "1 of 2 files of the segment Gold have not been written yet: in/Gold_2.csv." in text
+    assert "1 of 2 files of the segment Gold has not been written yet: in/Gold_2.csv." in text
     assert "waiting since Nov 1, 2026 08:15" in text
     assert "until about Nov 1, 2026 09:15." in text
 
