@@ -8,23 +8,28 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.model.chunk import Chunk
-from shared.model.plan import Plan, PlanFiles
+from shared.model.plan import Plan
 from shared.model.run import Finding
 from shared.planning.audience.client import AudienceClient
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
+from shared.runs.plan_store import PlanUploads
 
-UnstoredPlan = tuple[Plan, PlanFiles, list[Chunk]]
-"""A plan that is not stored yet, with its files and chunks."""
+UnstoredPlan = tuple[Plan, list[Chunk]]
+"""A plan that is not stored yet, with its chunks."""
 
 
 @dataclass
 class PlanContext:
-    """The request and the services of one plan, its database and folder, and the findings of its steps so far."""
+    """The request and the services of one plan, its database and local folder, and the findings of its steps so far.
+
+    `uploads` uploads the files of the plan.
+    """
 
     request: PlanRequest
     dependencies: PlanDependencies
     audience: AudienceClient
     db: DuckDBPyConnection
     scratch: Path
+    uploads: PlanUploads
     findings: list[Finding] = field(default_factory=list)

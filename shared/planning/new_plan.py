@@ -13,7 +13,6 @@ from duckdb import DuckDBPyConnection
 
 from shared.model.audience import Tag
 from shared.model.export import Export
-from shared.model.names import plan_folder
 from shared.model.plan import Plan, PlannedTag
 from shared.model.run import REMOVAL_GUARD, RunStatus
 from shared.planning.audience.merge_fields import with_fields_to_create
@@ -36,7 +35,7 @@ def make_plan(
     report: PlanningReport,
     people_per_second: float | None,
 ) -> UnstoredPlan:
-    """Make the plan, with its files and chunks. PlanningEnded when the run ends, or waits, without one.
+    """Make the plan and its chunks, and begin to upload its files. PlanningEnded when the run ends, or waits, without one.
 
     `people_per_second` is the measured speed of the account, for the forecast of a preview.
     """
@@ -46,13 +45,17 @@ def make_plan(
     eligible = find_eligible(context, inputs)
     compared = check_and_compare(context, inputs, eligible)
     unconfirmed = _find_unconfirmed(context)
-    files, chunks = write_chunks(
-        db, context.scratch, merge_tags(request.export.mapping), unconfirmed
+    _, chunks = write_chunks(
+        db,
+        context.scratch,
+        merge_tags(request.export.mapping),
+        unconfirmed,
+        written=context.uploads.begin,
     )
     counted = count_changes(context, inputs, eligible, compared, unconfirmed)
     if request.is_preview:
         context.findings.append(forecast(chunks, people_per_second))
-    return _plan(context, inputs, eligible, compared, counted), files, chunks
+    return _plan(context, inputs, eligible, compared, counted), chunks
 
 
 def _find_unconfirmed(context: PlanContext) -> Unconfirmed:
@@ -79,7 +82,7 @@ def _plan(
         account_id=request.account_id,
         audience_id=export.audience_id,
         audience_name=audience.audience.name,
-        folder=plan_folder(request.run.id, context.dependencies.token()),
+        folder=context.uploads.folder,
         status=eligible.status,
         mapping=export.mapping,
         attributes=inputs.attributes,

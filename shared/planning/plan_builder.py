@@ -15,7 +15,7 @@ from shared.capacity.pace import AccountPace
 from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table
+from shared.model.names import outcomes_table, plan_folder
 from shared.model.plan import Plan
 from shared.model.ports import Records, exists, readable
 from shared.model.run import (
@@ -43,7 +43,7 @@ from shared.planning.request import PlanRequest
 from shared.planning.undoing.undo_plan import StateAtUndo, plan_undo
 from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
-from shared.runs.plan_store import PlanStore
+from shared.runs.plan_store import PlanStore, PlanUploads
 from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
 from shared.runs.undo import undoable
@@ -106,15 +106,16 @@ class PlanBuilder:
                 source.settle(context.db)
                 raise
             source.settle(context.db)
-            return self.plans.write(*made)
+            return self.plans.write(*made, context.uploads)
 
     @contextmanager
     def _context(self, request: PlanRequest, audience_id: str = "") -> Iterator[PlanContext]:
         """Open a database for a plan of the audience of its export, or of another one."""
         audience_id = audience_id or request.export.audience_id
         audience = AudienceClient(self.dependencies, request, audience_id)
-        with workspace() as (db, scratch):
-            yield PlanContext(request, self.dependencies, audience, db, scratch)
+        folder = plan_folder(request.run.id, self.dependencies.token())
+        with workspace() as (db, scratch), PlanUploads(self.plans.files, folder) as uploads:
+            yield PlanContext(request, self.dependencies, audience, db, scratch, uploads)
 
     def _plan_source(self, request: PlanRequest, pinned: Snapshot) -> PlanSource:
         export = request.export
@@ -153,7 +154,8 @@ class PlanBuilder:
         last = self.plans.read(pointer.run_of_all_rows) if pointer else None
         attributes = last.attributes if last else ()
         with self._context(request) as context:
-            return self.plans.write(*plan_archive(context, pointer, found, attributes))
+            made = plan_archive(context, pointer, found, attributes)
+            return self.plans.write(*made, context.uploads)
 
     def _make_undo(self, request: PlanRequest, undone: str) -> Plan:
         stored = self.ledgers.read(request.export.id)
@@ -173,7 +175,7 @@ class PlanBuilder:
             [plan, *filter(None, map(self.plans.read, others))],
         )
         with self._context(request, plan.audience_id) as context:
-            return self.plans.write(*plan_undo(context, plan, current))
+            return self.plans.write(*plan_undo(context, plan, current), context.uploads)
 
     def _runs_since(self, export_id: str, run_id: str) -> list[Run]:
         """The runs of an export that began after a run, newest first."""

@@ -7,20 +7,22 @@ files into a separate folder; the first one that creates `plan.json` has planned
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, ConnectorError, NotFound
 from shared.model.chunk import Chunk
 from shared.model.names import plan_blob
-from shared.model.plan import PLAN_FORM, Plan, PlanFiles, PlanGone, plan_from_json, plan_to_json
+from shared.model.plan import PLAN_FORM, Plan, PlanGone, plan_from_json, plan_to_json
 from shared.model.ports import Files, delete_all
 from shared.shared_reads import SharedReads
 
 _CHUNKS = TypeAdapter(list[Chunk])
-
 
 _UPLOADS = 2
 # Plans of the newest runs, kept in memory.
@@ -32,6 +34,40 @@ def read_plan(files: Files, run_id: str) -> Plan:
     return plan_from_json(files.read(plan_blob(run_id)))
 
 
+class PlanUploads:
+    """Uploads the files of a plan into its `folder`, each as soon as it is written.
+
+    Leaving the context waits for the uploads. After an error before `wait` has ended they are deleted, because no plan
+    names them.
+    """
+
+    def __init__(self, files: Files, folder: str) -> None:
+        self.folder = folder
+        self._files = files
+        self._threads = ThreadPoolExecutor(_UPLOADS)
+        self._uploading: list[Future[None]] = []
+
+    def begin(self, local: Path) -> None:
+        """Begin to upload a local file."""
+        name = f"{self.folder}{local.name}"
+        self._uploading.append(self._threads.submit(self._files.upload, local, name))
+
+    def wait(self) -> None:
+        """Wait for all uploads, before a plan names them. Raises the error of one that failed."""
+        for each in self._uploading:
+            each.result()
+        self._uploading.clear()
+
+    def __enter__(self) -> PlanUploads:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=error is not None)
+        if isinstance(error, Exception) and self._uploading:
+            with suppress(ConnectorError):
+                delete_all(self._files, self.folder)
+
+
 class PlanStore:
     """Writes and reads plans. A plan never changes, so the newest few stay in memory."""
 
@@ -40,8 +76,8 @@ class PlanStore:
         self._remembered: dict[str, Plan] = {}
         self._reads = SharedReads(self.read)
 
-    def write(self, plan: Plan, local_files: PlanFiles, chunks: Sequence[Chunk]) -> Plan:
-        """Complete a plan with the numbers of its chunks, and store it.
+    def write(self, plan: Plan, chunks: Sequence[Chunk], uploads: PlanUploads) -> Plan:
+        """Complete a plan with the numbers of its chunks, and store it as soon as its files are uploaded.
 
         Returns the stored plan, which another planner may have written first.
         """
@@ -52,10 +88,7 @@ class PlanStore:
             chunks=len(chunks),
             form=PLAN_FORM,
         )
-        local = (local_files.changes, local_files.rows, local_files.lines)
-        stored = (plan.changes, plan.shared_and_rejected, plan.lines)
-        with ThreadPoolExecutor(_UPLOADS) as threads:
-            list(threads.map(self.files.upload, local, stored))
+        uploads.wait()
         self.files.write(plan.chunk_list, _CHUNKS.dump_json(list(chunks)))
         try:
             self.files.write(plan_blob(plan.run_id), plan_to_json(plan), once=True)

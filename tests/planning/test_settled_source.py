@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import InputError
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, NewContacts
+from shared.model.names import run_folder
 from shared.model.run import Run, RunStatus, Trigger
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 from shared.planning.checking.guards import FEW_PEOPLE
@@ -146,6 +147,19 @@ def test_a_file_that_is_written_while_it_is_read_is_read_again(refreshed: Refres
     assert run.status is RunStatus.SUCCESSFUL
     assert run.counts.created == 5
     assert len(refreshed.rows.deployment.audience.members()) == 5
+
+
+def test_the_files_of_a_plan_that_is_made_again_are_deleted(refreshed: Refreshed) -> None:
+    refreshed.source.write(*people(3))
+    refreshed.run()
+    refreshed.source.write(*people(4))
+    refreshed.once(lambda: refreshed.source.write(*people(5)))
+
+    run = refreshed.run()
+
+    assert (run.status, run.counts.created) == (RunStatus.SUCCESSFUL, 2)
+    names = refreshed.rows.deployment.app.files.names(f"{run_folder(run.id)}plan-")
+    assert len({name.rpartition("/")[0] for name in names}) == 1
 
 
 def test_no_merge_field_is_created_for_files_that_are_still_written(refreshed: Refreshed) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from shared.memory import waiting_for_network
 from shared.model.ledger import LedgerPointer
-from shared.model.names import plan_folder
 from shared.model.plan import Plan
 from shared.model.run import Counts, Reason, RunStatus
 from shared.model.source import Attribute
@@ -47,7 +46,7 @@ def plan_archive(
         values = {"people": str(people), "agreed": str(run.agreed)}
         raise PlanningEnded(RunStatus.SKIPPED, Reason("moreUnused", values=values))
     plan_unused(db, export.id)
-    files, chunks = write_chunks(db, scratch, ())
+    _, chunks = write_chunks(db, scratch, (), written=context.uploads.begin)
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
@@ -55,7 +54,7 @@ def plan_archive(
         account_id=request.account_id,
         audience_id=export.audience_id,
         audience_name=audience.name,
-        folder=plan_folder(run.id, context.dependencies.token()),
+        folder=context.uploads.folder,
         # Only subscribers are archived, and an undo brings them back as such.
         status="subscribed",
         mapping=export.mapping,
@@ -70,4 +69,4 @@ def plan_archive(
         calls=context.audience.calls,
         contacts_before=contacts,
     )
-    return plan, files, chunks
+    return plan, chunks

@@ -17,7 +17,7 @@ from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table, plan_folder
+from shared.model.names import outcomes_table
 from shared.model.plan import Plan, PlannedTag
 from shared.model.ports import download_if_exists
 from shared.model.run import Finding, Severity
@@ -78,14 +78,16 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         run.archive_created,
     )
     compare_for_undo(db, rules)
-    files, chunks = write_chunks(db, context.scratch, columns, restore=True)
+    _, chunks = write_chunks(
+        db, context.scratch, columns, restore=True, written=context.uploads.begin
+    )
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
         connection_id=request.connection_id,
         account_id=request.account_id,
         audience_id=undone.audience_id,
-        folder=plan_folder(run.id, context.dependencies.token()),
+        folder=context.uploads.folder,
         status=undone.status,
         mapping=undone.mapping,
         attributes=undone.attributes,
@@ -99,7 +101,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         calls=context.audience.calls,
         contacts_before=audience.contacts,
     )
-    return plan, files, chunks
+    return plan, chunks
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ removes one tag: an interrupted run leaves too many people in a tag rather than 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,10 +57,12 @@ def write_chunks(
     unconfirmed: Unconfirmed = ALL_CONFIRMED,
     *,
     restore: bool = False,
+    written: Callable[[Path], object] = lambda _: None,
 ) -> tuple[PlanFiles, list[Chunk]]:
     """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
 
-    `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people.
+    `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people. `written` is
+    called with each file as soon as it is complete.
     """
     unconfirmed_contacts = {
         UNSUBSCRIBE_TAG: unconfirmed.unsubscribes,
@@ -71,8 +73,12 @@ def write_chunks(
     define_fields_to_send(db)
     _SQL.run(db, "order", merge_tags=list(merge_tags))
     _SQL.run(db, "write_lines", lines=str(files.lines), removals=str(removals))
+    _append(removals, files.lines)
+    written(files.lines)
     _SQL.write(db, "changes", files.changes)
+    written(files.changes)
     _SQL.write(db, "other_rows", files.rows)
+    written(files.rows)
     groups = [
         _Group(ChunkKind.RESTORE if restore and kind == "update" else ChunkKind(kind), people)
         for kind, people in _SQL.rows(db, "send_groups")
@@ -86,11 +92,15 @@ def write_chunks(
         )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]
-    with files.lines.open("ab") as joined, removals.open("rb") as rest:
-        while block := rest.read(1 << 20):
-            joined.write(block)
-    removals.unlink()
     return files, list(_chunks(files.lines, groups))
+
+
+def _append(rest: Path, to: Path) -> None:
+    """Move the content of a file to the end of another one."""
+    with to.open("ab") as joined, rest.open("rb") as file:
+        while block := file.read(1 << 20):
+            joined.write(block)
+    rest.unlink()
 
 
 def _chunks(lines: Path, groups: Sequence[_Group]) -> Iterator[Chunk]:
