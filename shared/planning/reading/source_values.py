@@ -103,9 +103,14 @@ class SourceValues:
         """Examine `segment_rows`, the rows of one segment: c0 is the address, the fields begin at c2."""
         self.markers.update(loaded.null_markers)
         _use_mail_form(db, scratch)
-        for position, name in enumerate(fields, start=2):
-            self._add_dates(db, f"c{position}", name)
-            self._add_numbers(db, f"c{position}", name, has_points=name in loaded.numeric_columns)
+        if not fields:
+            return
+        cells = [f"c{position}" for position in range(2, 2 + len(fields))]
+        show_form = _SQL.row(db, "forms", cells=cells)
+        for cell, name, shows_form in zip(cells, fields, show_form, strict=True):
+            if shows_form:
+                self._add_dates(db, cell, name)
+                self._add_numbers(db, cell, name, has_points=name in loaded.numeric_columns)
 
     def add_consent(
         self, db: DuckDBPyConnection, cell: str, attribute: str, meaning: ConsentMeaning
