@@ -89,6 +89,8 @@ class Plan:
     audience_name: str = ""
     ends_as: RunStatus = RunStatus.FAILED
     definition: str = ""
+    # The fingerprint of the source, also if not everything in it is sent; empty in plans of earlier versions.
+    read_fingerprint: str = ""
     # The number of people that each exclusion segment excludes, by the name of the segment.
     excluded_members: dict[str, int] = field(default_factory=dict)
 

@@ -105,6 +105,7 @@ def _plan(
         audience_size=compared.size,
         definition=request.definition_fingerprint,
         ends_as=ended.status if ended else RunStatus.FAILED,
+        read_fingerprint=inputs.source.fingerprint,
         excluded_members=inputs.excluded_members,
     )
 

@@ -93,10 +93,11 @@ class RunCommands:
         """Whether the export or its files are not those of the plan any more."""
         if not run.is_of_definition(self.definition_of(run.export_id)):
             return True
-        if not plan.source_fingerprint:
-            return False  # a retry, which sends the rows of an earlier run
+        was_read = plan.read_fingerprint or plan.source_fingerprint
+        if not was_read:
+            return False  # a plan of an earlier version, for example of a retry
         try:
-            return self.source_of(run.export_id) != plan.source_fingerprint
+            return self.source_of(run.export_id) != was_read
         except (Changed, ConfigError, InputError):
             return True  # the new run names the fault
 

@@ -78,6 +78,22 @@ def test_removals_are_planned_again_if_the_files_changed_before_the_confirmation
     assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
 
 
+def test_removals_of_a_retry_are_planned_again_if_the_files_changed(rows: RowDeployment) -> None:
+    commands = rows.deployment.app.commands
+    canceled = commands.cancel(rows.run(person(0)).id)
+    waiting = rows.deployment.run_to_end(commands.retry(canceled.id, "Dev").id)
+    assert waiting.reason is not None
+    assert waiting.reason.code == "removalGuard"
+    rows.source.segments["People"] = [person(n) for n in range(3)]
+    rows.source.etag = "2"
+
+    started = commands.confirm(waiting.id)
+
+    assert (started.id != waiting.id, started.retry_of) == (True, canceled.id)
+    assert rows.deployment.run_to_end(started.id).counts.removed == 0
+    assert [rows.tags(n) for n in range(3)] == [frozenset({"People"})] * 3
+
+
 def test_removals_are_planned_again_if_the_list_of_excluded_people_changed(
     rows: RowDeployment,
 ) -> None:
