@@ -78,7 +78,7 @@ def conversion(
     convert = _conversion(kind, field, data_type, date_order, decimal_mark)
     if kind not in _OF_DIGITS:
         return convert
-    return lambda text: convert(text if text.isascii() else _with_ascii_digits(text))
+    return lambda text: convert(text if text.isascii() else with_ascii_digits(text))
 
 
 def _conversion(
@@ -104,7 +104,7 @@ def _refuse_deleted_field(_text: str) -> str:
     raise Unusable("fieldDeleted")
 
 
-def _with_ascii_digits(text: str) -> str:
+def with_ascii_digits(text: str) -> str:
     """The text with the digits and the punctuation of ASCII. Other characters stay, such as 월 and ²."""
     digits = (str(unicodedata.decimal(each, each)) for each in text.translate(_PUNCTUATION))
     return "".join(digits).strip()

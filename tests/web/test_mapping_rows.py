@@ -18,6 +18,7 @@ from shared.web.pages.mapping_rows import mapping_rows
         ("number", ["1.234"], {}, {"decimalMark": "point"}, "1 of 1 are numbers"),
         ("date", ["05/06/1980", "1980-02-29"], {}, {}, "1 of 2 are dates"),
         ("date", ["05/06/1980", "25/06/1980"], {}, {}, "2 of 2 are dates"),
+        ("date", ["٠٥/٠٦/١٩٨٠", "\u200e25/06/1980"], {}, {}, "2 of 2 are dates"),
         ("date", ["05/06/1980"], {"date_order": "dayFirst"}, {}, "1 of 1 are dates"),
     ],
 )

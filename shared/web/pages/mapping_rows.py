@@ -14,7 +14,7 @@ from shared.fields.address import address_fault
 from shared.fields.days import shown_order
 from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG, find_field
 from shared.fields.numbers import shown_mark
-from shared.fields.values import Unusable, conversion
+from shared.fields.values import Unusable, conversion, with_ascii_digits
 from shared.model.audience import MergeField
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
 from shared.web.texts import text
@@ -105,8 +105,9 @@ def _check_values(
     if part.field is None or part.entry.get("part"):
         return "", ""
     known_order, known_mark = (info.date_order, info.decimal_mark) if info else ("", "")
-    order = part.entry.get("dateOrder") or shown_order(values) or known_order
-    mark = part.entry.get("decimalMark") or shown_mark(values) or known_mark
+    plain = [with_ascii_digits(value) for value in values]
+    order = part.entry.get("dateOrder") or shown_order(plain) or known_order
+    mark = part.entry.get("decimalMark") or shown_mark(plain) or known_mark
     convert = conversion(part.field, info.data_type if info else "", order, mark)
     return _converted(part.field, convert, values, language)
 

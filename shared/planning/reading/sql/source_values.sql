@@ -1,17 +1,27 @@
 -- name: create
--- A cell without blanks around it, and with ASCII digits and punctuation instead of those in full width.
--- fields/values.py also converts digits of other scripts and other hyphens; with DuckDB, this would take too long.
+-- A cell without blanks around it, and with ASCII digits and punctuation instead of those in full width, of Arabic and of
+-- Persian, and other hyphens. Soft hyphens and direction marks are deleted: translate deletes characters that have no other.
+-- fields/values.py also converts digits of other scripts; with DuckDB, this would take too long.
 CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
     CASE
         WHEN strlen(cell) = length(cell) THEN cell
-        ELSE translate(cell, '０１２３４５６７８９－．，／', '0123456789-.,/')
+        ELSE translate(
+            cell,
+            '０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹－．，／‐‑–−' || chr(173) || chr(8206) || chr(8207)
+                || chr(8234) || chr(8236) || chr(8294) || chr(8297),
+            '012345678901234567890123456789-.,/----'
+        )
     END
 );
--- Whether a cell begins like a number or a date: with a digit or a blank, maybe in full width, and not with a letter, as
--- most texts do. It excludes most cells without the slow expressions.
+-- Whether a cell begins like a number or a date: with a digit, a blank or an invisible mark, maybe in full width, and not
+-- with a letter, as most texts do. It excludes most cells without the slow expressions.
 CREATE OR REPLACE MACRO begins_with_digit(cell) AS
     cell NOT BETWEEN ':' AND chr(127)
-    AND cell NOT BETWEEN chr(192) AND chr(8191)
+    AND (
+        cell NOT BETWEEN chr(192) AND chr(8191)
+        OR cell BETWEEN chr(1632) AND chr(1642)
+        OR cell BETWEEN chr(1776) AND chr(1786)
+    )
     AND cell NOT BETWEEN chr(12289) AND chr(65280);
 
 -- Whether a cell may be a date with slashes or hyphens, or a number with a point or a comma. CASE evaluates the regular
@@ -39,10 +49,18 @@ FROM (
         try_cast(nullif(regexp_extract(text, $first, 1), '') AS INTEGER) AS a,
         try_cast(nullif(regexp_extract(text, $second, 1), '') AS INTEGER) AS b
     FROM (
-        SELECT with_ascii_digits(cell) AS text
+        -- with_ascii_digits is slow for cells that are not ASCII, such as 101동 1203-1호.
+        SELECT CASE
+            WHEN strlen(cell) = length(cell)
+                OR regexp_matches(cell, '^[\pZ\p{Cf}]*\p{Nd}{1,2}\p{Cf}*[/／－‐‑–−-]')
+            THEN with_ascii_digits(cell)
+        END AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
         WHERE strlen(cell) BETWEEN 3 AND 120 AND begins_with_digit(cell)
-            AND (contains(cell, '/') OR contains(cell, '-') OR contains(cell, '／') OR contains(cell, '－'))
+            AND (
+                contains(cell, '/') OR contains(cell, '-') OR contains(cell, '／') OR contains(cell, '－')
+                OR contains(cell, '‐') OR contains(cell, '‑') OR contains(cell, '–') OR contains(cell, '−')
+            )
     )
     WHERE strlen(text) BETWEEN 3 AND 40 AND (text[2] IN ('/', '-') OR text[3] IN ('/', '-'))
 );
@@ -61,7 +79,9 @@ FROM (
         regexp_full_match(text, $point) AS has_point,
         regexp_full_match(text, $comma) AS has_comma
     FROM (
-        SELECT with_ascii_digits(cell) AS text
+        SELECT CASE
+            WHEN strlen(cell) = length(cell) OR NOT regexp_matches(cell, '\pL') THEN with_ascii_digits(cell)
+        END AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
         WHERE strlen(cell) BETWEEN 2 AND 120 AND begins_with_digit(cell)
             AND (contains(cell, '.') OR contains(cell, ',') OR contains(cell, '．') OR contains(cell, '，'))

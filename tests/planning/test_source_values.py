@@ -1,0 +1,51 @@
+"""The order of dates and the decimal mark are found in a whole column, in all digits that values are converted from."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.model.source import COMMA, DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
+from shared.planning.reading.source_values import SourceValues, define_digit_macros
+from shared.workspace import workspace
+
+
+def column(*values: str) -> Attribute:
+    """The facts about a column with these values."""
+    found = SourceValues()
+    with workspace() as (db, scratch):
+        define_digit_macros(db)
+        db.execute("CREATE TABLE segment_rows (c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)")
+        db.executemany(
+            "INSERT INTO segment_rows VALUES ('a@example.com', '1', ?)", [[v] for v in values]
+        )
+        found.add(db, ["Value"], LoadedSegment(), scratch)
+    return found.attributes([Attribute("Value")])[0]
+
+
+@pytest.mark.parametrize(
+    "shows",
+    [
+        "25/06/1980",
+        "２５／０６／１９８０",
+        "٢٥/٠٦/١٩٨٠",
+        "۲۵/۰۶/۱۹۸۰",
+        "25\u201106\u20111980",
+        "25\u221206\u22121980",
+        "\u200e25\u200e/\u200e06\u200e/\u200e1980",
+        "\u200f25/06/1980",
+        "\u202a25/06/1980\u202c",
+        "\u00a025/06/1980 ",
+    ],
+)
+def test_a_date_shows_the_order_of_its_column_in_any_digits_and_hyphens(shows: str) -> None:
+    assert column("05/06/1980", shows, "", "Ada", "é", "홍길동").date_order == DAY_FIRST
+
+
+def test_a_column_without_a_date_that_shows_the_order_has_none() -> None:
+    assert column("٠٥/٠٦/١٩٨٠", "5/6/1980", "June", "٢٥").date_order == ""
+    assert column("٠٦/٢٥/١٩٨٠").date_order == MONTH_FIRST
+
+
+@pytest.mark.parametrize("shows", ["1,5", "１，５", "١,٥", "\u200e1,5", "\u22121,5"])
+def test_a_number_shows_the_decimal_mark_of_its_column_in_any_digits(shows: str) -> None:
+    assert column("1.234", shows).decimal_mark == COMMA
