@@ -183,6 +183,21 @@ def test_excluded_members_lose_a_tag_that_others_gave_them(rows: RowDeployment) 
     assert rows.tags(0) == frozenset()
 
 
+def test_an_excluded_person_who_unsubscribed_with_another_address_loses_a_tag_of_others(
+    rows: RowDeployment,
+) -> None:
+    audience = rows.deployment.audience
+    rows.run(person(0), person(1), Complaints=[])
+    audience.unsubscribe("p0@example.com")
+    audience.add("p2@example.com", tags=["People"])
+    moved = [person(0, EMail="p2@example.com"), person(1)]
+
+    run = rows.run(*moved, Complaints=[{"CustomerId": "0"}])
+
+    assert rows.outcomes(run)["p2@example.com"] == ("kept", "excluded")
+    assert rows.tags(2) == frozenset()
+
+
 def test_an_undo_restores_nothing_for_excluded_people(rows: RowDeployment) -> None:
     everyone = [person(n) for n in range(5)]
     rows.run(*everyone, Complaints=[])

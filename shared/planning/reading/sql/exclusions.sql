@@ -53,7 +53,13 @@ SELECT r.address FROM source_rows r JOIN customers USING (customer_id) WHERE r.a
 UNION
 SELECT l.address FROM ledger l JOIN customers USING (customer_id);
 
--- The reasons of consent come first: they also say what the person decided.
+-- The reasons of consent come first: they also say what the person decided. Only a decision for another address does not:
+-- the contact is subscribed, so it must lose tags of others as well, and an undo must give it none back.
+DELETE FROM do_not_send
+WHERE address IN (SELECT address FROM excluded_addresses) AND NOT withdrawn
+  AND address NOT IN (SELECT address FROM not_subscribed)
+  AND code <> 'addressChangedInMailchimp';
+
 INSERT INTO do_not_send BY NAME
 SELECT address, 'excluded' AS code, false AS withdrawn
 FROM excluded_addresses
