@@ -99,9 +99,12 @@ TAG_EXISTS = "tagExists"
 # The reason of a run that was canceled when it had already sent everything.
 CANCELED_AFTER_SENDING = "canceledAfterSending"
 
+# The reason of a run that waits because an exclusion segment has lost most of its members.
+EXCLUSION_SHRANK = "exclusionShrank"
+
 # The reasons of a run that waits before its first write because it looks like a mistake (planning/checking/guards.py).
 GUARDS = frozenset(
-    {"exclusionShrank", "fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"}
+    {EXCLUSION_SHRANK, "fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"}
 )
 
 
@@ -326,6 +329,8 @@ class Run:
     confirmed_at: datetime | None = None
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
+    # The members that exclusion segments still had when a person confirmed that most others are missing, by segment.
+    confirmed_members: dict[str, int] = field(default_factory=dict)
     # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
     definition: str = ""
     # What the plan does to the number of contacts; None while unknown, and when it adds no contact.

@@ -16,7 +16,7 @@ from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
 from shared.runs.run_messages import send_lane_messages, send_plan_message
 from shared.runs.start import RunOptions, Starter
-from shared.runs.transitions import Transitions, confirmation_of
+from shared.runs.transitions import Transitions, confirmation_of, confirmed_members_of
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class RunCommands:
             retry_of=run.retry_of,
             confirmed=confirmed,
             confirmed_new=confirmed_new,
+            confirmed_members=confirmed_members_of(run),
             definition=run.definition,
         )
         return self._start_instead(run, options)

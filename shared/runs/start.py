@@ -8,7 +8,7 @@ complete a start whose process was killed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.errors import Changed, Conflict
@@ -35,6 +35,7 @@ class RunOptions:
     agreed: int = 0
     confirmed: tuple[str, ...] = ()
     confirmed_new: int = 0
+    confirmed_members: dict[str, int] = field(default_factory=dict)
     definition: str = ""
 
 

@@ -20,6 +20,7 @@ from shared.model.plan import Plan
 from shared.model.ports import Records, update
 from shared.model.run import (
     ACTIVE,
+    EXCLUSION_SHRANK,
     GUARDS,
     REMOVAL_GUARD,
     TERMINAL,
@@ -51,6 +52,16 @@ def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
     code = run.reason.code if run.reason else ""
     others = {f.code for f in run.findings} & GUARDS - {code}
     return (*run.confirmed, code, *sorted(others)), max(run.confirmed_new, run.counts.new)
+
+
+def confirmed_members_of(run: Run) -> dict[str, int]:
+    """The members of the exclusion segments that a waiting run lists because most others are missing, by segment."""
+    listed = {
+        one.values["segment"]: int(one.values["people"])
+        for one in run.findings
+        if one.code == EXCLUSION_SHRANK
+    }
+    return {**run.confirmed_members, **listed}
 
 
 def findings_after_confirmation(
@@ -269,6 +280,7 @@ class Transitions:
                 reason=None,
                 confirmed=codes,
                 confirmed_new=new,
+                confirmed_members=confirmed_members_of(run),
                 findings=findings_after_confirmation(run.findings, codes),
                 finished_at=None,
                 confirmed_at=now,

@@ -113,6 +113,28 @@ def test_a_run_waits_if_an_exclusion_segment_has_lost_most_of_its_members(
     assert rows.run(*everyone, Complaints=[]).status is RunStatus.SUCCESSFUL
 
 
+@pytest.mark.parametrize("consent", ["yes", "no"])
+def test_a_confirmation_does_not_cover_members_that_an_exclusion_segment_lost_later(
+    rows: RowDeployment, consent: str
+) -> None:
+    commands = rows.deployment.app.commands
+    everyone = [person(n) for n in range(5)]
+    rows.run(*everyone, Complaints=[])
+    rows.run(*everyone, Complaints=everyone[:3])
+    # A run that has carried out a withdrawal of consent is replaced by a new one when it is confirmed.
+    waiting = rows.run(*everyone[:4], person(4, consent), Complaints=everyone[:1])
+    rows.source.segments["Complaints"] = []
+
+    again = rows.deployment.run_to_end(commands.confirm(waiting.id).id)
+
+    assert (again.status, again.counts.updated) == (RunStatus.AWAITING_CONFIRMATION, 0)
+    assert again.reason is not None
+    assert again.reason.values == {"segment": "Complaints", "before": "3", "people": "0"}
+    rows.source.segments["Complaints"] = everyone[1:2]
+    ended = rows.deployment.run_to_end(commands.confirm(again.id).id)
+    assert (ended.status, ended.counts.updated) == (RunStatus.SUCCESSFUL, 2)
+
+
 def test_a_run_that_only_carried_out_withdrawals_does_not_hide_lost_exclusions(
     rows: RowDeployment,
 ) -> None:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.model.export import Export
-from shared.model.run import TAG_EXISTS, Counts, Finding, Reason, RunStatus, Severity
+from shared.model.run import (
+    EXCLUSION_SHRANK,
+    TAG_EXISTS,
+    Counts,
+    Finding,
+    Reason,
+    Run,
+    RunStatus,
+    Severity,
+)
 from shared.planning.audience.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
 from shared.planning.request import PlanRequest
 from shared.runs.planning_ended import PlanningEnded
@@ -82,11 +91,11 @@ def apply_guards(
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
         return findings
-    # A confirmation applies to the number of new people that it was given for, and to fewer; and to the
-    # export as it was then.
+    # A confirmation applies to the number of new people that it was given for, and to fewer; to exclusion segments
+    # that have not lost more members; and to the export as it was then.
     confirmed = request.confirmed if growth.new <= request.run.confirmed_new else ()
     for reason in reasons:
-        if reason.code not in confirmed:
+        if reason.code not in confirmed or _has_lost_more(reason, request.run):
             counts = Counts(source_rows=rows.source_rows, distinct=rows.people, new=growth.new)
             raise PlanningEnded(
                 RunStatus.AWAITING_CONFIRMATION,
@@ -135,7 +144,15 @@ def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Re
         before = excluded.before.get(name, 0)
         if before - now > export.exclusion_guard.max_share * before:
             values = {"segment": name, "before": str(before), "people": str(now)}
-            yield Reason("exclusionShrank", values=values)
+            yield Reason(EXCLUSION_SHRANK, values=values)
+
+
+def _has_lost_more(reason: Reason, confirmed: Run) -> bool:
+    """Whether an exclusion segment has fewer members than it had when a person confirmed that others are missing."""
+    if reason.code != EXCLUSION_SHRANK:
+        return False
+    members = confirmed.confirmed_members.get(reason.values["segment"])
+    return members is None or int(reason.values["people"]) < members
 
 
 def _many_new(export: Export, growth: _Growth) -> Iterator[Reason]:
