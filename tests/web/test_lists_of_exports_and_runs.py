@@ -148,9 +148,11 @@ def test_a_schedule_is_set_for_more_exports_than_a_url_can_name() -> None:
     page.send("/exports-schedule", {"export": []})
     assert "Select exports in the list first." in page.text
 
-    page.open("/").send("/exports-schedule", {"export": ids})
+    removed = [f"removed-{number}" for number in range(2000)]
+    page.open("/").send("/exports-schedule", {"export": [*ids, *removed]})
 
     assert "Schedule of 501 exports" in page.text
+    assert "2,000 selected exports have been removed" in page.text
     assert 'data-unsaved=""' in page.html
     new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
     page.send("/exports-schedule", {**new, "export": ids[-2:]})

@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 _FORM = "application/x-www-form-urlencoded"
 _UPLOAD = "multipart/form-data"
-_MOST_FIELDS = 2_000
+# The list of exports sends the ids of those that are selected.
+_MOST_FIELDS = 10_000
 _MOST_PARTS = 10
 
 
