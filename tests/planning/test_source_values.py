@@ -41,6 +41,11 @@ def test_a_date_shows_the_order_of_its_column_in_any_digits_and_hyphens(shows: s
     assert column("05/06/1980", shows, "", "Ada", "é", "홍길동").date_order == DAY_FIRST
 
 
+def test_the_only_date_of_a_column_may_have_other_hyphens() -> None:
+    assert column("25\u201106\u20111980").date_order == DAY_FIRST
+    assert column("06\u201325\u20131980").date_order == MONTH_FIRST
+
+
 def test_a_column_without_a_date_that_shows_the_order_has_none() -> None:
     assert column("٠٥/٠٦/١٩٨٠", "5/6/1980", "June", "٢٥").date_order == ""
     assert column("٠٦/٢٥/١٩٨٠").date_order == MONTH_FIRST

@@ -27,7 +27,7 @@ CREATE OR REPLACE MACRO begins_with_digit(cell) AS
 -- Whether a cell may be a date with slashes or hyphens, or a number with a point or a comma. CASE evaluates the regular
 -- expression only for cells that begin like one.
 CREATE OR REPLACE MACRO may_show_form(cell) AS CASE
-    WHEN strlen(cell) BETWEEN 2 AND 120 AND begins_with_digit(cell) THEN regexp_matches(cell, '[-/.,－／．，]')
+    WHEN strlen(cell) BETWEEN 2 AND 120 AND begins_with_digit(cell) THEN regexp_matches(cell, '[-/.,－／．，‐‑–−]')
     ELSE false
 END;
 
