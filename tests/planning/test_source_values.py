@@ -39,6 +39,7 @@ def column(*values: str) -> Attribute:
 )
 def test_a_date_shows_the_order_of_its_column_in_any_digits_and_hyphens(shows: str) -> None:
     assert column("05/06/1980", shows, "", "Ada", "é", "홍길동").date_order == DAY_FIRST
+    assert column(shows).date_order == DAY_FIRST
 
 
 def test_the_only_date_of_a_column_may_have_other_hyphens() -> None:
@@ -54,3 +55,4 @@ def test_a_column_without_a_date_that_shows_the_order_has_none() -> None:
 @pytest.mark.parametrize("shows", ["1,5", "１，５", "١,٥", "\u200e1,5", "\u22121,5"])
 def test_a_number_shows_the_decimal_mark_of_its_column_in_any_digits(shows: str) -> None:
     assert column("1.234", shows).decimal_mark == COMMA
+    assert column(shows).decimal_mark == COMMA
