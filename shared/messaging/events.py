@@ -30,8 +30,6 @@ def log_run_finished(run: Run) -> None:
     A run is logged at least once: twice if a process was killed between the event and its mark.
     """
     counts, calls = run.counts, run.calls
-    # Without the time in which it waited for a confirmation.
-    seconds = _between(run.continued_at, run.finished_at) or 0.0
     log_event(
         "run.finished",
         runId=run.id,
@@ -40,7 +38,7 @@ def log_run_finished(run: Run) -> None:
         mode=run.mode,
         status=run.status,
         reason=run.reason.code if run.reason else None,
-        seconds=seconds,
+        seconds=run.seconds_since(run.queued_at) or 0.0,
         planSeconds=_between(run.started_at, run.sending_at),
         sendSeconds=_between(run.sending_at, run.finished_at),
         sourceRows=counts.source_rows,

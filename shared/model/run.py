@@ -327,6 +327,8 @@ class Run:
     confirmed: tuple[str, ...] = ()
     # When a person confirmed it last; None in runs of earlier versions, whose `queued_at` changed to this time.
     confirmed_at: datetime | None = None
+    # How long it has waited for confirmations until someone answered, in seconds.
+    waited_seconds: float = 0.0
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
     # The members that exclusion segments still had when a person confirmed that most others are missing, by segment.
@@ -362,6 +364,12 @@ class Run:
     def continued_at(self) -> datetime | None:
         """When the app was asked to work on the run: at its start, or when a person confirmed it."""
         return self.confirmed_at or self.queued_at
+
+    def seconds_since(self, begin: datetime | None) -> float | None:
+        """The seconds from `begin` to its end, without those in which it waited for confirmations. None before its end."""
+        if begin is None or self.finished_at is None:
+            return None
+        return max(0.0, (self.finished_at - begin).total_seconds() - self.waited_seconds)
 
     @property
     def stage(self) -> Stage:

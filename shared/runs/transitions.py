@@ -350,11 +350,21 @@ class Transitions:
             if run.status not in states:
                 return None
             after = change(run)
-            return replace(after, end_logged=not after.is_over)
+            return replace(
+                after, end_logged=not after.is_over, waited_seconds=self._waited(run, after)
+            )
 
         run = update(self.runs, run_id, changed).value
         self.changed(run_id)
         return self._log(run) if run.status is not before else run
+
+    def _waited(self, run: Run, after: Run) -> float:
+        """How many seconds a run has waited for confirmations after a change. A run that waits was moved when it began to wait."""
+        if run.status is not RunStatus.AWAITING_CONFIRMATION or run.moved_at is None:
+            return run.waited_seconds
+        return (
+            run.waited_seconds + ((after.finished_at or self.now()) - run.moved_at).total_seconds()
+        )
 
     def _log(self, run: Run) -> Run:
         if run.is_over:

@@ -15,6 +15,7 @@ from shared.errors import Conflict, Unavailable
 from shared.model.exclusions import ExclusionList
 from shared.model.export import GrowthGuard
 from shared.model.run import Mode, Reason, RunStatus, Trigger
+from shared.web.pages.run_summary import seconds_of
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
@@ -60,6 +61,37 @@ def test_a_confirmation_does_not_change_when_a_run_was_started(
     [event] = [json.loads(text) for text in caplog.messages if "run.finished" in text]
     # How long the person took does not count.
     assert event["seconds"] < 3_600
+    assert (seconds_of(ended) or 0) < 3_600
+
+
+def test_a_run_that_is_left_unconfirmed_did_not_take_longer_because_it_waited(
+    rows: RowDeployment,
+) -> None:
+    waiting = rows.run(person(0))
+    took = seconds_of(waiting)
+    rows.deployment.clock.forward(86_400)
+
+    canceled = rows.deployment.app.commands.cancel(waiting.id)
+
+    assert seconds_of(canceled) == pytest.approx(took, abs=1)
+
+
+def test_a_late_confirmation_is_no_sign_of_a_slow_account(
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.finishing.finish_steps._LEAST_MEASURED", 1)
+    pace = rows.deployment.app.pace
+    rows.while_sending(lambda _: rows.deployment.clock.forward(5))
+    waiting = rows.run(person(0), *(person(n) for n in range(3, 50)))
+    account = rows.deployment.app.plans.get(waiting.id).account_id
+    measured = pace.people_per_second(account)
+    assert measured is not None
+    rows.deployment.clock.forward(60)
+    rows.deployment.app.commands.confirm(waiting.id)
+
+    assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
+
+    assert pace.people_per_second(account) == measured
 
 
 def test_removals_are_planned_again_if_the_files_changed_before_the_confirmation(

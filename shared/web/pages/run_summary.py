@@ -42,10 +42,8 @@ class Summary:
 
 
 def seconds_of(run: Run) -> float | None:
-    """How long a run took; None before its end."""
-    if run.started_at is None or run.finished_at is None:
-        return None
-    return (run.finished_at - run.started_at).total_seconds()
+    """How long a run took, without waiting for confirmations; None before its end."""
+    return run.seconds_since(run.started_at)
 
 
 def rows_per_second(run: Run) -> float | None:
