@@ -154,6 +154,12 @@ def test_a_schedule_is_set_for_more_exports_than_a_url_can_name() -> None:
     assert "Schedule of 501 exports" in page.text
     assert "2,000 selected exports have been removed" in page.text
     assert 'data-unsaved=""' in page.html
+    # The page in another language has unsaved input only if something was typed.
+    page.send("/exports-schedule", query="language=ko&unchanged=")
+    assert '<html lang="ko"' in page.html
+    assert 'data-unsaved=""' in page.html
+    page.send("/exports-schedule", {"repeat": "weekly"}, query="language=en")
+    assert 'data-unsaved="yes"' in page.html
     new = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
     page.send("/exports-schedule", {**new, "export": ids[-2:]})
     assert "The schedule of the selected exports is saved." in page.text
