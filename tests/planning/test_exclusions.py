@@ -91,8 +91,9 @@ def test_a_run_waits_if_an_exclusion_segment_has_lost_most_of_its_members(
     rows: RowDeployment,
 ) -> None:
     everyone = [person(n) for n in range(5)]
-    # The members are those with an address, and one with a CustomerId only.
-    rows.run(*everyone, Complaints=[*everyone[:3], person(3, EMail="not an address")])
+    # The members are those with an address, and one with a CustomerId only, in two rows.
+    by_id = person(3, EMail="not an address")
+    rows.run(*everyone, Complaints=[*everyone[:3], by_id, by_id])
     assert rows.run(*everyone, Complaints=everyone[:2]).status is RunStatus.SUCCESSFUL
     lost = {"segment": "Complaints", "before": "2", "people": "0"}
     preview = rows.preview(*everyone, Complaints=[])

@@ -18,7 +18,7 @@ by_address AS (
 ),
 by_row AS (
     SELECT
-        segment AS number, count(customer_id) AS people, count(*) FILTER (customer_id IS NULL) AS unused,
+        segment AS number, count(DISTINCT customer_id) AS people, count(*) FILTER (customer_id IS NULL) AS unused,
         count(*) FILTER (starts_with(code, 'row')) AS unreadable
     FROM rejects
     GROUP BY segment
