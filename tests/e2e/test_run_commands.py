@@ -134,6 +134,31 @@ def test_a_newer_run_replaces_one_that_waits(scenario: ExportScenario) -> None:
     assert scenario.audience.tags() == {back.segments[0].name: 250}
 
 
+def test_removals_that_a_refresh_has_corrected_are_planned_again_when_they_are_confirmed(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(170)
+    scenario.refresh(sample)
+    scenario.define(sample)
+    scenario.run()
+    scenario.refresh(sample.later(leaving=110))
+    waiting = scenario.run()
+    assert waiting["reason"]["code"] == "removalGuard"
+    scenario.refresh(sample)
+
+    started = scenario.api.post(f"/api/runs/{waiting['id']}/confirm")
+
+    ended = scenario.wait(started)
+    assert started["id"] != waiting["id"]
+    assert (ended["status"], ended["counts"]["removed"]) == ("successful", 0)
+    assert scenario.audience.tags() == {sample.segments[0].name: 170}
+    old = scenario.api.get(f"/api/runs/{waiting['id']}")
+    assert (old["status"], old["reason"]["code"]) == ("completedWithWarnings", "superseded")
+    with pytest.raises(ApiError) as refused:
+        scenario.api.post(f"/api/runs/{waiting['id']}/confirm")
+    assert refused.value.status == 409
+
+
 @pytest.mark.hosted
 def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
     sample = scenario.sample(PEOPLE)
