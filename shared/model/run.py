@@ -99,12 +99,13 @@ TAG_EXISTS = "tagExists"
 # The reason of a run that was canceled when it had already sent everything.
 CANCELED_AFTER_SENDING = "canceledAfterSending"
 
-# The reason of a run that waits because an exclusion segment has lost most of its members.
+# The reasons of a run that waits because an exclusion segment has lost most of its members, or a segment has grown.
 EXCLUSION_SHRANK = "exclusionShrank"
+SEGMENT_GREW = "segmentGrew"
 
 # The reasons of a run that waits before its first write because it looks like a mistake (planning/checking/guards.py).
 GUARDS = frozenset(
-    {EXCLUSION_SHRANK, "fewAddresses", "growthGuard", "segmentGrew", "strangeAudience"}
+    {EXCLUSION_SHRANK, SEGMENT_GREW, "fewAddresses", "growthGuard", "strangeAudience"}
 )
 
 
@@ -331,7 +332,7 @@ class Run:
     waited_seconds: float = 0.0
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
-    # The members that exclusion segments still had when a person confirmed that most others are missing, by segment.
+    # The people of segments that had grown, and of exclusion segments that had shrunk, when a person confirmed this, by segment.
     confirmed_members: dict[str, int] = field(default_factory=dict)
     # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
     definition: str = ""

@@ -23,6 +23,7 @@ from shared.model.run import (
     EXCLUSION_SHRANK,
     GUARDS,
     REMOVAL_GUARD,
+    SEGMENT_GREW,
     TERMINAL,
     Finding,
     Mode,
@@ -55,11 +56,12 @@ def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
 
 
 def confirmed_members_of(run: Run) -> dict[str, int]:
-    """The members of the exclusion segments that a waiting run lists because most others are missing, by segment."""
+    """The people of the segments that a waiting run lists because they have grown, or exclude fewer, by segment."""
+    reasons: list[Finding | Reason] = [*run.findings, *([run.reason] if run.reason else [])]
     listed = {
         one.values["segment"]: int(one.values["people"])
-        for one in run.findings
-        if one.code == EXCLUSION_SHRANK
+        for one in reasons
+        if one.code in (EXCLUSION_SHRANK, SEGMENT_GREW)
     }
     return {**run.confirmed_members, **listed}
 

@@ -135,6 +135,18 @@ def test_a_segment_with_ten_times_its_usual_people_waits(rows: RowDeployment) ->
     assert "VIP" in rows.tags(119)
 
 
+def test_a_confirmation_does_not_cover_people_that_a_segment_got_later(rows: RowDeployment) -> None:
+    rows.change(segments=(SegmentChoice("People"), SegmentChoice("VIP")))
+    everyone = people(0, 130)
+    rows.run(*everyone, VIP=everyone[:10])
+    run = rows.run(*everyone, VIP=everyone[:120])
+    rows.source.segments["VIP"] = everyone
+
+    assert_waits(confirm(rows, run), "segmentGrew", segment="VIP", before="10", people="130")
+    assert "VIP" not in rows.tags(119)
+    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+
+
 def test_an_email_attribute_with_few_addresses_waits(rows: RowDeployment) -> None:
     wrong = people(0, PAST_THE_LIMIT)
     for number, row in enumerate(wrong):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from shared.model.export import Export
 from shared.model.run import (
     EXCLUSION_SHRANK,
+    SEGMENT_GREW,
     TAG_EXISTS,
     Counts,
     Finding,
@@ -91,11 +92,11 @@ def apply_guards(
     findings = [Finding(Severity.WARNING, each.code, values=each.values) for each in reasons]
     if request.is_preview:
         return findings
-    # A confirmation applies to the number of new people that it was given for, and to fewer; to exclusion segments
-    # that have not lost more members; and to the export as it was then.
+    # A confirmation applies to the number of new people that it was given for, and to fewer; to segments that have not
+    # changed further since; and to the export as it was then.
     confirmed = request.confirmed if growth.new <= request.run.confirmed_new else ()
     for reason in reasons:
-        if reason.code not in confirmed or _has_lost_more(reason, request.run):
+        if reason.code not in confirmed or _went_further(reason, request.run):
             counts = Counts(source_rows=rows.source_rows, distinct=rows.people, new=growth.new)
             raise PlanningEnded(
                 RunStatus.AWAITING_CONFIRMATION,
@@ -129,7 +130,7 @@ def _grown_segments(
     grown = _SQL.rows(db, "segments", tag_ids=tag_ids, times=_UNUSUAL_GROWTH, least=FEW_PEOPLE)
     for number, before, people in grown:
         yield Reason(
-            "segmentGrew",
+            SEGMENT_GREW,
             values={
                 "segment": export.segments[number].name,
                 "before": str(before),
@@ -147,12 +148,15 @@ def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Re
             yield Reason(EXCLUSION_SHRANK, values=values)
 
 
-def _has_lost_more(reason: Reason, confirmed: Run) -> bool:
-    """Whether an exclusion segment has fewer members than it had when a person confirmed that others are missing."""
-    if reason.code != EXCLUSION_SHRANK:
+def _went_further(reason: Reason, confirmed: Run) -> bool:
+    """Whether a segment has more people, or an exclusion segment fewer, than when a person confirmed that it changed."""
+    if reason.code not in (EXCLUSION_SHRANK, SEGMENT_GREW):
         return False
-    members = confirmed.confirmed_members.get(reason.values["segment"])
-    return members is None or int(reason.values["people"]) < members
+    people = int(reason.values["people"])
+    known = confirmed.confirmed_members.get(reason.values["segment"])
+    if known is None:
+        return True
+    return people < known if reason.code == EXCLUSION_SHRANK else people > known
 
 
 def _many_new(export: Export, growth: _Growth) -> Iterator[Reason]:
