@@ -70,7 +70,7 @@ def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
 
 
 def test_a_row_that_begins_like_another_format_is_a_row(tmp_path: Path) -> None:
-    for first in ("ORC", "{9c6e0ddf}", "<x>", "PK"):
+    for first in ("ORC", "{9c6e0ddf}", "<x>", "PK", "PARENT_ID", "PAR1234", "PAR1"):
         assert reads(tmp_path, f"{first},a\n".encode()) == ([(1, first, "a")], [])
     assert reads(tmp_path, b'"{""a"": 1}",a\n') == ([(1, '{"a": 1}', "a")], [])
 

@@ -47,6 +47,11 @@ _BOMS_IN_FRONT = re.compile(rb"(?<=[\r\n])(?:\xef\xbb\xbf)+")
 # A byte that text does not contain; the fast reader needs one for itself (see fast_csv.py).
 MARK = b"\x1f"
 
+# In Parquet files, a number follows the first four bytes. Texts such as `PARENT_ID` and `PAR1234` have no such bytes.
+_NUMBER = rb"(?:[\s\S]{0,3}[\x00-\x08\x0b\x0c\x0e-\x1f]|\Z)"
+_PARQUET = re.compile(rb"PAR1" + _NUMBER)
+_PARQUET_PEEK = 8
+
 # The first bytes of formats that cannot be read. As text, each of their lines would be an unreadable row, and the
 # message about them would not name the cause.
 _UNSUPPORTED = (
@@ -57,8 +62,6 @@ _UNSUPPORTED = (
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
     (b"\x1f\x8b", "gzip in gzip"),
     (b"Obj\x01", "Avro"),
-    (b"PAR1", "Parquet in gzip"),
-    (b"PARE", "encrypted Parquet"),
     (b"PK\x05\x06", "ZIP"),
     (b"Rar!\x1a\x07", "RAR"),
     (b"\xff\x06\x00\x00sNaPpY", "Snappy"),
@@ -72,6 +75,8 @@ _UNSUPPORTED = (
 # Formats that are recognized by more than fixed bytes. No CSV file with people begins like these: a cell that contains
 # `{"` has doubled quotes, and a header `ORC` is followed by a delimiter.
 _UNSUPPORTED_BEGINNINGS = (
+    (_PARQUET, "Parquet in gzip"),
+    (re.compile(rb"PARE" + _NUMBER), "encrypted Parquet"),
     (re.compile(rb"ORC[\x00-\x08\x0a-\x0c\x0e-\x1f]"), "ORC"),
     (re.compile(rb"\s*+<(?:!doctype html|html)[\s>]", re.IGNORECASE), "HTML"),
     (re.compile(rb"\s*+<\?xml\s"), "XML"),
@@ -114,8 +119,8 @@ class Text:
 
 def unpack(pieces: Iterable[bytes], encoding: str, path: Path, where: str) -> Text | Parquet:
     """Write the file to `path`. InputError names `where` when it cannot be unpacked."""
-    head, rest = _peek(iter(pieces))
-    if head[:4] == b"PAR1":
+    head, rest = _peek(iter(pieces), _PARQUET_PEEK)
+    if _PARQUET.match(head):
         with path.open("wb") as file:
             file.writelines(rest)
         return Parquet(path)
@@ -136,8 +141,8 @@ def allowed_size(packed: int) -> int:
 
 def text_pieces(pieces: Iterable[bytes], encoding: str, where: str) -> Iterator[bytes] | None:
     """The same text as pieces of UTF-8, without a file; None when it is Parquet."""
-    head, rest = _peek(iter(pieces))
-    return None if head[:4] == b"PAR1" else _utf8(rest, encoding, where)
+    head, rest = _peek(iter(pieces), _PARQUET_PEEK)
+    return None if _PARQUET.match(head) else _utf8(rest, encoding, where)
 
 
 def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]:
