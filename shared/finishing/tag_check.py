@@ -11,7 +11,7 @@ https://mailchimp.com/developer/marketing/api/list-segment-members/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,12 +81,11 @@ class TagCheck:
         if not self.tag.read_back and self._count() == expected:
             return expected, []
         self._read_tag_members()
-        missing = self._addresses("missing")
-        extra = self._addresses("extra", segment=self.tag.segment)
+        missing, extra = self._missing(), _SQL.number(self.db, "extra")
         with waiting_for_network(self.db):
-            for part in _parts(missing):
+            for part in self._parts("missing_part", missing):
                 self.session.retag(self.audience_id, self._tag_id, part)
-            for part in _parts(extra):
+            for part in self._parts("extra_part", extra):
                 self.session.untag(self.audience_id, self._tag_id, part)
         counted = self._count()
         if counted != expected:
@@ -96,7 +95,7 @@ class TagCheck:
             expected -= _SQL.number(self.db, "unsubscribed_leavers", tag_id=self._tag_id)
         findings = []
         gone = self._forget_missing() if missing and counted < expected else 0
-        given = len(missing) - gone
+        given = missing - gone
         if gone:
             expected -= gone
             findings.append(
@@ -107,7 +106,7 @@ class TagCheck:
                 Finding(
                     Severity.INFO,
                     "tagRepaired",
-                    values={"tag": name, "added": str(given), "removed": str(len(extra))},
+                    values={"tag": name, "added": str(given), "removed": str(extra)},
                 )
             )
         if counted != expected:
@@ -131,11 +130,11 @@ class TagCheck:
 
     def _forget_missing(self) -> int:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
-        missing = self._addresses("missing")
+        missing = self._missing()
         if missing:
             make_next_writable(self.db)
-            _SQL.run(self.db, "forget_missing", tag_id=self._tag_id, addresses=missing)
-        return len(missing)
+            _SQL.run(self.db, "forget_missing", tag_id=self._tag_id)
+        return missing
 
     def _read_tag_members(self) -> None:
         _SQL.run(self.db, "create_tag_members")
@@ -148,17 +147,19 @@ class TagCheck:
                     statuses=[contact.status for contact in page],
                     contact_ids=[contact.contact_id for contact in page],
                 )
+        self._find_differences()
         self._find_changed_members()
+
+    def _find_differences(self) -> None:
+        """Fill `missing_members` and `extra_members`. They may have as many people as the run."""
+        _SQL.run(self.db, "find_differences", tag_id=self._tag_id, segment=self.tag.segment)
 
     def _find_changed_members(self) -> None:
         """Find people who have the tag under an address that they chose in Mailchimp (record 92)."""
-        missing = self._addresses("missing")
         # With more people, the audience was probably emptied.
-        if not 0 < len(missing) <= _MOST_CHANGED:
+        if not 0 < self._missing() <= _MOST_CHANGED or not _SQL.number(self.db, "extra"):
             return
-        if not self._addresses("extra", segment=self.tag.segment):
-            return
-        found = self.contact_ids(missing)
+        found = self.contact_ids(self._part("missing_part", 0, _MOST_CHANGED))
         pairs = [(address, one) for address, of_person in found.items() for one in of_person]
         _SQL.run(
             self.db,
@@ -166,11 +167,16 @@ class TagCheck:
             addresses=[address for address, _ in pairs],
             contact_ids=[contact_id for _, contact_id in pairs],
         )
+        self._find_differences()
 
-    def _addresses(self, group: str, **parameters: object) -> list[str]:
-        rows = _SQL.rows(self.db, group, tag_id=self._tag_id, **parameters)
+    def _missing(self) -> int:
+        return _SQL.number(self.db, "missing")
+
+    def _parts(self, group: str, people: int) -> Iterator[list[str]]:
+        """The addresses of a group, in parts for one call each."""
+        for first in range(0, people, CHUNK_SIZE):
+            yield self._part(group, first, CHUNK_SIZE)
+
+    def _part(self, group: str, first: int, most: int) -> list[str]:
+        rows = _SQL.rows(self.db, group, first=first, most=most)
         return [address for (address,) in rows]
-
-
-def _parts(addresses: Sequence[str]) -> list[Sequence[str]]:
-    return [addresses[at : at + CHUNK_SIZE] for at in range(0, len(addresses), CHUNK_SIZE)]

@@ -9,6 +9,7 @@ from devhost.api_client import ApiError
 from sandbox import samples
 from sandbox.mailchimp.state import Segment
 from sandbox.samples import Sample
+from tests.e2e.conftest import CHUNK_SIZE
 from tests.e2e.running_app import (
     CHANGE_TAG,
     SUBSCRIBE,
@@ -256,6 +257,32 @@ def test_a_manually_removed_tag_is_added_again(scenario: ExportScenario) -> None
     assert writes(calls) == {CHANGE_TAG: 2}
     now = actual_audience(scenario.audience)
     assert now.pop("extra@example.com") == contact_state("subscribed", {}, ())
+    assert now == expected_audience(sample)
+
+
+def test_a_tag_that_most_people_lost_and_many_others_have_is_repaired_in_several_calls(
+    scenario: ExportScenario,
+) -> None:
+    sample = scenario.sample(2 * CHUNK_SIZE + 20)
+    exported(scenario, sample)
+    state = scenario.audience.state
+    for address in addresses(sample)[1:]:
+        with state.lock:
+            state.set_tags(state.find(address), set(), 1)
+    for number in range(CHUNK_SIZE + 20):
+        scenario.audience.add(f"extra{number}@example.com", tags=[sample.segments[0].name])
+
+    with scenario.calls() as calls:
+        run = scenario.run()
+
+    (finding,) = run["findings"]
+    assert finding["code"] == "tagRepaired"
+    lost = len(addresses(sample)) - 1
+    assert f"to {lost} people and removed it from {CHUNK_SIZE + 20} people" in finding["message"]
+    assert writes(calls) == {CHANGE_TAG: 3 + 2}
+    now = actual_audience(scenario.audience)
+    for number in range(CHUNK_SIZE + 20):
+        assert now.pop(f"extra{number}@example.com").tags == frozenset()
     assert now == expected_audience(sample)
 
 

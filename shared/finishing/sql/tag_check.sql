@@ -40,14 +40,16 @@ SELECT count(*) FROM tagged t JOIN tag_members m ON m.address = t.address
 WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
   AND t.address NOT IN (SELECT address FROM changes);
 
--- name: missing
+-- name: find_differences
+-- People who should have the tag, and contacts that should not. Members of the segment may have a tag that others gave
+-- them, unless they withdrew consent or are excluded.
+CREATE OR REPLACE TABLE missing_members AS
 SELECT address FROM tagged
 WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)
   AND address NOT IN (SELECT former FROM changed_members)
 ORDER BY address;
 
--- name: extra
--- Members of the segment may have a tag that others gave them, unless they withdrew consent or are excluded.
+CREATE OR REPLACE TABLE extra_members AS
 SELECT DISTINCT address FROM tag_members
 WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_id))
   AND address NOT IN (SELECT address FROM changed_members)
@@ -57,8 +59,20 @@ WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_
   )
 ORDER BY address;
 
+-- name: missing
+SELECT count(*) FROM missing_members;
+
+-- name: extra
+SELECT count(*) FROM extra_members;
+
+-- name: missing_part
+SELECT address FROM missing_members WHERE rowid >= $first AND rowid < $first + $most ORDER BY rowid;
+
+-- name: extra_part
+SELECT address FROM extra_members WHERE rowid >= $first AND rowid < $first + $most ORDER BY rowid;
+
 -- name: forget_missing
 UPDATE next
 SET fingerprint = NULL, fields = NULL, merge_tags = NULL,
     tags = list_filter(tags, lambda t: t <> $tag_id)
-WHERE address IN (SELECT unnest($addresses::VARCHAR[]));
+WHERE address IN (FROM missing_members);
