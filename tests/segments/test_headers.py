@@ -135,6 +135,37 @@ def test_a_column_that_a_file_has_twice_is_refused_if_it_is_read(
     assert caught.value.code == "columnTwice"
 
 
+@pytest.mark.parametrize("written", ["name", "na-me"])
+@pytest.mark.parametrize("packed", ["csv", "parquet"])
+def test_a_similar_name_that_a_file_has_twice_is_refused_if_it_is_read(
+    tmp_path: Path, packed: str, written: str
+) -> None:
+    data = csv_bytes([["EMail", written, written], ["a@example.com", "Ann", "Lee"]])
+    if packed == "parquet":
+        columns = f"'Ann' AS \"{written[:-1]}1\", 'Lee' AS \"{written[:-1]}2\""
+        data = parquet_bytes(tmp_path, f"SELECT 'a@example.com' AS \"EMail\", {columns}")
+        for number in b"12":
+            data = data.replace(written[:-1].encode() + bytes([number]), written.encode())
+    segment, container = segment_of(["EMail", "Name"], ("a.csv", data))
+    with pytest.raises(InputError, match="more than one column Name"):
+        load(segment, container, ["EMail", "Name"], tmp_path)
+
+
+@pytest.mark.parametrize("packed", ["csv", "parquet"])
+def test_a_column_with_the_name_of_another_attribute_is_not_read_for_a_similar_one(
+    tmp_path: Path, packed: str
+) -> None:
+    data = csv_bytes([["EMail", "first_name"], ["a@example.com", "Ann"]])
+    if packed == "parquet":
+        data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS \"EMail\", 'Ann' AS first_name")
+    names = ["EMail", "first_name", "FirstName"]
+    segment, container = segment_of(names, ("a.csv", data), form=CsvFormat(header=True))
+    got, _ = load(segment, container, ["EMail", "first_name"], tmp_path)
+    assert [row[2:] for row in got] == [("a@example.com", "Ann")]
+    with pytest.raises(InputError, match="no column FirstName"):
+        load(segment, container, ["EMail", "FirstName"], tmp_path)
+
+
 @pytest.mark.parametrize("names", [["CustomerId", "EMail"], ["CustomerId", "EMail", "CustomerId"]])
 @pytest.mark.parametrize("packed", ["csv", "parquet"])
 def test_the_profile_id_of_joined_tables_is_the_first_one(

@@ -118,7 +118,8 @@ def lay_out(
     if not indexes:
         raise InputError("columnsDiffer", where=where, found=len(first), listed=len(names))
     # A name that the header has twice belongs to both columns, so that neither is read (see position_of).
-    laid = [cell.strip() if cell.strip() in indexes else "" for cell in first]
+    found = {first[index].strip(): name for name, index in indexes.items()}
+    laid = [found.get(cell.strip(), "") for cell in first]
     for name, index in indexes.items():
         laid[index] = name
     return Layout(True, tuple(laid))

@@ -75,16 +75,17 @@ def load_parquet(
     table: str,
     file: Parquet,
     columns: Sequence[str],
+    listed: Sequence[str],
     blob: str,
 ) -> tuple[list[tuple[int, Code]], set[str]]:
-    """Append the rows to `table`.
+    """Append the rows to `table`. `columns` are some of the `listed` columns of the segment.
 
     Returns the row numbers (from 1) of unusable rows with the reason, and the numeric columns.
 
     InputError names `blob` when it cannot be read or its size is implausible.
     """
     with _readable(blob):
-        return _load(connection, table, file, columns, blob)
+        return _load(connection, table, file, columns, listed, blob)
 
 
 def _load(
@@ -92,11 +93,12 @@ def _load(
     table: str,
     file: Parquet,
     columns: Sequence[str],
+    listed: Sequence[str],
     blob: str,
 ) -> tuple[list[tuple[int, Code]], set[str]]:
     claimed_rows(connection, file, blob)
     in_file = parquet_columns(connection, file, blob)
-    indexes = [_index_of(column, columns, in_file, blob) for column in columns]
+    indexes = [_index_of(column, listed, in_file, blob) for column in columns]
     kinds = {index: in_file[index][1] for index in indexes}
     cells = ", ".join(f"c{index}" for index in range(len(in_file)))
     source = f"read_parquet({literal(str(file.path))}) AS parquet({cells})"
@@ -130,12 +132,13 @@ def _load(
 
 
 def _index_of(
-    column: str, columns: Sequence[str], in_file: Sequence[tuple[str, str]], blob: str
+    column: str, listed: Sequence[str], in_file: Sequence[tuple[str, str]], blob: str
 ) -> int:
-    """The position of one of the columns in the file. InputError for a list or a structure."""
+    """The position of one of the listed columns in the file. InputError for a list or a structure."""
     names = [name for name, _ in in_file]
-    similar = [name for name in names if name == column or name not in columns]
-    index = position_of(find_column(column, similar) or column, column, names, blob)
+    # A name that the file has twice is one name, so that the message is about two columns.
+    others = list(dict.fromkeys(name for name in names if name == column or name not in listed))
+    index = position_of(find_column(column, others) or column, column, names, blob)
     kind = in_file[index][1]
     if any(mark in kind for mark in _NESTED) and not kind.startswith("DECIMAL"):
         raise InputError("columnNested", where=blob, attribute=column)

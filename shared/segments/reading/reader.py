@@ -69,7 +69,8 @@ class SegmentReader:
 
         `connection` must not be in a transaction. Unavailable when the local disk is full.
         """
-        wanted, columns = columns, _as_listed(columns, segment)
+        listed = [attribute.name for attribute in segment.attributes]
+        wanted, columns = columns, _as_listed(columns, listed, segment.name)
         numeric: set[str] = set()
         small = SmallFiles(connection, table, len(columns), scratch / "small-files")
         in_database = BoundedSemaphore(_READERS)
@@ -94,7 +95,9 @@ class SegmentReader:
                     with in_database, closing(connection.cursor()) as cursor:
                         return _load_text(cursor, table, text, columns, segment.name)
                 with in_database, closing(connection.cursor()) as cursor:
-                    refused, found = load_parquet(cursor, table, unpacked, columns, partition.blob)
+                    refused, found = load_parquet(
+                        cursor, table, unpacked, columns, listed, partition.blob
+                    )
                     numeric.update(found)
             except OSError as error:
                 if error.errno != ENOSPC:
@@ -176,15 +179,14 @@ def _remove_markers(
     return {column: int(count) for column, count in zip(columns, found, strict=False) if count}
 
 
-def _as_listed(columns: Sequence[str], segment: SegmentSnapshot) -> list[str]:
+def _as_listed(columns: Sequence[str], listed: Sequence[str], segment: str) -> list[str]:
     """The columns as the segment writes their names. ConfigError for one that it does not have."""
-    known = [attribute.name for attribute in segment.attributes]
     found = []
     for column in columns:
         # The columns are unknown only if every file is empty (see header.py).
-        name = find_name(column, known) if known else column
+        name = find_name(column, listed) if listed else column
         if name is None:
-            raise ConfigError("attributeMissing", segment=segment.name, attribute=column)
+            raise ConfigError("attributeMissing", segment=segment, attribute=column)
         found.append(name)
     return found
 
