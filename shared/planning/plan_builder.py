@@ -164,7 +164,9 @@ class PlanBuilder:
         if plan is None:
             raise Conflict("undoTooOld")
         later = self._runs_since(request.export.id, undone)
-        of_all_rows = self._newest_of_all_rows(later)
+        of_all_rows = self._newest_of_all_rows(
+            later, (request.definition_fingerprint, plan.definition)
+        )
         # After an undo that was stopped, the ledger does not name the newest run of all rows.
         later_runs = [run.id for run in later if run.mode is Mode.ONE_PERSON or run in of_all_rows]
         others = {pointer.run_of_all_rows, *later_runs} - {undone}
@@ -182,15 +184,18 @@ class PlanBuilder:
         found = self.runs.all(where={"export": export_id}, last=run_id)
         return [stored.value for stored in readable(found) if stored.value.id != run_id]
 
-    def _newest_of_all_rows(self, runs: Sequence[Run]) -> list[Run]:
+    def _newest_of_all_rows(self, runs: Sequence[Run], definitions: Sequence[str]) -> list[Run]:
         """The newest run that has stored the outcomes of all rows, and the newest such preview if it is newer.
 
-        A preview may have read a decision that no other run has read yet. `runs` are the newest first.
+        A preview may have read a decision that no other run has read yet. One that is not of `definitions` only tried
+        something, such as another consent attribute. `runs` are the newest first.
         """
         found: list[Run] = []
         for run in runs:
             is_preview = run.mode is Mode.PREVIEW
-            if (is_preview and found) or not self._has_all_outcomes(run):
+            if is_preview and (found or not any(map(run.is_of_definition, definitions))):
+                continue
+            if not self._has_all_outcomes(run):
                 continue
             found.append(run)
             if not is_preview:

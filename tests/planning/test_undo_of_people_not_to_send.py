@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.exclusions import ExclusionList
+from shared.model.export import NewContacts
 from shared.model.one_person import ChosenPerson
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -40,6 +41,35 @@ def test_a_later_preview_shows_who_gets_no_tag_back(rows: RowDeployment) -> None
 
     assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), set(), {"People"}]
     assert codes(undo)["undoConsentWithdrawn"] == codes(undo)["undoExcluded"] == {"people": "1"}
+
+
+def test_a_preview_of_a_definition_that_was_changed_back_keeps_no_tag_from_anyone(
+    rows: RowDeployment,
+) -> None:
+    second = rows.run(person(0), Never=[])
+    # In this attribute, no value is a yes.
+    rows.change(new_contacts=NewContacts(consent_attribute="FirstName"))
+    preview = rows.preview(*(person(n) for n in range(4)), Never=[])
+    rows.change(new_contacts=NewContacts(consent_attribute="Consent"))
+
+    undo = rows.deployment.undo(second)
+
+    assert preview.counts.kept == 4
+    assert [rows.tags(n) for n in range(4)] == [{"People"}] * 4
+    assert "undoConsentWithdrawn" not in codes(undo)
+
+
+def test_a_preview_of_the_changed_definition_shows_who_gets_no_tag_back(
+    rows: RowDeployment,
+) -> None:
+    second = rows.run(person(0), Never=[])
+    rows.change(exclusion_segments=("Never", "Complaints"))
+    rows.preview(*(person(n) for n in range(4)), Never=[], Complaints=[person(2)])
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}, {"People"}, set(), {"People"}]
+    assert codes(undo)["undoExcluded"] == {"people": "1"}
 
 
 def test_later_runs_of_one_person_show_who_gets_no_tag_and_no_value_back(
