@@ -94,26 +94,47 @@ def _next_pointer(
         before=plan.ledger or "",
         audience=audience_key(plan.account_id, plan.audience_id),
         whole=fingerprint != "" or was_whole,
-        excluded_members=_excluded_members(current, run, plan),
+        excluded_members=_excluded_members(current, run, plan, complete=complete),
+        excluded_before=_excluded_before(current, run),
     )
     # An undo that was stopped leaves the run undoable: another undo restores the rest. After a run of
     # one person, the run before can still be undone.
     stopped_undo = run.undo_of is not None and not complete
     if not sent or run.mode is Mode.ONE_PERSON or stopped_undo:
         undoable = current or LedgerPointer("", "")
-        pointer = replace(pointer, sent_by=undoable.sent_by, before=undoable.before)
+        pointer = replace(
+            pointer,
+            sent_by=undoable.sent_by,
+            before=undoable.before,
+            excluded_before=undoable.excluded_before,
+        )
     return _after_partial(pointer, current, plan) if partial and current is not None else pointer
 
 
-def _excluded_members(current: LedgerPointer | None, run: Run, plan: Plan) -> dict[str, int]:
+def _excluded_members(
+    current: LedgerPointer | None, run: Run, plan: Plan, *, complete: bool
+) -> dict[str, int]:
     """The members of exclusion segments with which the next run is compared.
 
-    They change only when a run has sent everyone, so that an exclusion segment that lost its members is noticed until then.
+    They change only when a run has sent everyone, so that an exclusion segment that lost its members is noticed until then;
+    and an undo returns to those before the run.
     """
     sends_everyone = plan.source_fingerprint != "" and not run.mode.is_partial
     if sends_everyone and not run.is_stopped:
         return plan.excluded_members
-    return current.excluded_members if current is not None else {}
+    if current is None:
+        return {}
+    if run.undo_of is not None and complete and current.run_id != run.id:
+        # Pointers of earlier versions, and those of a first run, have none.
+        return current.excluded_before or current.excluded_members
+    return current.excluded_members
+
+
+def _excluded_before(current: LedgerPointer | None, run: Run) -> dict[str, int]:
+    """The members of exclusion segments before this run. Its outcomes may be folded into the ledger twice."""
+    if current is None:
+        return {}
+    return current.excluded_before if current.run_id == run.id else current.excluded_members
 
 
 def _after_partial(pointer: LedgerPointer, current: LedgerPointer, plan: Plan) -> LedgerPointer:

@@ -24,7 +24,8 @@ class LedgerPointer:
     returns; empty without one. `audience` is `<account>/<audience>`. `whole` is whether a run has sent all
     people, so that the ledger shows how large the export is; None in records of version 1.0. `rows_of` is the
     newest run with outcomes of all rows, if `run_id` sent one person only. `excluded_members` is the number of people
-    that each exclusion segment excluded when a run sent all people last.
+    that each exclusion segment excluded when a run sent all people last, and `excluded_before` the number before `sent_by`,
+    to which an undo returns.
     """
 
     blob: str
@@ -37,6 +38,7 @@ class LedgerPointer:
     whole: bool | None = None
     rows_of: str = ""
     excluded_members: dict[str, int] = field(default_factory=dict)
+    excluded_before: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:

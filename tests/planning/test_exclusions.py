@@ -136,6 +136,29 @@ def test_a_confirmation_does_not_cover_members_that_an_exclusion_segment_lost_la
     assert (ended.status, ended.counts.updated) == (RunStatus.SUCCESSFUL, 2)
 
 
+def test_a_run_waits_again_after_an_undo_of_one_that_was_confirmed_by_mistake(
+    rows: RowDeployment,
+) -> None:
+    everyone = [person(n) for n in range(5)]
+    rows.run(*everyone, Complaints=everyone[:2])
+    confirmed = rows.run(*everyone, Complaints=[])
+    rows.deployment.app.commands.confirm(confirmed.id)
+    mistake = rows.deployment.run_to_end(confirmed.id)
+    assert mistake.counts.created == 2
+
+    rows.deployment.undo(mistake)
+
+    assert rows.tags(0) == rows.tags(1) == frozenset()
+    waiting = rows.run(*everyone, Complaints=[])
+    assert waiting.status is RunStatus.AWAITING_CONFIRMATION
+    assert codes(waiting)["exclusionShrank"] == {
+        "segment": "Complaints",
+        "before": "2",
+        "people": "0",
+    }
+    assert rows.run(*everyone, Complaints=everyone[:2]).status is RunStatus.SUCCESSFUL
+
+
 def test_a_run_that_only_carried_out_withdrawals_does_not_hide_lost_exclusions(
     rows: RowDeployment,
 ) -> None:
