@@ -262,3 +262,47 @@ def test_a_name_that_looks_like_data_does_not_make_a_header_a_row(
 def test_a_multi_line_header_is_one_row(tmp_path: Path) -> None:
     names = ["A\nB", "C"]
     assert header_of(csv_bytes([names, ["1", "2"]]), names, tmp_path, True) == [(3, "1", "2")]
+
+
+@pytest.mark.parametrize("header", ["CustomerId,EMail,City\n", "City,EMail,CustomerId\n", ""])
+def test_rows_may_end_with_a_delimiter_that_the_header_does_not_have(
+    tmp_path: Path, header: str
+) -> None:
+    names = ["CustomerId", "EMail", "City"]
+    rows = ["1,a@example.com,Seoul,", "2,b@example.com,,", "3,c@example.com,Busan, "]
+    if header.startswith("City"):
+        rows = ["Seoul,a@example.com,1,", ",b@example.com,2,", "Busan,c@example.com,3,"]
+    data = (header + "\n".join(rows)).encode()
+    got, unreadable = load_bytes(data, names, tmp_path)
+    assert ([row[1:] for row in got], unreadable) == (
+        [
+            ("1", "a@example.com", "Seoul"),
+            ("2", "b@example.com", None),
+            ("3", "c@example.com", "Busan"),
+        ],
+        [],
+    )
+    assert counted(data, names, CsvFormat()) == 3
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        ("20,z@example.com,Lee,Ann", "rowTooManyColumns"),
+        ("20,z@example.com,Lee,Ann,", "rowTooManyColumns"),
+        ("20,z@example.com,", "rowTooFewColumns"),
+    ],
+)
+def test_a_row_with_other_cells_than_the_rows_that_end_with_a_delimiter_is_refused(
+    tmp_path: Path, last: str, code: str
+) -> None:
+    names = ["CustomerId", "EMail", "Name"]
+    rows = ["CustomerId,EMail,Name", *(f"{n},p{n}@example.com,N," for n in range(18)), last]
+    got, unreadable = load_bytes("\n".join(rows).encode(), names, tmp_path)
+    assert (len(got), unreadable) == (18, [(20, code)])
+
+
+def test_a_single_row_with_one_more_cell_is_refused_even_if_it_is_empty(tmp_path: Path) -> None:
+    data = b"CustomerId,EMail,Name,City\n1,a@example.com,Lee, Ann,\n"
+    got, unreadable = load_bytes(data, ["CustomerId", "EMail", "Name", "City"], tmp_path)
+    assert (got, unreadable) == ([], [(2, "rowTooManyColumns")])

@@ -105,6 +105,8 @@ def _rows_query(file: TextFile, positions: Sequence[int], edges: _Edges) -> str:
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width + 1))
     row = f"concat({', '.join(f'c{position}' for position in range(width))})"
     quote = '"' if form.quoted else ""
+    last = f"c{width - 1}"
+    has_more = f"{last} <> ''" if file.layout.has_last_delimiter else "false"
     # Only a quoted cell can have a line break, or a quote that is written twice.
     quotes, breaks = "0", "0"
     if text.quotes and form.quoted:
@@ -128,7 +130,7 @@ def _rows_query(file: TextFile, positions: Sequence[int], edges: _Edges) -> str:
                         nullstr = {literal(MARK.decode())}, null_padding = true,
                         strict_mode = true, parallel = false,
                         max_line_size = {MAX_ROW}, buffer_size = {4 * MAX_ROW})
-                    WHERE CASE WHEN c{width - 1} IS NULL OR c{width} IS NOT NULL
+                    WHERE CASE WHEN {last} IS NULL OR c{width} IS NOT NULL OR {has_more}
                         THEN error('width') ELSE true END
                 )
             )

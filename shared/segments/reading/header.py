@@ -90,8 +90,9 @@ def sample_values(
         for _, cells in islice(
             rows_in(found.form), found.rows_before_people, rows + found.rows_before_people
         ):
-            if isinstance(cells, list) and len(cells) == len(names):
-                for name, value in zip(names, cells, strict=True):
+            if isinstance(cells, list) and found.layout.fits(cells):
+                # An empty cell after a last delimiter has no name.
+                for name, value in zip(names, cells, strict=False):
                     if name in samples:
                         samples[name].append(value)
         if any(samples.values()):

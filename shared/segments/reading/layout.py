@@ -37,15 +37,34 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECA
 
 @dataclass(frozen=True)
 class Layout:
-    """Whether row 1 is a header, and the names of the columns by position."""
+    """Whether row 1 is a header, and the names of the columns by position.
+
+    `has_last_delimiter` is whether every row, but not the header, has a delimiter at its end, and nothing after it.
+    """
 
     header: bool
     names: tuple[str, ...]
+    has_last_delimiter: bool = False
 
     @property
     def width(self) -> int:
-        """The number of cells that a row must have."""
-        return len(self.names)
+        """The number of cells that a row must have. After a last delimiter comes an empty cell."""
+        return len(self.names) + self.has_last_delimiter
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Whether a row has a cell for each column, and nothing else."""
+        if len(cells) != self.width:
+            return False
+        return not (self.has_last_delimiter and cells[-1].strip())
+
+    def with_last_delimiter(self, rows: Sequence[Sequence[str]]) -> Layout:
+        """The layout with a last delimiter, if all these rows have one. An unreadable row is empty.
+
+        One row is not enough: a delimiter inside a cell that is not quoted, and an empty last cell, look the same.
+        """
+        other = replace(self, has_last_delimiter=True)
+        readable = [row for row in rows if row]
+        return other if len(readable) > 1 and all(map(other.fits, readable)) else self
 
 
 def with_delimiter(

@@ -228,16 +228,16 @@ def _readable(
     file: TextFile, segment: str, unreadable: list[UnreadableRow]
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows that have as many cells as there are columns; the others are added to `unreadable`."""
-    width, good = file.layout.width, 0
+    good = 0
     for line, cells in file.rows():
-        if isinstance(cells, list) and len(cells) == width:
+        if isinstance(cells, list) and file.layout.fits(cells):
             good += 1
             yield line, cells
             continue
         if isinstance(cells, Code):
             code = cells
         else:
-            many = len(cells) > width
+            many = len(cells) >= file.layout.width
             code = Code.ROW_TOO_MANY_COLUMNS if many else Code.ROW_TOO_FEW_COLUMNS
         unreadable.append(UnreadableRow(segment, file.blob, line, code))
         if len(unreadable) > _MAX_UNREADABLE or (

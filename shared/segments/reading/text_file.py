@@ -59,7 +59,9 @@ class Beginning:
         index = header_index(names, _cells_of(rows))
         first = _cells_of(rows)[index]
         layout = lay_out(attributes, form, first or None, partition.blob)
-        return cls(form, layout, rows[index][0], first, index + layout.header)
+        before_people = index + layout.header
+        layout = layout.with_last_delimiter(_cells_of(rows[before_people:]))
+        return cls(form, layout, rows[index][0], first, before_people)
 
 
 @dataclass(frozen=True)
