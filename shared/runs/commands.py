@@ -16,7 +16,7 @@ from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
 from shared.runs.run_messages import send_lane_messages, send_plan_message
 from shared.runs.start import RunOptions, Starter
-from shared.runs.transitions import Transitions, confirmation_of, confirmed_members_of
+from shared.runs.transitions import Transitions, with_confirmation
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ class RunCommands:
 
     def _start_confirmed(self, run: Run) -> Run:
         """Start the run that replaces a confirmed one."""
-        confirmed, confirmed_new = confirmation_of(run)
+        confirmed = with_confirmation(run)
         options = RunOptions(
             retry_of=run.retry_of,
-            confirmed=confirmed,
-            confirmed_new=confirmed_new,
-            confirmed_members=confirmed_members_of(run),
+            confirmed=confirmed.confirmed,
+            confirmed_new=confirmed.confirmed_new,
+            confirmed_members=confirmed.confirmed_members,
             definition=run.definition,
         )
         return self._start_instead(run, options)

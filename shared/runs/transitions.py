@@ -45,25 +45,22 @@ _NO_STEP_ACTIVE = frozenset({RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION})
 _AFTER_CONFIRMATION = {"formerHeld": "formerPlanned", "unsubscribesHeld": "unsubscribesPlanned"}
 
 
-def confirmation_of(run: Run) -> tuple[tuple[str, ...], int]:
-    """What a person confirms with a waiting run: the codes, and the number of new people.
-
-    The person has seen every reason that the run lists.
-    """
+def with_confirmation(run: Run) -> Run:
+    """A waiting run with what a person confirms: every reason that it lists, and the numbers of people that it shows."""
     code = run.reason.code if run.reason else ""
     others = {f.code for f in run.findings} & GUARDS - {code}
-    return (*run.confirmed, code, *sorted(others)), max(run.confirmed_new, run.counts.new)
-
-
-def confirmed_members_of(run: Run) -> dict[str, int]:
-    """The people of the segments that a waiting run lists because they have grown, or exclude fewer, by segment."""
     reasons: list[Finding | Reason] = [*run.findings, *([run.reason] if run.reason else [])]
-    listed = {
+    members = {
         one.values["segment"]: int(one.values["people"])
         for one in reasons
         if one.code in (EXCLUSION_SHRANK, SEGMENT_GREW)
     }
-    return {**run.confirmed_members, **listed}
+    return replace(
+        run,
+        confirmed=(*run.confirmed, code, *sorted(others)),
+        confirmed_new=max(run.confirmed_new, run.counts.new),
+        confirmed_members={**run.confirmed_members, **members},
+    )
 
 
 def findings_after_confirmation(
@@ -275,15 +272,12 @@ class Transitions:
 
         def confirmed(run: Run) -> Run:
             now = self.now()
-            codes, new = confirmation_of(run)
+            after = with_confirmation(run)
             return replace(
-                run,
+                after,
                 status=RunStatus.QUEUED if run.waits_to_send else RunStatus.SENDING,
                 reason=None,
-                confirmed=codes,
-                confirmed_new=new,
-                confirmed_members=confirmed_members_of(run),
-                findings=findings_after_confirmation(run.findings, codes),
+                findings=findings_after_confirmation(run.findings, after.confirmed),
                 finished_at=None,
                 confirmed_at=now,
                 moved_at=now,
@@ -361,7 +355,7 @@ class Transitions:
         return self._log(run) if run.status is not before else run
 
     def _waited(self, run: Run, after: Run) -> float:
-        """How many seconds a run has waited for confirmations after a change. A run that waits was moved when it began to wait."""
+        """The seconds that a run has waited for confirmations after a change. A run began to wait at its `moved_at`."""
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.moved_at is None:
             return run.waited_seconds
         return (
