@@ -332,7 +332,7 @@ class Run:
     waited_seconds: float = 0.0
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
-    # The people of segments that had grown, and of exclusion segments that had shrunk, when a person confirmed this, by segment.
+    # By name, how many people a segment that had grown has, or an exclusion segment that had shrunk excludes, as confirmed.
     confirmed_members: dict[str, int] = field(default_factory=dict)
     # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
     definition: str = ""

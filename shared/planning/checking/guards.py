@@ -148,12 +148,12 @@ def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Re
             yield Reason(EXCLUSION_SHRANK, values=values)
 
 
-def _went_further(reason: Reason, confirmed: Run) -> bool:
-    """Whether a segment has more people, or an exclusion segment fewer, than when a person confirmed that it changed."""
+def _went_further(reason: Reason, run: Run) -> bool:
+    """Whether a segment has more people, or an exclusion segment fewer, than when a person confirmed the run."""
     if reason.code not in (EXCLUSION_SHRANK, SEGMENT_GREW):
         return False
     people = int(reason.values["people"])
-    known = confirmed.confirmed_members.get(reason.values["segment"])
+    known = run.confirmed_members.get(reason.values["segment"])
     if known is None:
         return True
     return people < known if reason.code == EXCLUSION_SHRANK else people > known
