@@ -24,7 +24,8 @@ class RunCommands:
     """Use cases on runs. `plan_of` reads a run's plan; `connections` is the number of connections to an account.
 
     `definition_of` returns the fingerprint of an export as it is now. `Run.definition` has the one of its last plan.
-    `source_of` returns the fingerprint of its files as they are now, and raises the errors of a `SegmentSource`.
+    `source_of` returns the fingerprint of what it would send now, including its files and its list of excluded people, and
+    raises the errors of a `SegmentSource`.
     """
 
     runs: Records[Run]
@@ -61,7 +62,8 @@ class RunCommands:
         """Continue a run that waits for a confirmation.
 
         A new run replaces it in two cases: if it has already carried out withdrawals of consent, because its plan has only
-        these, and if the export or its files were changed since, because the change may correct a mistake in what waits.
+        these, and if the export, its files or its list of excluded people were changed since, because the change may correct
+        a mistake in what waits.
         Conflict when the run does not wait, or its export was detached from its connection. Unavailable when the files cannot
         be read at the moment.
         """
@@ -90,7 +92,7 @@ class RunCommands:
         return run
 
     def _is_outdated(self, run: Run, plan: Plan) -> bool:
-        """Whether the export or its files are not those of the plan any more."""
+        """Whether the export, its files or its list of excluded people have changed since the plan was made."""
         if not run.is_of_definition(self.definition_of(run.export_id)):
             return True
         was_read = plan.read_fingerprint or plan.source_fingerprint
