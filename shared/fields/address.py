@@ -22,14 +22,11 @@ from shared.model.outcome import Code
 
 # Characters that are pasted around an address by accident: blanks of all kinds, and invisible characters such as the
 # direction marks around an address that was copied from a list of contacts.
-BLANKS = "".join(
-    map(chr, [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0xAD, 0x061C, 0x1680, *range(0x2000, 0x2010)])
-) + "".join(
-    map(
-        chr,
-        [*range(0x2028, 0x2030), *range(0x205F, 0x2065), *range(0x2066, 0x206A), 0x3000, 0xFEFF],
-    )
+_BLANKS = (
+    *(*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0xAD, 0x061C, 0x1680, *range(0x2000, 0x2010)),
+    *(*range(0x2028, 0x2030), *range(0x205F, 0x2065), *range(0x2066, 0x206A), 0x3000, 0xFEFF),
 )
+BLANKS = "".join(map(chr, _BLANKS))
 _LONGEST_DOMAIN = 254
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -41,10 +41,9 @@ _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII
 # Types of fields whose values consist of digits and punctuation.
 _OF_DIGITS = frozenset({"number", "date", "birthday", "phone", "zip"})
 # Invisible characters, such as the direction marks of copied text.
-_INVISIBLE: dict[int, str | None] = {
-    **dict.fromkeys((0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060), None),
-    **dict.fromkeys((*range(0x2066, 0x206A), 0xFEFF), None),
-}
+_INVISIBLE = dict.fromkeys(
+    (0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
+)
 # Punctuation as East Asian input methods and word processors write it. People type the Japanese long vowel mark for a
 # hyphen, because both are on one key.
 _PUNCTUATION: dict[int, str | None] = {
@@ -249,7 +248,7 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
 
 
 def _compared(choice: str) -> str:
-    """A choice for comparison, without its case, its Unicode form and invisible characters."""
+    """The form of a choice in which choices are compared: case, Unicode form and invisible characters do not matter."""
     return composed(" ".join(choice.translate(_INVISIBLE).split()).casefold())
 
 
