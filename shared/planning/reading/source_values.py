@@ -106,9 +106,9 @@ class SourceValues:
         if not fields:
             return
         cells = [f"c{position}" for position in range(2, 2 + len(fields))]
-        show_form = _SQL.row(db, "forms", cells=cells)
-        for cell, name, shows_form in zip(cells, fields, show_form, strict=True):
-            if shows_form:
+        may_show_forms = _SQL.row(db, "may_show_forms", cells=cells)
+        for cell, name, may_show in zip(cells, fields, may_show_forms, strict=True):
+            if may_show:
                 self._add_dates(db, cell, name)
                 self._add_numbers(db, cell, name, has_points=name in loaded.numeric_columns)
 

@@ -1,6 +1,6 @@
 -- name: create
--- A cell without blanks around it, and with ASCII digits and punctuation instead of those in full width, of Arabic and of
--- Persian, and other hyphens. Soft hyphens and direction marks are deleted: translate deletes characters that have no other.
+-- A cell without blanks around it. Digits in full width, Arabic and Persian digits, punctuation in full width and other hyphens
+-- become ASCII. Soft hyphens and direction marks are deleted, because translate deletes characters without a counterpart.
 -- fields/values.py also converts digits of other scripts; with DuckDB, this would take too long.
 CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
     CASE
@@ -31,9 +31,9 @@ CREATE OR REPLACE MACRO may_show_form(cell) AS CASE
     ELSE false
 END;
 
--- name: forms
--- For each of the columns $cells, whether the statements `dates` and `numbers` may find anything in it. Reading all columns
--- once takes less time than two statements for a column of names.
+-- name: may_show_forms
+-- For each of the columns $cells, whether `dates` and `numbers` may find anything in it. To read all columns once is faster than
+-- to run these two statements for columns of names and other texts.
 SELECT coalesce(bool_or(may_show_form(COLUMNS(lambda c: list_contains($cells::VARCHAR[], c)))), false)
 FROM segment_rows;
 
