@@ -111,7 +111,7 @@ class AudienceClient:
         return replace(found, tags=tags, taken_over=frozenset(taken_over))
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
-        """Create missing merge fields and tags. Reads the automations meanwhile: people get these tags and values."""
+        """Create missing merge fields and tags. Reads the automations meanwhile, which `automations` then returns."""
         with self.parallel() as parallel:
             self._automations = parallel.submit(lambda session: session.automations(self._id))
             fields = parallel.submit(

@@ -168,9 +168,9 @@ class TagPreparation:
         return self.session.rename_tag(self.export.audience_id, tag.id, name)
 
     def _refuse_saved(self, name: str) -> None:
-        """Saved segments and tags share one set of names in an audience."""
+        """ConfigError if a saved segment has the name: saved segments and tags share one set of names in an audience."""
         if self.create:
-            return  # they were read with the audience, and Mailchimp refuses such a name
+            return  # checked when the audience was read; if one was added since, Mailchimp refuses the name
         if self._saved is None:
             self._saved = {
                 plain_name(one) for one in self.session.saved_segments(self.export.audience_id)

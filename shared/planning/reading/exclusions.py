@@ -28,7 +28,10 @@ _SQL = SqlFile.of(__file__)
 
 @dataclass(frozen=True)
 class ExclusionSegment:
-    """What was read of an exclusion segment: the people that it excludes, rows of no use, and rows that cannot be read."""
+    """How many people an exclusion segment excludes, and how many of its rows exclude no one.
+
+    `unreadable_rows` are those of `unused_rows` that cannot be read.
+    """
 
     name: str
     members: int
@@ -46,7 +49,10 @@ class Exclusions:
     def read(
         self, db: DuckDBPyConnection, source: SegmentSource, email: str, scratch: Path
     ) -> list[ExclusionSegment]:
-        """Fill `excluded`. Call it before the segments to send are read into the same tables."""
+        """Fill `excluded`, and count the rows of each segment.
+
+        Call it before the segments to send are read into the same tables.
+        """
         _SQL.run(db, "create")
         found: list[ExclusionSegment] = []
         if self.segments:

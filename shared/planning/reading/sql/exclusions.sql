@@ -8,8 +8,7 @@ SELECT DISTINCT address, customer_id FROM source_rows
 WHERE address IS NOT NULL OR customer_id IS NOT NULL;
 
 -- name: counts
--- For each segment: the people that it excludes, rows that it rejects without a person to exclude, and those of
--- them that cannot be read.
+-- For each segment: the number of people that it excludes, of rows that exclude no one, and of those rows that cannot be read.
 WITH
 by_address AS (
     SELECT number, count(*) AS people
@@ -53,8 +52,9 @@ SELECT r.address FROM source_rows r JOIN customers USING (customer_id) WHERE r.a
 UNION
 SELECT l.address FROM ledger l JOIN customers USING (customer_id);
 
--- The reasons of consent come first: they also say what the person decided. Only a decision for another address does not:
--- the contact is subscribed, so it must lose tags of others as well, and an undo must give it none back.
+-- The reasons of consent come first: they also say what the person decided. A decision that was made with another address
+-- does not come first, because this contact is subscribed: it must also lose tags that others gave it, and an undo must give
+-- it none back.
 DELETE FROM do_not_send
 WHERE address IN (SELECT address FROM excluded_addresses) AND NOT withdrawn
   AND address NOT IN (SELECT address FROM not_subscribed)

@@ -176,9 +176,9 @@ SELECT email, code FROM read_parquet($file)
 WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
 
 -- name: add_planned
--- An outcome has one code. People who withdrew consent or were excluded have another one if the contact is not subscribed, or
--- if the person unsubscribed with another address, so the changes are needed. Of the people who are kept, only excluded ones
--- lose tags of their segments without a withdrawal.
+-- The changes are needed because an outcome has one code only: if the contact is not subscribed, or the person unsubscribed with
+-- another address, the code does not say that the person withdrew consent or was excluded. Among people who are kept and did not
+-- withdraw consent, only excluded ones lose tags of their segments.
 INSERT INTO later_outcomes
 SELECT address, CASE WHEN withdrawn THEN 'consentWithdrawn' ELSE 'excluded' END FROM read_parquet($file)
 WHERE withdrawn OR (kind = 'kept' AND list_has_any(tags_to_remove, tags));
