@@ -99,7 +99,7 @@ TAG_EXISTS = "tagExists"
 # The reason of a run that was canceled when it had already sent everything.
 CANCELED_AFTER_SENDING = "canceledAfterSending"
 
-# The reasons of a run that waits because an exclusion segment has lost most of its members, or a segment has grown.
+# The reasons of a run that waits because an exclusion segment has lost many of its members, or a segment has grown.
 EXCLUSION_SHRANK = "exclusionShrank"
 SEGMENT_GREW = "segmentGrew"
 

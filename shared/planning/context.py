@@ -21,10 +21,7 @@ UnstoredPlan = tuple[Plan, list[Chunk]]
 
 @dataclass
 class PlanContext:
-    """The request and the services of one plan, its database and local folder, and the findings of its steps so far.
-
-    `uploads` uploads the files of the plan.
-    """
+    """The request and the services of one plan, its database, local folder and uploads, and the findings of its steps so far."""
 
     request: PlanRequest
     dependencies: PlanDependencies

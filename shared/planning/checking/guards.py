@@ -2,7 +2,8 @@
 
 A run that a guard stops waits for a confirmation before its first write. A preview lists the same reasons
 as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export itself sets a smaller number of new
-people, or the people were excluded. New people are new to the export; the audience may have them already.
+people, or the people were excluded. New people are new to the export, or were kept by all runs before; the audience may
+have them already.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class StateAtUndo:
 
 
 def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
-    """Make the plan that undoes the run of the plan `undone`, with its files and chunks."""
+    """Make the plan that undoes the run of the plan `undone`, and its chunks, and begin to upload its files."""
     request, db = context.request, context.db
     run, export = request.run, request.export
     if request.account_id != undone.account_id:
