@@ -89,7 +89,7 @@ def _schedules(
 def set_schedules(page: CurrentPage, form: SentForm) -> Response:
     """Give the chosen exports one schedule. Without a schedule, show the form for it.
 
-    The list of exports sends the selection, because the ids of hundreds of exports are too long for a URL.
+    The list of exports also sends its selection by POST, because the ids of hundreds of exports are too long for a URL.
     """
     if not form.has("repeat"):
         return _ask(page, form.all("export"))

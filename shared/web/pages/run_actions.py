@@ -51,7 +51,7 @@ def actions_of(
 ) -> RunActions:
     """What the caller can do; nothing without access to the connection of the export.
 
-    While another run of the export waits for a confirmation, only what may replace that run.
+    While another run of the export waits for a confirmation, actions that would be refused are left out.
     """
     if export is None or not _may_act(page, export):
         return RunActions()

@@ -37,8 +37,8 @@
     return ended.length > 0;
   };
 
-  // Updates what the end of a run changes elsewhere on the page. A part with the focus stays as it is.
   const TIMEOUT_MS = 20_000;
+  // Updates what the end of a run changes elsewhere on the page. A part with the focus stays as it is.
   const updateParts = async () => {
     const parts = [...document.querySelectorAll("[data-when-ended]")];
     if (!parts.length) return;
