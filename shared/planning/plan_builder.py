@@ -164,17 +164,17 @@ class PlanBuilder:
         if plan is None:
             raise Conflict("undoTooOld")
         later = self._runs_since(request.export.id, undone)
+        # After an undo that was stopped, the ledger does not name the newest run of all rows.
         of_all_rows = self._newest_of_all_rows(
             later, (request.definition_fingerprint, plan.definition)
         )
-        # After an undo that was stopped, the ledger does not name the newest run of all rows.
         later_runs = [run.id for run in later if run.mode is Mode.ONE_PERSON or run in of_all_rows]
-        others = {pointer.run_of_all_rows, *later_runs} - {undone}
+        other_runs = {pointer.run_of_all_rows, *later_runs} - {undone}
         current = StateAtUndo(
             pointer,
             self.exclusions.read(request.export.id),
             later_runs,
-            [plan, *filter(None, map(self.plans.read, others))],
+            [plan, *filter(None, map(self.plans.read, other_runs))],
         )
         with self._context(request, plan.audience_id) as context:
             return self.plans.write(*plan_undo(context, plan, current), context.uploads)
@@ -187,8 +187,8 @@ class PlanBuilder:
     def _newest_of_all_rows(self, runs: Sequence[Run], definitions: Sequence[str]) -> list[Run]:
         """The newest run that has stored the outcomes of all rows, and the newest such preview if it is newer.
 
-        A preview may have read a decision that no other run has read yet. One that is not of `definitions` only tried
-        something, such as another consent attribute. `runs` are the newest first.
+        A preview may have read a decision that no other run has read yet. A preview of another definition than `definitions`
+        only tried something, such as another consent attribute. `runs` begin with the newest one.
         """
         found: list[Run] = []
         for run in runs:

@@ -24,8 +24,8 @@ class RunCommands:
     """Use cases on runs. `plan_of` reads a run's plan; `connections` is the number of connections to an account.
 
     `definition_of` returns the fingerprint of an export as it is now. `Run.definition` has the one of its last plan.
-    `source_of` returns the fingerprint of what it would send now, including its files and its list of excluded people, and
-    raises the errors of a `SegmentSource`.
+    `source_of` returns the fingerprint of what an export would send now, including its files and its list of excluded people.
+    It raises the errors of a `SegmentSource`.
     """
 
     runs: Records[Run]

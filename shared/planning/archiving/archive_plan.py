@@ -23,7 +23,7 @@ def plan_archive(
     ledgers: AudienceLedgers,
     attributes: tuple[Attribute, ...],
 ) -> UnstoredPlan:
-    """Make the plan, with its files and chunks. PlanningEnded when there is nothing to archive, when it
+    """Make the plan and its chunks, and begin to upload its files. PlanningEnded when there is nothing to archive, when it
     is unknown, or when there are more contacts than a person agreed to.
 
     `attributes` are those of the values in the ledger, for an undo.
