@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from shared.model.audience import Tag
 from shared.model.export import Export
 from shared.model.plan import Plan, PlannedTag
-from shared.model.run import REMOVAL_GUARD, RunStatus
+from shared.model.run import RunStatus
 from shared.planning.audience.merge_fields import with_fields_to_create
 from shared.planning.checking.removal_guard import ALL_CONFIRMED, Unconfirmed, find_unconfirmed
 from shared.planning.comparing.changes import ComparisonResult, check_and_compare
@@ -61,7 +61,7 @@ def make_plan(
 def _find_unconfirmed(context: PlanContext) -> Unconfirmed:
     """Decide what waits for a confirmation, because it concerns unusually many people."""
     request = context.request
-    if REMOVAL_GUARD in request.run.confirmed or request.person is not None:
+    if request.run.removals_confirmed or request.person is not None:
         return ALL_CONFIRMED
     return find_unconfirmed(context.db, request.export.max_removal_share)
 
