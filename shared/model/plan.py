@@ -89,7 +89,8 @@ class Plan:
     audience_name: str = ""
     ends_as: RunStatus = RunStatus.FAILED
     definition: str = ""
-    # The fingerprint of the source, also if not everything in it is sent; empty in plans of earlier versions.
+    # The fingerprint of the source. Unlike `source_fingerprint`, it is also set if the run leaves something to later runs, as a
+    # retry does. Empty in plans of earlier versions, of an undo and of archiving.
     read_fingerprint: str = ""
     # The number of people that each exclusion segment excludes, by the name of the segment.
     excluded_members: dict[str, int] = field(default_factory=dict)
