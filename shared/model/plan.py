@@ -9,7 +9,6 @@ it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -134,15 +133,6 @@ class Plan:
     def shared_and_rejected(self) -> str:
         """The blob of rows that were rejected and profiles that lost their address."""
         return f"{self.folder}rows.parquet"
-
-
-@dataclass(frozen=True)
-class PlanFiles:
-    """Local files of a plan: `changes` and `rows` are Parquet, `lines` has one JSON value in each line."""
-
-    changes: Path
-    rows: Path
-    lines: Path
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def make_plan(
     eligible = find_eligible(context, inputs)
     compared = check_and_compare(context, inputs, eligible)
     unconfirmed = _find_unconfirmed(context)
-    _, chunks = write_chunks(
+    chunks = write_chunks(
         db,
         context.scratch,
         merge_tags(request.export.mapping),

@@ -272,10 +272,10 @@ def _check_cut(
     size, chunking.CHUNK_SIZE = chunking.CHUNK_SIZE, 3
     try:
         with tempfile.TemporaryDirectory() as folder:
-            files, chunks = chunking.write_chunks(
+            chunks = chunking.write_chunks(
                 db, Path(folder), names, chunking.Unconfirmed(removals=hold), restore=restore
             )
-            text = files.lines.read_bytes()
+            text = (Path(folder) / "lines.jsonl").read_bytes()
     finally:
         chunking.CHUNK_SIZE = size
     tagsets = dict(db.execute("SELECT tagset, tags FROM tagsets").fetchall())

@@ -34,9 +34,9 @@ def test_chunks_refer_to_their_own_lines(
     ledger_of(db, ("d", "y", [], None), *((name, "x", [1, 2], None) for name in "xyz"))
     compare_all(db, Rules(tag_ids=[1, 2], mapping=""))
 
-    files, chunks = write_chunks(db, scratch, ["FNAME"], Unconfirmed(removals=True))
+    chunks = write_chunks(db, scratch, ["FNAME"], Unconfirmed(removals=True))
 
-    data = files.lines.read_bytes()
+    data = (scratch / "lines.jsonl").read_bytes()
     found = [
         (c.kind, c.tag_id, c.state, [json.loads(line) for line in lines])
         for c in chunks
@@ -75,10 +75,10 @@ def test_values_are_never_executed_as_sql(
     no_one_unsubscribed(db)
     compare_all(db, Rules(tag_ids=[7], mapping=nasty))
 
-    files, chunks = write_chunks(db, scratch, ["FNAME"])
+    chunks = write_chunks(db, scratch, ["FNAME"])
 
     assert {who for who, _, _ in people(db).values()} == {nasty, "2"}
-    lines = files.lines.read_bytes().splitlines()
+    lines = (scratch / "lines.jsonl").read_bytes().splitlines()
     assert [json.loads(line) for line in lines] == [
         ["a@example.com", 0, [nasty]],
         ["b@example.com", 0, [nasty]],
@@ -95,9 +95,13 @@ def test_control_characters_are_preserved_in_the_lines_of_a_chunk(
     no_one_unsubscribed(db)
     compare_all(db, Rules(tag_ids=[7], mapping=""))
 
-    files, (chunk,) = write_chunks(db, scratch, ["FNAME"])
+    (chunk,) = write_chunks(db, scratch, ["FNAME"])
 
-    lines = files.lines.read_bytes()[chunk.start : chunk.start + chunk.length].splitlines()
+    lines = (
+        (scratch / "lines.jsonl")
+        .read_bytes()[chunk.start : chunk.start + chunk.length]
+        .splitlines()
+    )
     assert [json.loads(line) for line in lines] == [["a@b.de", 0, [nasty]], ["c@d.de", 0, ["\0"]]]
     assert chunk.people == 2
     kept = db.execute("SELECT customer_id FROM changes ORDER BY address").fetchall()

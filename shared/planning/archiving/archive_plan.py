@@ -46,7 +46,7 @@ def plan_archive(
         values = {"people": str(people), "agreed": str(run.agreed)}
         raise PlanningEnded(RunStatus.SKIPPED, Reason("moreUnused", values=values))
     plan_unused(db, export.id)
-    _, chunks = write_chunks(db, scratch, (), written=context.uploads.begin)
+    chunks = write_chunks(db, scratch, (), written=context.uploads.begin)
     plan = Plan(
         run_id=run.id,
         export_id=export.id,

@@ -78,9 +78,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         run.archive_created,
     )
     compare_for_undo(db, rules)
-    _, chunks = write_chunks(
-        db, context.scratch, columns, restore=True, written=context.uploads.begin
-    )
+    chunks = write_chunks(db, context.scratch, columns, restore=True, written=context.uploads.begin)
     plan = Plan(
         run_id=run.id,
         export_id=export.id,

@@ -22,7 +22,6 @@ from shared.model.chunk import (
     ChunkKind,
     ChunkState,
 )
-from shared.model.plan import PlanFiles
 from shared.planning.checking.removal_guard import ALL_CONFIRMED, Unconfirmed
 from shared.planning.writing.fields_to_send import define_fields_to_send
 from shared.workspace import SqlFile
@@ -58,8 +57,8 @@ def write_chunks(
     *,
     restore: bool = False,
     written: Callable[[Path], object] = lambda _: None,
-) -> tuple[PlanFiles, list[Chunk]]:
-    """Write the files of a plan from `changes`, `rejects` and `shared`, and list its chunks.
+) -> list[Chunk]:
+    """Write the files of a plan into `folder`, from `changes`, `rejects` and `shared`, and list its chunks.
 
     `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people. `written` is
     called with each file as soon as it is complete.
@@ -68,17 +67,19 @@ def write_chunks(
         UNSUBSCRIBE_TAG: unconfirmed.unsubscribes,
         FORMER_TAG: unconfirmed.archiving,
     }
-    files = PlanFiles(folder / "changes.parquet", folder / "rows.parquet", folder / "lines.jsonl")
+    # They have the names of the blobs of a `Plan`.
+    changes, rows = folder / "changes.parquet", folder / "rows.parquet"
+    lines = folder / "lines.jsonl"
     removals = folder / "removals.jsonl"
     define_fields_to_send(db)
     _SQL.run(db, "order", merge_tags=list(merge_tags))
-    _SQL.run(db, "write_lines", lines=str(files.lines), removals=str(removals))
-    _append(removals, files.lines)
-    written(files.lines)
-    _SQL.write(db, "changes", files.changes)
-    written(files.changes)
-    _SQL.write(db, "other_rows", files.rows)
-    written(files.rows)
+    _SQL.run(db, "write_lines", lines=str(lines), removals=str(removals))
+    _append(removals, lines)
+    written(lines)
+    _SQL.write(db, "changes", changes)
+    written(changes)
+    _SQL.write(db, "other_rows", rows)
+    written(rows)
     groups = [
         _Group(ChunkKind.RESTORE if restore and kind == "update" else ChunkKind(kind), people)
         for kind, people in _SQL.rows(db, "send_groups")
@@ -92,7 +93,7 @@ def write_chunks(
         )
         for withdrawn, tag_id, people in _SQL.rows(db, "removal_groups")
     ]
-    return files, list(_chunks(files.lines, groups))
+    return list(_chunks(lines, groups))
 
 
 def _append(rest: Path, to: Path) -> None:
