@@ -57,7 +57,7 @@ from shared.model.chunk import Chunk, ChunkState
 from shared.model.names import ledger_blob, outcomes_table
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, download_if_exists
-from shared.model.run import REMOVAL_GUARD, Finding, Mode, Run, Severity
+from shared.model.run import Finding, Mode, Run, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_ledger, suppress_erased_in_outcomes
 from shared.planning.reading.ledger import open_ledger
@@ -229,7 +229,7 @@ def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:
     """Measure the speed of a run; None for a run that is too small or too short to measure."""
     if run.sending_at is None or run.moved_at is None:
         return None
-    if REMOVAL_GUARD in run.confirmed:  # it waited since it was measured
+    if run.removals_confirmed:  # it waited since it was measured
         return None
     people = sum(chunk.people for chunk in chunks if chunk.state is ChunkState.DONE)
     seconds = float((run.moved_at - run.sending_at).total_seconds())
