@@ -39,8 +39,8 @@ def log_run_finished(run: Run) -> None:
         status=run.status,
         reason=run.reason.code if run.reason else None,
         seconds=run.seconds_since(run.queued_at) or 0.0,
-        planSeconds=_between(run.started_at, run.sending_at),
-        sendSeconds=_between(run.sending_at, run.finished_at),
+        planSeconds=_between(run, run.started_at, run.sending_at),
+        sendSeconds=_between(run, run.sending_at, run.finished_at),
         sourceRows=counts.source_rows,
         distinct=counts.distinct,
         created=counts.created,
@@ -67,5 +67,6 @@ def log_run_waiting(run: Run) -> None:
     )
 
 
-def _between(begin: datetime | None, end: datetime | None) -> float | None:
-    return (end - begin).total_seconds() if begin and end else None
+def _between(run: Run, begin: datetime | None, end: datetime | None) -> float | None:
+    """The seconds of a part of a run. None if the run waited for a confirmation, because it is unknown in which part."""
+    return (end - begin).total_seconds() if begin and end and not run.waited_seconds else None
