@@ -13,7 +13,7 @@ from shared.model.run import Finding
 from shared.planning.audience.client import AudienceClient
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
-from shared.runs.plan_store import PlanUploads
+from shared.runs.plan_uploads import PlanUploads
 
 UnstoredPlan = tuple[Plan, list[Chunk]]
 """A plan that is not stored yet, with its chunks."""

@@ -43,7 +43,8 @@ from shared.planning.request import PlanRequest
 from shared.planning.undoing.undo_plan import StateAtUndo, plan_undo
 from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
-from shared.runs.plan_store import PlanStore, PlanUploads
+from shared.runs.plan_store import PlanStore
+from shared.runs.plan_uploads import PlanUploads
 from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
 from shared.runs.undo import undoable

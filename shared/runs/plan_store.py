@@ -7,24 +7,20 @@ files into a separate folder; the first one that creates `plan.json` has planned
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.errors import Conflict, ConnectorError, NotFound
+from shared.errors import Conflict, NotFound
 from shared.model.chunk import Chunk
 from shared.model.names import plan_blob
 from shared.model.plan import PLAN_FORM, Plan, PlanGone, plan_from_json, plan_to_json
 from shared.model.ports import Files, delete_all
+from shared.runs.plan_uploads import PlanUploads
 from shared.shared_reads import SharedReads
 
 _CHUNKS = TypeAdapter(list[Chunk])
 
-_UPLOADS = 2
 # Plans of the newest runs, kept in memory.
 _REMEMBERED = 8
 
@@ -32,40 +28,6 @@ _REMEMBERED = 8
 def read_plan(files: Files, run_id: str) -> Plan:
     """Read the plan of a run. NotFound when it has none, PlanGone when the plan is damaged."""
     return plan_from_json(files.read(plan_blob(run_id)))
-
-
-class PlanUploads:
-    """Uploads the files of a plan into its `folder`, each as soon as it is written.
-
-    Leaving the context waits for the uploads. After an error before `wait` has ended they are deleted, because no plan
-    names them.
-    """
-
-    def __init__(self, files: Files, folder: str) -> None:
-        self.folder = folder
-        self._files = files
-        self._threads = ThreadPoolExecutor(_UPLOADS)
-        self._uploading: list[Future[None]] = []
-
-    def begin(self, local: Path) -> None:
-        """Begin to upload a local file."""
-        name = f"{self.folder}{local.name}"
-        self._uploading.append(self._threads.submit(self._files.upload, local, name))
-
-    def wait(self) -> None:
-        """Wait for all uploads, before a plan names them. Raises the error of one that failed."""
-        for each in self._uploading:
-            each.result()
-        self._uploading.clear()
-
-    def __enter__(self) -> PlanUploads:
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, __: TracebackType | None) -> None:
-        self._threads.shutdown(wait=True, cancel_futures=error is not None)
-        if isinstance(error, Exception) and self._uploading:
-            with suppress(ConnectorError):
-                delete_all(self._files, self.folder)
 
 
 class PlanStore:
