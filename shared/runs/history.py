@@ -67,17 +67,17 @@ class History:
 
     def last_run(self, export_id: str) -> Run | None:
         """The newest run of an export, with its current progress."""
-        stored = self.newest_runs.read(export_id)
-        return None if stored is None else self._run(stored.value)
+        run = self._newest_of(export_id)
+        return None if run is None else self._with_progress(run)
 
     def has_active_run(self, export_id: str) -> bool:
         """Whether a run of an export is active."""
-        stored = self.newest_runs.read(export_id)
-        return stored is not None and self._stored(stored.value).is_active
+        run = self._newest_of(export_id)
+        return run is not None and run.is_active
 
     def waiting_run(self, export_id: str) -> Run | None:
         """The run of an export that waits for a confirmation. Only the newest run can."""
-        run = self.last_run(export_id)
+        run = self._newest_of(export_id)
         is_waiting = run is not None and run.status is RunStatus.AWAITING_CONFIRMATION
         return run if is_waiting else None
 
@@ -94,6 +94,10 @@ class History:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = pool.map(self._with_id, run_ids)
             return [run for run in found if run is not None]
+
+    def _newest_of(self, export_id: str) -> Run | None:
+        stored = self.newest_runs.read(export_id)
+        return None if stored is None else self._stored(stored.value)
 
     def _with_id(self, run_id: str) -> Run | None:
         stored = self.runs.read(run_id)
