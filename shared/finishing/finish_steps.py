@@ -130,6 +130,7 @@ class FinishSteps:
             uploads = self._upload_outcomes(data)
             self._fold(data, ledger.result())
             about_values = value_findings(db, plan, lambda: values_of_next(db))
+            # Read again: the ledger can still leave out people who were erased since the outcomes were made.
             suppress_erased_in_ledger(
                 db, self.erasures.marker_for_all(), lambda: make_next_writable(db)
             )
