@@ -61,7 +61,8 @@ def test_a_confirmation_does_not_change_when_a_run_was_started(
     [event] = [json.loads(text) for text in caplog.messages if "run.finished" in text]
     # How long the person took does not count.
     assert event["seconds"] < 3_600
-    assert event["planSeconds"] is event["sendSeconds"] is None
+    assert event["planSeconds"] is None
+    assert event["sendSeconds"] is None
     assert (seconds_of(ended) or 0) < 3_600
 
 
