@@ -238,6 +238,23 @@ class ExportScenario:
     def start(self, mode: str = "export") -> dict[str, Any]:
         return self.api.start(self.export["id"], mode)
 
+    def run_awaiting_removals(self, people: int, leaving: int) -> tuple[Sample, dict[str, Any]]:
+        """Export a segment, and run again after some people left it, so that the run waits for a confirmation.
+
+        Returns the sample of the first run, and the run that waits.
+        """
+        sample = self.sample(people)
+        self.refresh(sample)
+        self.define(sample)
+        self.run()
+        self.refresh(sample.later(leaving=leaving))
+        waiting = self.run()
+        assert (waiting["status"], waiting["reason"]["code"]) == (
+            "awaitingConfirmation",
+            "removalGuard",
+        )
+        return sample, waiting
+
     def start_and_cancel(self) -> dict[str, Any]:
         """Start a run, cancel it after the first contact arrived, and wait for its end.
 

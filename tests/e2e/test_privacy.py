@@ -207,14 +207,7 @@ def test_a_person_only_on_the_list_of_unsubscribed_contacts_is_found_and_erased(
 def test_a_run_awaiting_confirmation_does_not_keep_an_erased_person(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
-    scenario.run()
-    left = sample.later(leaving=40)
-    scenario.refresh(left)
-    waiting = scenario.run()
-    assert waiting["status"] == "awaitingConfirmation"
+    _, waiting = scenario.run_awaiting_removals(60, leaving=40)
     leaver, other = (row["email"] for row in scenario.outcomes(waiting, "notSent")[:2])
 
     receipt = scenario.api.post("/api/people/erase", {"email": leaver, "deleteInMailchimp": False})

@@ -62,13 +62,7 @@ def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
 
 
 def test_a_run_awaiting_confirmation_ends_with_its_export(scenario: ExportScenario) -> None:
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
-    scenario.run()
-    scenario.refresh(sample.later(leaving=40))
-    waiting = scenario.run()
-    assert waiting["status"] == "awaitingConfirmation"
+    _, waiting = scenario.run_awaiting_removals(60, leaving=40)
 
     scenario.api.call("DELETE", f"/api/exports/{scenario.export['id']}")
 

@@ -63,13 +63,7 @@ def test_a_run_without_failed_rows_cannot_be_retried(scenario: ExportScenario) -
 def test_a_run_awaiting_confirmation_must_be_answered_before_a_retry(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(50)
-    scenario.refresh(sample)
-    scenario.define(sample)
-    scenario.run()
-    scenario.refresh(sample.later(leaving=40))
-    waiting = scenario.run()
-    assert waiting["status"] == "awaitingConfirmation"
+    _, waiting = scenario.run_awaiting_removals(50, leaving=40)
 
     assert "Confirm or cancel it first" in refused(scenario, waiting)
     assert "확인하거나 취소" in refused(scenario, waiting, "ko")

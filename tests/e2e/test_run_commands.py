@@ -137,13 +137,7 @@ def test_a_newer_run_replaces_one_that_waits(scenario: ExportScenario) -> None:
 def test_removals_that_a_refresh_has_corrected_are_planned_again_when_they_are_confirmed(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(170)
-    scenario.refresh(sample)
-    scenario.define(sample)
-    scenario.run()
-    scenario.refresh(sample.later(leaving=110))
-    waiting = scenario.run()
-    assert waiting["reason"]["code"] == "removalGuard"
+    sample, waiting = scenario.run_awaiting_removals(170, leaving=110)
     scenario.refresh(sample)
 
     started = scenario.api.post(f"/api/runs/{waiting['id']}/confirm")
