@@ -105,8 +105,8 @@ def test_an_export_shows_whom_it_leaves_out_and_what_stops_it() -> None:
     viewer = Browser(world.seen_by(Role.VIEWER)).open(f"/exports/{export}")
     for shown in (
         "Excluded people 2 entries",
-        "Excluded segments Segment_New",
-        "Asks if more than 25% of the members of an excluded segment are missing",
+        "Exclusion segments Segment_New",
+        "Asks if more than 25% of the members of an exclusion segment are missing",
         "When a person withdraws consent Also unsubscribe the contact in Mailchimp",
         "When a person has another address Archive the contact with the former address",
         "Asks before adding more new people than 50% of the people sent before",
