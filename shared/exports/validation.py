@@ -16,7 +16,6 @@ from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG
 from shared.model.export import (
     LARGEST_GROWTH,
     AttributeMapping,
-    ExclusionGuard,
     Export,
     GrowthGuard,
     Mapping,
@@ -56,9 +55,9 @@ def faults(draft: Draft, connections: Collection[str]) -> tuple[Fault, ...]:
         *_segment_faults(export.segments),
         *_exclusion_faults(export),
         *_withdrawal_faults(export),
-        *_share_faults(export.max_removal_share),
+        *_share_faults("removalGuard.maxShare", export.max_removal_share),
         *_growth_faults(export.growth_guard),
-        *_exclusion_guard_faults(export.exclusion_guard),
+        *_share_faults("exclusionGuard.maxShare", export.exclusion_guard.max_share),
         *_budget_faults(export.contact_budget),
         *_schedule_faults(export),
     )
@@ -150,9 +149,9 @@ def _withdrawal_faults(export: Export) -> Iterator[Fault]:
         yield Fault("onWithdrawal", code="withdrawalNeedsConsent")
 
 
-def _share_faults(share: float) -> Iterator[Fault]:
+def _share_faults(field: str, share: float) -> Iterator[Fault]:
     if not 0 <= share <= 1:
-        yield Fault("removalGuard.maxShare", code="shareOutOfRange")
+        yield Fault(field, code="shareOutOfRange")
 
 
 def _growth_faults(guard: GrowthGuard) -> Iterator[Fault]:
@@ -161,11 +160,6 @@ def _growth_faults(guard: GrowthGuard) -> Iterator[Fault]:
         yield Fault("growthGuard.maxShare", code="growthOutOfRange", values=values)
     if guard.max_contacts is not None and guard.max_contacts < 0:
         yield Fault("growthGuard.maxContacts", code="contactsNegative")
-
-
-def _exclusion_guard_faults(guard: ExclusionGuard) -> Iterator[Fault]:
-    if not 0 <= guard.max_share <= 1:
-        yield Fault("exclusionGuard.maxShare", code="shareOutOfRange")
 
 
 def _budget_faults(budget: int | None) -> Iterator[Fault]:
