@@ -9,7 +9,7 @@ format, which writers often leave unchanged), and a row with an address or an id
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import InputError
@@ -122,9 +122,9 @@ def lay_out(
     if not names:
         return Layout(True, tuple(cell.strip() for cell in first))
     indexes = _indexes_of(names, first)
-    if not _is_header(names, header, first, indexes):
-        return Layout(False, names)
     in_place = all(index == names.index(name) for name, index in indexes.items())
+    if not _is_header(names, header, first, len(indexes), in_place=in_place):
+        return Layout(False, names)
     others = [
         cell
         for index, cell in enumerate(first)
@@ -233,9 +233,15 @@ def _letters_and_digits(name: str) -> str:
 
 
 def _is_header(
-    names: Sequence[str], header: bool | None, first: Sequence[str], indexes: Mapping[str, int]
+    names: Sequence[str],
+    header: bool | None,
+    first: Sequence[str],
+    matching: int,
+    *,
+    in_place: bool,
 ) -> bool:
-    distinct, matching = len(set(names)), len(indexes)
+    """Whether the first row is a header. It has `matching` names of the model; `in_place`: all in the positions of the model."""
+    distinct = len(set(names))
     if len(first) == len(names) == 1 and matching:
         # One column: a value may well be the column's name, so only a "no" may decide.
         return header is not False
@@ -249,12 +255,8 @@ def _is_header(
         return False
     # A header with other names has no gaps and no numbers in it.
     may_be_names = all(cell.strip() for cell in first) and not looks_like_numbers(first)
-    if may_be_names and any(index != names.index(name) for name, index in indexes.items()):
-        # The columns are in another order than the model's. Read by position, values would be in wrong fields.
-        return True
     if header is None:
-        return matching >= 2 and matching * 2 >= min(distinct, len(first))
-    if matching:
-        return True
-    # No cell of the row is a name of the model.
-    return may_be_names
+        # If the columns are in another order than the model's, values read by position would be in wrong fields.
+        is_in_other_order = may_be_names and not in_place
+        return is_in_other_order or (matching >= 2 and matching * 2 >= min(distinct, len(first)))
+    return matching > 0 or may_be_names
