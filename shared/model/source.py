@@ -7,7 +7,7 @@ segment contain all attributes of its members.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,17 +38,6 @@ class Attribute:
     decimal_mark: str = ""
 
 
-def find_name(wanted: str, names: Sequence[str]) -> str | None:
-    """Return `wanted` if it is one of the names, else the only name that is similar to it.
-
-    Similar names differ in case, blanks at the ends and Unicode form only. None if there is no such name, or several.
-    """
-    if wanted in names:
-        return wanted
-    similar = [name for name in names if plain_name(name) == plain_name(wanted)]
-    return similar[0] if len(similar) == 1 else None
-
-
 def composed(name: str) -> str:
     """A name with composed letters (Unicode form NFC).
 
@@ -60,6 +49,20 @@ def composed(name: str) -> str:
 def plain_name(name: str) -> str:
     """A name for comparison."""
     return composed(name).strip().casefold()
+
+
+def find_name(
+    wanted: str, names: Sequence[str], plain: Callable[[str], str] = plain_name
+) -> str | None:
+    """Return `wanted` if it is one of the names, else the only name that is similar to it.
+
+    Names are similar if `plain` returns the same for both. Usually, they differ in case, blanks at the ends and Unicode
+    form only. None if there is no such name, or several.
+    """
+    if wanted in names:
+        return wanted
+    similar = [name for name in names if plain(name) == plain(wanted)]
+    return similar[0] if len(similar) == 1 else None
 
 
 @dataclass(frozen=True)

@@ -222,9 +222,10 @@ def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
 
 def find_column(wanted: str, names: Sequence[str]) -> str | None:
     """Return the column that has a name: the same, a similar one, or the only one with the same letters and digits."""
-    similar = [each for each in names if _letters_and_digits(each) == _letters_and_digits(wanted)]
-    only = similar[0] if len(similar) == 1 and _letters_and_digits(wanted) else None
-    return find_name(wanted, names) or only
+    found = find_name(wanted, names)
+    if found is None and _letters_and_digits(wanted):
+        found = find_name(wanted, names, _letters_and_digits)
+    return found
 
 
 def _letters_and_digits(name: str) -> str:
