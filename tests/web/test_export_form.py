@@ -98,6 +98,19 @@ def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
     assert not [label for _, label in links if "." in label]
 
 
+def test_a_form_with_a_fault_and_empty_shares_is_shown_again() -> None:
+    world = World()
+    path = f"/exports/{new_export(world)}/edit"
+    ada = Browser(world).open(path)
+    typed = {"growthShare": "", "exclusionShare": "", "growthContacts": "77"}
+    for sent in ({"displayName": "", "do": "save"}, {"do": "addAttribute"}):
+        ada.send(path, {**typed, **sent})
+        shown = dict(
+            re.findall(r'<input id="(growth\w+|exclusionShare)" [^>]*value="([^"]*)"', ada.html)
+        )
+        assert shown == typed
+
+
 def test_the_edit_form_shows_and_keeps_the_current_values() -> None:
     world = World()
     export = new_export(
