@@ -7,25 +7,15 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
 
 import pytest
 
 from shared.model.run import AudienceSize, RunStatus
 from shared.planning.checking import audience_size
-from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SEEDS = range(int(os.environ.get("GUARD_SEEDS", "3")))
 STATUSES = ("subscribed", "unsubscribed", "pending", "transactional", "cleaned", "archived")
-
-
-@pytest.fixture
-def rows(new_deployment: NewDeployment) -> RowDeployment:
-    made = RowDeployment(new_deployment())
-    made.define()
-    return made
 
 
 def people(first: int, last: int) -> list[Row]:

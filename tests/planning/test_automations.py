@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-
 from sandbox.mailchimp.faults import Fault
 from shared.model.run import Run
-from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
-
-NewDeployment = Callable[[], SimulatedDeployment]
-
-
-@pytest.fixture
-def rows(new_deployment: NewDeployment) -> RowDeployment:
-    made = RowDeployment(new_deployment())
-    made.define()
-    return made
 
 
 def named(run: Run) -> dict[str, tuple[str, str]]:

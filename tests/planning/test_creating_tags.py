@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from sandbox.mailchimp.state import Segment
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 SEGMENTS = "/lists/{list_id}/segments"
-
-
-@pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
-    made = RowDeployment(new_deployment())
-    made.define()
-    return made
 
 
 def test_the_names_of_saved_segments_are_read_once(rows: RowDeployment) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,12 @@ import pytest
 from shared.errors import ConfigError, Unavailable
 from shared.model.run import RunStatus
 from shared.planning import new_plan
-from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
 def test_the_files_of_a_plan_are_uploaded_while_its_changes_are_counted(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = RowDeployment(new_deployment())
-    rows.define()
     files = rows.deployment.app.files
     uploaded = {name: threading.Event() for name in ("lines.jsonl", "changes.parquet")}
     while_counting: list[bool] = []
@@ -45,11 +41,8 @@ def test_the_files_of_a_plan_are_uploaded_while_its_changes_are_counted(
 
 
 def test_the_files_of_a_plan_that_fails_are_deleted(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = RowDeployment(new_deployment())
-    rows.define()
-
     def fail(*_: Any) -> Any:
         raise ConfigError("segmentNotFound", segment="People")
 
@@ -62,10 +55,8 @@ def test_the_files_of_a_plan_that_fails_are_deleted(
 
 
 def test_a_plan_with_a_file_that_could_not_be_uploaded_is_made_again(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = RowDeployment(new_deployment())
-    rows.define()
     files = rows.deployment.app.files
     upload = files.upload
     failed: list[str] = []

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.errors import Conflict
 from shared.model.exclusions import ExclusionList
 from shared.model.export import SegmentChoice
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person, proof
 
-NewDeployment = Callable[[], SimulatedDeployment]
 OTHER = "e2"
-
-
-@pytest.fixture
-def rows(new_deployment: NewDeployment) -> RowDeployment:
-    made = RowDeployment(new_deployment())
-    made.define()
-    return made
 
 
 def unused(rows: RowDeployment) -> dict[str, int]:
