@@ -20,7 +20,7 @@ from shared.model.run import Finding, Severity
 from shared.model.source import composed, plain_name
 
 _TRIES = 5
-# When two requests took the same tag, one of them waits these seconds in turn until the other one has undone its write.
+# If two requests took the same tag, one of them waits until the other one has undone its write. The seconds before each look.
 _WAITS = (0.1, 0.2, 0.4)
 
 

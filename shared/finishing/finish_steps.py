@@ -164,7 +164,7 @@ class FinishSteps:
         return _Uploads(uploading, data.threads.submit(self.outcome_file.upload, plan, file))
 
     def _fold(self, data: _RunData, before: Path | None) -> None:
-        """Make `next` from the results and `before`, the ledger of the plan."""
+        """Make `next` from what the lanes recorded and `before`, the ledger of the plan."""
         plan, db = data.plan, data.db
         open_ledger(db, before, plan.deleted_tags)
         if before is None or plan.deleted_tags or not keep_ledger(db):
@@ -230,7 +230,7 @@ def _people_per_second(run: Run, chunks: Sequence[Chunk]) -> float | None:
     """Measure the speed of a run; None for a run that is too small or too short to measure."""
     if run.sending_at is None or run.moved_at is None:
         return None
-    if run.removals_confirmed:  # it waited since it was measured
+    if run.removals_confirmed:  # the time below includes the wait for the confirmation
         return None
     people = sum(chunk.people for chunk in chunks if chunk.state is ChunkState.DONE)
     seconds = float((run.moved_at - run.sending_at).total_seconds())

@@ -116,8 +116,8 @@ def _excluded_members(
 ) -> dict[str, int]:
     """The members of exclusion segments with which the next run is compared.
 
-    They change only when a run has sent everyone, so that an exclusion segment that lost its members is noticed until then;
-    and an undo returns to those before the run.
+    They change when a run has sent everyone; until then, every run notices that an exclusion segment has lost members. An
+    undo returns to the numbers before the run that it undoes.
     """
     sends_everyone = plan.source_fingerprint != "" and not run.mode.is_partial
     if sends_everyone and not run.is_stopped:

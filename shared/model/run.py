@@ -332,7 +332,8 @@ class Run:
     waited_seconds: float = 0.0
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
-    # By name, how many people a segment that had grown has, or an exclusion segment that had shrunk excludes, as confirmed.
+    # When a person confirmed it: by name, how many people each segment that had grown has, and how many each exclusion segment
+    # that had shrunk excludes.
     confirmed_members: dict[str, int] = field(default_factory=dict)
     # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
     definition: str = ""
@@ -382,7 +383,7 @@ class Run:
         return Stage.CLEARED if self.cleared else Stage.STORED
 
     def is_of_definition(self, fingerprint: str) -> bool:
-        """Whether this is the `definition` of the run, so that its export was not changed since. True if it has none."""
+        """Whether this is the `definition` of the run: its export has not changed since it was planned. True if it has none."""
         return self.definition in ("", fingerprint)
 
     @property

@@ -23,7 +23,7 @@ from shared.runs.transitions import Transitions, with_confirmation
 class RunCommands:
     """Use cases on runs. `plan_of` reads a run's plan; `connections` is the number of connections to an account.
 
-    `definition_of` returns the fingerprint of an export as it is now. `Run.definition` has the one of its last plan.
+    `definition_of` returns the fingerprint of an export as it is now; `Run.definition` is the one when the run was planned.
     `source_of` returns the fingerprint of what an export would send now, including its files and its list of excluded people.
     It raises the errors of a `SegmentSource`.
     """

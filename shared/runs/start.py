@@ -149,9 +149,9 @@ class Starter:
             return self._record(run, before_planning), True
 
     def _active_run(self, newest: NewestRun, mode: Mode, options: RunOptions) -> Run | None:
-        """Return the newest run of an export while it is active. Completes a start that was killed.
+        """Return the newest run of an export if it is active. If its start was killed, complete the start.
 
-        If it waits for a confirmation, it ends; Conflict when a run of this kind must not replace it.
+        If the newest run waits for a confirmation, end it; Conflict when a run of this kind must not replace it.
         """
         stored = self._runs.read(newest.run.id)
         if stored is None:

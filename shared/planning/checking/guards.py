@@ -1,9 +1,9 @@
 """Guards against a wrong segment, exclusion segment, column, audience or account.
 
 A run that a guard stops waits for a confirmation before its first write. A preview lists the same reasons
-as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export itself sets a smaller number of new
-people, or the people were excluded. New people are new to the export, or were kept by all runs before; the audience may
-have them already.
+as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export has a smaller limit for new people, or the
+people are missing from an exclusion segment. New people are those whom the export has never sent; the audience may have
+them already.
 """
 
 from __future__ import annotations

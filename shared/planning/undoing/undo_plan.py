@@ -50,7 +50,7 @@ class StateAtUndo:
     `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
     `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
     one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
-    and the newest run of all rows, as far as they still exist.
+    and the newest run of all rows; plans that were deleted are left out.
     """
 
     pointer: LedgerPointer

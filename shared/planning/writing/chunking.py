@@ -67,7 +67,7 @@ def write_chunks(
         UNSUBSCRIBE_TAG: unconfirmed.unsubscribes,
         FORMER_TAG: unconfirmed.archiving,
     }
-    # They have the names of the blobs of a `Plan`.
+    # The files are named like the blobs in the folder of a `Plan`.
     changes, rows = folder / "changes.parquet", folder / "rows.parquet"
     lines = folder / "lines.jsonl"
     removals = folder / "removals.jsonl"

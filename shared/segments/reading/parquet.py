@@ -136,7 +136,7 @@ def _index_of(
 ) -> int:
     """The position of one of the listed columns in the file. InputError for a list or a structure."""
     names = [name for name, _ in in_file]
-    # A name that the file has twice is one name, so that the message is about two columns.
+    # A name that the file has twice is in this list once. `find_column` finds it, and `position_of` refuses the two columns.
     others = list(dict.fromkeys(name for name in names if name == column or name not in listed))
     index = position_of(find_column(column, others) or column, column, names, blob)
     kind = in_file[index][1]

@@ -52,9 +52,9 @@ SELECT r.address FROM source_rows r JOIN customers USING (customer_id) WHERE r.a
 UNION
 SELECT l.address FROM ledger l JOIN customers USING (customer_id);
 
--- The reasons of consent come first: they also say what the person decided. A decision that was made with another address
--- does not come first, because this contact is subscribed: it must also lose tags that others gave it, and an undo must give
--- it none back.
+-- An excluded person keeps a reason of consent, because it also says what the person decided. If the person decided with
+-- another address, the contact of this address is still subscribed. Then the reason becomes `excluded`, so that the contact
+-- also loses tags that others gave it, and an undo gives it none back.
 DELETE FROM do_not_send
 WHERE address IN (SELECT address FROM excluded_addresses) AND NOT withdrawn
   AND address NOT IN (SELECT address FROM not_subscribed)
