@@ -189,7 +189,7 @@ class Definitions:
         """Raise Conflict if another request took a tag between the check and the write.
 
         If two requests write at the same moment, such as those of a double click, each one finds the export of the other.
-        The export with the smaller id stays, and the write of the other one is undone. Without this rule, both would be.
+        The export with the smaller id stays, and the write of the other one is undone. Without this rule, both would be undone.
         """
         for seconds in _WAITS:
             others = self._with_same_tags(export)

@@ -131,7 +131,7 @@ def _excluded_members(
 
 
 def _excluded_before(current: LedgerPointer | None, run: Run) -> dict[str, int]:
-    """The members of exclusion segments before this run. Its outcomes may be folded into the ledger twice."""
+    """The members of exclusion segments before this run. If its finish is repeated, `current` may be its own pointer."""
     if current is None:
         return {}
     return current.excluded_before if current.run_id == run.id else current.excluded_members

@@ -61,9 +61,10 @@ class RunCommands:
     def confirm(self, run_id: str) -> Run:
         """Continue a run that waits for a confirmation.
 
-        A new run replaces it in two cases: if it has already carried out withdrawals of consent, because its plan has only
-        these, and if the export, its files or its list of excluded people were changed since, because the change may correct
-        a mistake in what waits.
+        A new run replaces it in two cases. First, if it has already carried out withdrawals of consent: its plan has only
+        these. Second, if the export, its files or its list of excluded people were changed since: the change may correct a
+        mistake in what waits.
+
         Conflict when the run does not wait, or its export was detached from its connection. Unavailable when the files cannot
         be read at the moment.
         """

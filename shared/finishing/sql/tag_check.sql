@@ -41,8 +41,8 @@ WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
   AND t.address NOT IN (SELECT address FROM changes);
 
 -- name: find_differences
--- People who should have the tag, and contacts that should not. Members of the segment may have a tag that others gave
--- them, unless they withdrew consent or are excluded.
+-- People who should have the tag but do not, and contacts that have it but should not. Members of the segment may have a tag
+-- that others gave them, unless they withdrew consent or are excluded.
 CREATE OR REPLACE TABLE missing_members AS
 SELECT address FROM tagged
 WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)

@@ -60,7 +60,7 @@ class Layout:
     def with_last_delimiter(self, rows: Sequence[Sequence[str]]) -> Layout:
         """The layout with a last delimiter, if all these rows have one. An unreadable row is empty.
 
-        One row is not enough: a delimiter inside a cell that is not quoted, and an empty last cell, look the same.
+        One row is not enough: a delimiter inside a cell without quotes looks the same if the last cell is empty.
         """
         other = replace(self, has_last_delimiter=True)
         readable = [row for row in rows if row]

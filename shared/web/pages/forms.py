@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 _FORM = "application/x-www-form-urlencoded"
 _UPLOAD = "multipart/form-data"
-# The list of exports sends the ids of those that are selected.
+# The list of exports sends the id of each selected export, and there may be thousands of exports.
 _MOST_FIELDS = 10_000
 _MOST_PARTS = 10
 

@@ -32,8 +32,8 @@ CREATE OR REPLACE MACRO may_show_form(cell) AS CASE
 END;
 
 -- name: may_show_forms
--- For each of the columns $cells, whether `dates` and `numbers` may find anything in it. To read all columns once is faster than
--- to run these two statements for columns of names and other texts.
+-- For each of the columns $cells, whether `dates` and `numbers` may find anything in it. Reading all columns once is faster
+-- than running these two statements for columns of names and other texts.
 SELECT coalesce(bool_or(may_show_form(COLUMNS(lambda c: list_contains($cells::VARCHAR[], c)))), false)
 FROM segment_rows;
 
