@@ -46,7 +46,7 @@ async def _csv(request: Request) -> bytes:
     return await request.body()
 
 
-@router.get(_ONE, summary="Read the size of the exclusion list")
+@router.get(_ONE, summary="Read the size of the list of excluded people")
 @requires(Role.VIEWER)
 def read(export_id: Id, context: CurrentContext, response: Response) -> ExclusionsView:
     """Returns how many people the list of the export excludes. `exclusions.csv` has the list."""
@@ -55,7 +55,7 @@ def read(export_id: Id, context: CurrentContext, response: Response) -> Exclusio
 
 @router.get(
     f"{_ONE}.csv",
-    summary="Download the exclusion list",
+    summary="Download the list of excluded people",
     response_class=CsvResponse,
     responses={200: {"headers": {"ETag": ETAG_HEADER}}},
 )
@@ -71,7 +71,7 @@ def download(export_id: Id, context: CurrentContext) -> Response:
     return response
 
 
-@router.put(_ONE, summary="Replace the exclusion list", openapi_extra=_BODY)
+@router.put(_ONE, summary="Replace the list of excluded people", openapi_extra=_BODY)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def replace(
     export_id: Id,
@@ -87,7 +87,7 @@ def replace(
     return _shown(exclusions.put(context, export_id, data, if_match), response)
 
 
-@router.delete(_ONE, summary="Delete the exclusion list", status_code=204)
+@router.delete(_ONE, summary="Delete the list of excluded people", status_code=204)
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def delete(export_id: Id, context: CurrentContext, if_match: IfMatch = None) -> None:
     """The next run sends these people again, unless another rule keeps them out."""
