@@ -118,6 +118,10 @@ class MailchimpCheck:
             for tag in plan.tags
             if counted[tag.tag_id] is None
         ]
+        findings += [
+            Finding(Severity.WARNING, "mergeFieldGone", values={"tag": tag})
+            for tag in counts.lost_fields
+        ]
         for planned in plan.tags:
             tag_now = counts.tags[planned.tag_id]
             if tag_now is not None and not same_name(tag_now.name, planned.tag):

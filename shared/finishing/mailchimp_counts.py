@@ -1,11 +1,13 @@
 """Mailchimp's own counts at the end of a run: the members of its tags, and the contacts in each status.
 
+Its merge fields are read too, because Mailchimp ignores values of a field that was deleted meanwhile.
+
 They are read while the outcomes become the next ledger, because neither needs the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +15,9 @@ from typing import TypeVar
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, ConnectorError, Refused
+from shared.fields.merge_fields import choices_with_fields
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import STATUSES, CallCounts, Tag
+from shared.model.audience import DELETED_FIELD, STATUSES, CallCounts, MergeField, Tag
 from shared.model.plan import Plan
 
 _Key = TypeVar("_Key")
@@ -26,12 +29,14 @@ class MailchimpCounts:
     """The tags by id, None for a tag that is gone, and the number of contacts by status.
 
     `error` is that of a tag that could not be read; `statuses` is empty when one could not be counted.
+    `lost_fields` are the merge tags of mapped fields that were deleted, or got another merge tag, since the plan.
     """
 
     tags: Mapping[int, Tag | None]
     statuses: Mapping[str, int]
     calls: CallCounts
     error: ConnectorError | None = None
+    lost_fields: tuple[str, ...] = ()
 
 
 def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCounts:
@@ -46,16 +51,35 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     def contacts(session: MailchimpSession, status: str) -> int:
         return session.count(plan.audience_id, status)
 
-    # Without chunks, the run has changed no status.
+    def fields(session: MailchimpSession) -> list[MergeField]:
+        return session.merge_fields(plan.audience_id)
+
+    # Without chunks, the run has changed no status and sent no values.
     statuses = STATUSES if plan.chunks and plan.contacts_before else ()
+    sent = _sent_fields(plan) if plan.chunks else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
             tag_calls = {t.tag_id: calls.submit(partial(tag, tag_id=t.tag_id)) for t in plan.tags}
             status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}
+            field_call = {"": calls.submit(fields)} if sent else {}
     except (Refused, ConfigError) as refused:
         return MailchimpCounts({}, {}, CallCounts(), refused)
     tags, error = _results(tag_calls)
-    return MailchimpCounts(tags, _results(status_calls)[0], calls.calls, error)
+    found = _results(field_call)[0]
+    lost = _lost(sent, found[""]) if found else ()
+    return MailchimpCounts(tags, _results(status_calls)[0], calls.calls, error, lost)
+
+
+def _sent_fields(plan: Plan) -> dict[int, str]:
+    """The merge tags to which a plan sends values, by the id of the field."""
+    used = (field for _, field in choices_with_fields(plan.mapping, plan.merge_fields))
+    return {field.id: field.tag for field in used if field.type != DELETED_FIELD}
+
+
+def _lost(sent: Mapping[int, str], now: Sequence[MergeField]) -> tuple[str, ...]:
+    """The merge tags of `sent` that the audience does not have any more."""
+    tags = {field.id: field.tag.upper() for field in now}
+    return tuple(tag for key, tag in sent.items() if tags.get(key) != tag.upper())
 
 
 def _results(

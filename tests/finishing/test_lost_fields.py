@@ -1,0 +1,63 @@
+"""A run says that Mailchimp lost values, because someone changed a merge field while the run sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.mailchimp.state import MergeField
+from shared.model.run import Run, RunStatus
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+
+def _first_name_field(deployment: SimulatedDeployment) -> MergeField:
+    fields = deployment.audience.state.merge_fields.values()
+    return next(field for field in fields if field.tag == "FNAME")
+
+
+def _delete(deployment: SimulatedDeployment) -> None:
+    del deployment.audience.state.merge_fields[_first_name_field(deployment).merge_id]
+
+
+def _change_tag(deployment: SimulatedDeployment) -> None:
+    _first_name_field(deployment).tag = "GIVEN"
+
+
+@pytest.mark.parametrize("change", [_delete, _change_tag])
+def test_a_merge_field_that_is_lost_while_a_run_sends_is_reported_and_sent_by_the_next_run(
+    change: Callable[[SimulatedDeployment], None],
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    changed = rows.while_sending(lambda _: change(deployment))
+
+    run = rows.run(person(1), person(2))
+
+    assert changed
+    assert run.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert _lost(run) == ["FNAME"]
+    after = rows.run(person(1), person(2))
+    assert after.counts.updated == 2
+    assert "mergeFieldGone" not in codes(after)
+
+
+def test_a_merge_field_that_was_lost_before_an_undo_is_not_reported_again(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    run = rows.run(person(1), person(2))
+    _delete(deployment)
+
+    undo = deployment.undo(run)
+
+    assert "mergeFieldGone" not in codes(undo)
+
+
+def _lost(run: Run) -> list[str]:
+    return [found.values["tag"] for found in run.findings if found.code == "mergeFieldGone"]
