@@ -265,6 +265,7 @@ module landing 'modules/landing.bicep' = {
     topicName: topicName
     location: ownLanding ? location : existingLanding!.location
     createTopic: empty(existingTopicName)
+    logAccess: ownLanding
     diagnosticsName: eventsName
     tags: allTags
     workspaceId: observability.outputs.workspaceId

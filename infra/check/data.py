@@ -193,20 +193,22 @@ def _logs(deployment: Deployment) -> Iterator[str]:
         logged[one.scope.rpartition("/providers/")[2]] = categories
         if one.get("properties", "workspaceId") != "<observability.outputs.workspaceId>":
             yield f"diagnostics of {one.scope.rpartition('/')[2]} must go to the workspace"
-    existing = deployment.given.get("existingTopicName")
-    expected = {
+    topic = deployment.given.get("existingTopicName")
+    account = deployment.given.get("existingSegmentsAccountName")
+    expected: dict[str, set[str] | None] = {
         "storageAccounts/state": {"StorageRead", "StorageDelete"},
-        f"storageAccounts/{deployment.given.get('existingSegmentsAccountName') or 'seg'}": {
-            "StorageRead",
-            "StorageWrite",
-            "StorageDelete",
-        },
+        # A setting covers all containers of an account, so those of the customer's other programs as well.
+        f"storageAccounts/{account or 'seg'}": (
+            None if account else {"StorageRead", "StorageWrite", "StorageDelete"}
+        ),
         "vaults/tokens-": {"AuditEvent"},
         "vaults/config-": {"AuditEvent"},
-        **({} if existing else {"systemTopics/": {"DeliveryFailures"}}),
+        "systemTopics/": None if topic else {"DeliveryFailures"},
         "sites/": set(),
     }
     for part, categories in expected.items():
         found = [kinds for scope, kinds in logged.items() if part in scope]
-        if found != [categories]:
+        if categories is None and found:
+            yield f"{part} of the customer must have no setting of this deployment"
+        elif categories is not None and found != [categories]:
             yield f"the logs of {part} must be {sorted(categories)}, not {[*map(sorted, found)]}"

@@ -1,5 +1,5 @@
 // The containers of the landing account, the topic that reports new files, and diagnostics, in the resource group of the account.
-// The account is created by modules/storage.bicep or is the customer's own; this module treats both in the same way.
+// The account is created by modules/storage.bicep or is the customer's own. Only the first kind is logged.
 // https://learn.microsoft.com/azure/event-grid/system-topics
 
 @description('Name of the landing account.')
@@ -19,6 +19,9 @@ param location string
 
 @description('Create the topic. Otherwise it exists and has a system-assigned identity.')
 param createTopic bool
+
+@description('Log the access to the account. Not for an account of the customer: the setting covers all containers, so that other programs could use up the daily cap.')
+param logAccess bool
 
 @description('Name of the diagnostic settings: other deployments and people may have their own on the account and the topic.')
 param diagnosticsName string
@@ -68,7 +71,7 @@ resource existingTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = 
 
 // The stable version, of 2016, knows no destination tables; every newer client uses this one.
 #disable-next-line use-recent-api-versions
-resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+resource blobDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (logAccess) {
   name: diagnosticsName
   scope: blobs
   properties: {

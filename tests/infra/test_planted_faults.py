@@ -127,6 +127,7 @@ RULES = [
     Plant("deletion of current segments", "storage", "  parent: state\n  name: 'default'\n  dependsOn: [containers]", "  parent: segments\n  name: 'default'\n  dependsOn: [containers]", "no lifecycle rule on the landing account"),
     Plant("no soft delete of state", "storage", "    deleteRetentionPolicy: { enabled: true, days: softDeleteDays }\n", "", "deleteRetentionPolicy of the state account"),
     Plant("reads of state not logged", "storage", "      { category: 'StorageRead', enabled: true }\n", "", "the logs of storageAccounts/state must be"),
+    Plant("logs of all programs of the customer", "main", "logAccess: ownLanding", "logAccess: true || ownLanding", "contosolanding of the customer must have no setting", "landing"),
     Plant("app logs twice", "app", "    metrics: [{ category: 'AllMetrics', enabled: true }]", "    logs: [{ category: 'FunctionAppLogs', enabled: true }]\n    metrics: [{ category: 'AllMetrics', enabled: true }]", "the logs of sites/ must be []"),
     Plant("landing in the wrong subscription", "main", "var landingSubscriptionId = ownLanding || empty(existingSegmentsSubscriptionId) ? subscription().subscriptionId : existingSegmentsSubscriptionId", "var landingSubscriptionId = empty(existingSegmentsSubscriptionId) ? subscription().subscriptionId : subscription().subscriptionId", "must be in the subscription", "landing"),
     Plant("a second topic on the account", "main", "createTopic: empty(existingTopicName)", "createTopic: true", "an existing topic is not changed", "landing"),
