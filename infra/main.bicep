@@ -356,11 +356,13 @@ module events 'modules/events.bicep' = {
 }
 
 module alerts 'modules/alerts.bicep' = {
+  dependsOn: [vault]
   params: {
     token: token
     location: location
     tags: allTags
     workspaceId: observability.outputs.workspaceId
+    configVaultName: configVaultName
     actionGroupIds: actionGroupIds
     alertEmail: alertEmail
     rejectSharePercent: rejectSharePercent

@@ -131,7 +131,7 @@ def _roles(deployment: Deployment) -> Iterator[str]:
 def _keys_of(deployment: Deployment) -> dict[str, str]:
     """The text for each principal in the names of assignments, which is known before the deployment."""
     identity = deployment.named("Microsoft.ManagedIdentity/userAssignedIdentities", "")
-    topic = deployment.named("Microsoft.EventGrid/systemTopics", "")
+    topic = deployment.named("Microsoft.EventGrid/systemTopics", "segments-")
     return {
         "app": identity.name if identity else "",
         "topic": topic.name if topic else str(deployment.given.get("existingTopicName", "")),

@@ -12,6 +12,7 @@ BEFORE = {
     "events": {"roles", "storage", "landing"},
     "network": {"storage", "vault"},
     "landing": {"storage", "observability"},
+    "alerts": {"vault", "observability"},
 }
 """Module -> modules that must be complete before it begins."""
 

@@ -46,6 +46,9 @@ PYTHON_VERSIONS = frozenset({"3.10", "3.11", "3.12", "3.13"})
 PEAK_MB = 560
 """The largest memory use that was measured."""
 
+EXPIRY_ALERT = "secret-expires"
+"""The alert that comes from Key Vault and not from a query."""
+
 REGION_QUOTA_MB = 512_000
 """Memory of all Flex Consumption instances of a subscription in a region."""
 
@@ -188,6 +191,40 @@ def _alerts(deployment: Deployment, code: Code) -> Iterator[str]:
     for rule in deployment.of("Microsoft.Insights/scheduledQueryRules"):
         if len(rule.get("properties", "actions", "actionGroups") or []) != notified:
             yield f"{rule} must notify {notified} action groups"
+    yield from _secret_expires(deployment, notified)
+
+
+def _secret_expires(deployment: Deployment, notified: int) -> Iterator[str]:
+    """Someone is notified before the secret expires without which no one can sign in."""
+    topics = [
+        one
+        for one in deployment.of("Microsoft.EventGrid/systemTopics")
+        if one.get("properties", "topicType") == "Microsoft.KeyVault.vaults"
+    ]
+    alerts = [
+        one
+        for one in deployment.of("Microsoft.EventGrid/systemTopics/eventSubscriptions")
+        if one.name == EXPIRY_ALERT
+    ]
+    if not notified:
+        if topics or alerts:
+            yield f"{EXPIRY_ALERT} must not exist without an action group"
+        return
+    vault = deployment.named("Microsoft.KeyVault/vaults", "config-")
+    if [one.get("properties", "source") for one in topics] != [vault.id if vault else None]:
+        yield "there must be one topic of the vault for client secrets"
+    for alert in alerts:
+        events = set(alert.get("properties", "filter", "includedEventTypes") or ())
+        if events != {f"Microsoft.KeyVault.Secret{one}" for one in ("NearExpiry", "Expired")}:
+            yield f"{EXPIRY_ALERT} must be about secrets that expire, not {sorted(events)}"
+        if alert.get("properties", "eventDeliverySchema") != "CloudEventSchemaV1_0":
+            yield f"{EXPIRY_ALERT} must be in the schema CloudEventSchemaV1_0"
+        target = alert.get("properties", "destination") or {}
+        groups = (target.get("properties") or {}).get("actionGroups") or []
+        if target.get("endpointType") != "MonitorAlert" or len(groups) != notified:
+            yield f"{EXPIRY_ALERT} must notify {notified} action groups"
+    if len(alerts) != 1:
+        yield f"there must be one alert {EXPIRY_ALERT}"
 
 
 def _names(value: Any) -> Iterator[str]:

@@ -1,4 +1,5 @@
-// Alerts: queries over the app's own events. The name of each is its section in docs/operate.md.
+// Alerts: queries over the app's own events, and Key Vault's event about secrets that expire. The name of each is its section in
+// docs/operate.md.
 // An event is one log line whose message is a JSON object with `event`; it has ids and counts, never an address.
 // https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule
 
@@ -13,6 +14,9 @@ param tags { *: string }
 
 @description('Workspace with the logs.')
 param workspaceId string
+
+@description('Vault for client secrets.')
+param configVaultName string
 
 @description('Action groups to notify.')
 param actionGroupIds string[]
@@ -66,6 +70,15 @@ var rows = [
     threshold: 0
   }
   {
+    name: 'run-waiting'
+    title: 'A run waits until a person confirms it'
+    severity: 2
+    query: '${events} | where e.event == "run.waiting"'
+    window: 'PT15M'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
     name: 'export-overdue'
     title: 'A scheduled export has not started successfully for two periods'
     severity: 2
@@ -114,6 +127,8 @@ resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEm
   }
 }
 
+var groups = concat(actionGroupIds, empty(alertEmail) ? [] : [group.id])
+
 resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for row in rows: {
   name: '${row.name}-${token}'
   location: location
@@ -142,8 +157,43 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for row in
       ]
     }
     actions: {
-      actionGroups: concat(actionGroupIds, empty(alertEmail) ? [] : [group.id])
+      actionGroups: groups
       customProperties: { runbook: 'docs/operate.md#${row.name}' }
     }
   }
 }]
+
+// Key Vault reports a secret 30 days before it expires. Event Grid turns this event into an alert, which needs an action group.
+// https://learn.microsoft.com/azure/event-grid/handler-azure-monitor-alerts
+resource configVault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
+  name: configVaultName
+}
+
+resource vaultTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' = if (!empty(groups)) {
+  name: 'secrets-${token}'
+  location: location
+  tags: tags
+  properties: {
+    source: configVault.id
+    topicType: 'Microsoft.KeyVault.vaults'
+  }
+}
+
+resource secretExpires 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = if (!empty(groups)) {
+  parent: vaultTopic
+  name: 'secret-expires'
+  properties: {
+    eventDeliverySchema: 'CloudEventSchemaV1_0' // the only one that this destination accepts
+    destination: {
+      endpointType: 'MonitorAlert'
+      properties: {
+        severity: 'Sev2'
+        description: 'A secret of the app expires. What to do: docs/operate.md#secret-expires'
+        actionGroups: groups
+      }
+    }
+    filter: {
+      includedEventTypes: ['Microsoft.KeyVault.SecretNearExpiry', 'Microsoft.KeyVault.SecretExpired']
+    }
+  }
+}

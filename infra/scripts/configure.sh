@@ -18,14 +18,20 @@ addresses=$(az ad app show --id "$ENTRA_CLIENT_ID" --query "web.redirectUris[]" 
 addresses=$(printf '%s\n' $addresses "$PUBLIC_URL/.auth/login/aad/callback" "$PUBLIC_URL/api/oauth/entra/callback" | sort -u)
 az ad app update --id "$ENTRA_CLIENT_ID" --web-redirect-uris $addresses
 
+# In a year; no day that the next February lacks. Key Vault has the same date, so that the alert secret-expires comes before it.
+EXPIRES=$(date -u "+%Y %m %d" | {
+  read -r year month day
+  [ "$day" -le 28 ] || day=28
+  echo "$((year + 1))-$month-${day}T00:00:00Z"
+})
 # The right to write secrets takes effect some minutes after the deployment, so this is retried.
-secret=$(az ad app credential reset --id "$ENTRA_CLIENT_ID" --append --display-name export --years 1 \
+secret=$(az ad app credential reset --id "$ENTRA_CLIENT_ID" --append --display-name export --end-date "$EXPIRES" \
   --query password --output tsv)
 SECRET_FILE=$(mktemp)
 trap 'rm -f "$SECRET_FILE"' EXIT
 printf '%s' "$secret" >"$SECRET_FILE"
 sh .github/retry.sh 10 30 az keyvault secret set --vault-name "$CONFIG_VAULT_NAME" --name entra-client-secret \
-  --file "$SECRET_FILE" --query id --output tsv
+  --file "$SECRET_FILE" --expires "$EXPIRES" --query id --output tsv
 # Customer Insights lets only people connect a container who can read it.
 account=$(az storage account show --name "$SEGMENTS_ACCOUNT_NAME" --query id --output tsv) &&
   az role assignment create --role "Storage Blob Data Reader" --assignee-principal-type User --output none \

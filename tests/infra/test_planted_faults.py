@@ -157,6 +157,11 @@ RULES = [
     Plant("alert on an event that does not exist", "alerts", "\"connection.lost\"", "\"connection.gone\"", "asks for the event connection.gone"),
     Plant("alert on a field that does not exist", "alerts", "toint(e.rejected) /", "toint(e.refused) /", "run.finished has no field refused"),
     Plant("alert on a function that does not exist", "alerts", "\"send_lane_poison\"", "\"send_lanes_poison\"", "asks for the function send_lanes_poison"),
+    Plant("secrets that expire unnoticed", "alerts", "actionGroups: groups\n      }\n    }\n    filter", "actionGroups: take(groups, 0)\n      }\n    }\n    filter", "secret-expires must notify 1 action groups", "prod"),
+    Plant("secrets that have expired already", "alerts", "['Microsoft.KeyVault.SecretNearExpiry', ", "[", "must be about secrets that expire", "prod"),
+    Plant("expiry of the other vault", "main", "configVaultName: configVaultName\n    actionGroupIds", "configVaultName: tokenVaultName\n    actionGroupIds", "topic of the vault for client secrets", "prod"),
+    Plant("expiry in the other schema", "alerts", "'CloudEventSchemaV1_0'", "'EventGridSchema'", "must be in the schema CloudEventSchemaV1_0", "prod"),
+    Plant("expiry that no one is told", "alerts", "if (!empty(groups)) {\n  name: 'secrets-", "if (empty(groups)) {\n  name: 'secrets-", "must not exist without an action group"),
     Plant("alerts that notify no one", "alerts", "empty(alertEmail) ? [] : [group.id]", "empty(alertEmail) ? [] : take([group.id], 0)", "must notify 1 action groups", "prod"),
 ]  # fmt: skip
 

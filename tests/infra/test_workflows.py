@@ -393,6 +393,21 @@ def test_a_deployment_is_configured(tmp_path: Path, arguments: list[str]) -> Non
     assert "the-secret" not in calls
 
 
+@pytest.mark.parametrize(
+    ("today", "expires"), [("2026 11 30", "2027-11-28"), ("2028 02 29", "2029-02-28")]
+)
+def test_the_vault_knows_when_the_client_secret_expires(
+    tmp_path: Path, today: str, expires: str
+) -> None:
+    """Otherwise no one is told before no one can sign in."""
+    program(tmp_path, "date", f"echo {today}")
+    _, calls = script(tmp_path, "configure.sh")
+    [created] = [line for line in calls.splitlines() if "credential reset" in line]
+    [stored] = [line for line in calls.splitlines() if "keyvault secret set" in line]
+    assert f"--end-date {expires}T00:00:00Z" in created
+    assert f"--expires {expires}T00:00:00Z" in stored
+
+
 def test_the_app_may_need_some_time_until_it_has_the_secret(tmp_path: Path) -> None:
     """Azure restarts the app after the refresh; until then it answers as before."""
     curl = """for url in "$@"; do :; done
