@@ -74,6 +74,27 @@ def test_python_is_the_one_that_runs_in_azure(deployments: dict[str, Deployment]
     assert used == {site.get("properties", "functionAppConfig", "runtime", "version")}
 
 
+def test_checks_for_one_purpose_do_not_end_those_for_another() -> None:
+    """A push must not end the checks of the week, nor a deployment to prod those of one to dev."""
+    checks = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text(encoding="utf-8"))
+
+    def group(workflow: str, event: str, environment: str = "") -> str:
+        values = {
+            "github.workflow": workflow,
+            "github.event_name": event,
+            "github.ref": "refs/heads/main",
+            # The called workflow has no inputs of its own: those of the person are in the event.
+            "github.event.inputs.environment": environment,
+        }
+        return re.sub(
+            r"\$\{\{ ([\w.]+) \}\}", lambda each: values[each[1]], checks["concurrency"]["group"]
+        )
+
+    runs = [("check", "push", ""), ("check", "schedule", "")]
+    runs += [("deploy", "workflow_dispatch", one) for one in ("dev", "prod")]
+    assert len({group(*run) for run in runs}) == len(runs)
+
+
 def test_a_pipe_in_a_workflow_fails_when_its_first_command_fails() -> None:
     for workflow in WORKFLOWS:
         for step in steps(workflow):
