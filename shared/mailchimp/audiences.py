@@ -202,7 +202,8 @@ class AudienceCalls(Calls):
         """
         found: dict[str, dict[str, Any]] = {}
         reached = 0
-        for _ in range(_MOST_PAGES):
+        # A list that fills all pages ends with a page without items.
+        for _ in range(_MOST_PAGES + 1):
             answer = self._transport.get(
                 path, {**query, "count": str(PAGE), "offset": str(reached)}
             )
@@ -213,7 +214,7 @@ class AudienceCalls(Calls):
             is_last = reached == total and len(items) < PAGE
             if not items or is_last or (unknown and len(found) == known):
                 return list(found.values())
-        if part == "segments" and reached >= _MOST_PAGES * PAGE:
+        if part == "segments" and reached > _MOST_PAGES * PAGE:
             raise ConfigError("tagsTooMany", most=_MOST_PAGES * PAGE)
         raise Unavailable("answerBroken")
 

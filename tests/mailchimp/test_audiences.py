@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from shared.errors import ConfigError, Conflict, Disconnected, NotFound, Refused, Unavailable
+from shared.mailchimp import audiences
 from shared.mailchimp.session import MailchimpSession
 from shared.mailchimp.transport import ApiKey
 from tests.mailchimp.scripted_server import Answer, ScriptedServer, json, problem
@@ -64,6 +65,29 @@ def test_tags_are_read_beyond_one_page_and_saved_segments_are_not_tags(sandbox, 
     assert session.tag(audience.id, 200005) is None
     assert session.tag(audience.id, found[0].id) == found[0]
     assert session.tag(audience.id, 1) is None
+
+
+class _ManyTags:
+    """A transport to an audience with many tags."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def get(self, path: str, query: dict[str, str]) -> dict[str, object]:
+        first, count = int(query["offset"]), int(query["count"])
+        tags = [
+            {"id": each + 1, "name": f"Tag {each}", "type": "static", "member_count": 0}
+            for each in range(first, min(first + count, self.number))
+        ]
+        return {"segments": tags, "total_items": self.number}
+
+
+def test_an_audience_may_have_as_many_tags_as_the_app_reads(monkeypatch):
+    monkeypatch.setattr(audiences, "_MOST_PAGES", 2)
+    assert len(MailchimpSession(_ManyTags(2_000)).tags("abc")) == 2_000
+    with pytest.raises(ConfigError) as refused:
+        MailchimpSession(_ManyTags(4_000)).tags("abc")
+    assert refused.value.code == "tagsTooMany"
 
 
 def test_the_count_of_a_tag_excludes_people_who_are_not_subscribed(sandbox, session):
