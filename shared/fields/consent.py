@@ -12,21 +12,28 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_YES = _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 동의 동의함 はい 是") | {
-    "동의 함"
-}
-_NO = _words("no n false f 0 0.0 off nein non não faux falsch 아니요 아니오 いいえ 否")
+# The letters O and X are no answers: O is a yes in Korean and French forms and "opted out" beside I, and X is a no in Korean
+# forms and a tick elsewhere.
+_YES = (
+    _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 はい 是")
+    | _words("agree agreed accept accepted grant granted checked 동의 동의함 동의합니다")
+    | {"동의 함"}
+)
+_NO = _words("no n false f 0 0.0 off unchecked nein non não faux falsch 아니요 아니오 いいえ 否")
 # The person did not agree. If a yes of the attribute forbids email, this is unclear: it may mean "did not agree to
 # email" or "did not refuse email". In this case, the person gets no email.
 _NOT_AGREED = frozenset(
-    {"미동의", "비동의", "동의안함", "동의 안함", "동의 안 함", "동의하지않음", "동의하지 않음"}
+    {"denied", "declined", "refused", "rejected", "revoked", "withdrawn", "disagree", "disagreed"}
+    | {"not agreed", "not accepted", "not granted", "not given"}
+    | {"미동의", "비동의", "동의안함", "동의 안함", "동의 안 함", "동의하지않음", "동의하지 않음"}
+    | {"동의하지않습니다", "동의하지 않습니다", "거절"}
 )
 # These mean the same under every name. Dynamics 365 has "Allow" and "Do Not Allow", consent records of
 # Customer Insights - Journeys have "Opted in" and "Opted out", Korean forms 수신동의 (agrees to receive) and 수신거부
 # (refuses to receive).
 _ALLOWED = frozenset(
     {"allow", "allowed", "opted in", "opted-in", "optedin", "opt in", "opt-in", "optin"}
-    | {"subscribed", "수신", "수신동의", "수신 동의"}
+    | {"subscribed", "수신", "수신함", "수신동의", "수신 동의", "허용", "허용함"}
 )
 _FORBIDDEN = frozenset(
     {"do not allow", "not allowed", "opted out", "opted-out", "optedout"}
@@ -38,6 +45,10 @@ _FORBIDDEN = frozenset(
         "미수신",
         "수신안함",
         "수신 안함",
+        "수신 안 함",
+        "허용안함",
+        "허용 안함",
+        "허용 안 함",
         "철회",
         "동의철회",
         "동의 철회",

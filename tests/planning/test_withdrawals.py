@@ -425,6 +425,15 @@ def test_a_retry_of_a_run_that_only_carried_out_withdrawals_waits_as_well(
         ("수신 거부", ConsentMeaning.YES_MAY_BE_MAILED, False),
         ("수신거부", ConsentMeaning.YES_MUST_NOT_BE_MAILED, False),
         ("Unsubscribed", ConsentMeaning.YES_MUST_NOT_BE_MAILED, False),
+        ("Granted", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("Denied", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        ("withdrawn", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        ("checked", ConsentMeaning.YES_MUST_NOT_BE_MAILED, False),
+        ("unchecked", ConsentMeaning.YES_MUST_NOT_BE_MAILED, True),
+        ("동의합니다", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("동의하지 않습니다", ConsentMeaning.YES_MAY_BE_MAILED, False),
+        ("허용", ConsentMeaning.YES_MAY_BE_MAILED, True),
+        ("허용 안 함", ConsentMeaning.YES_MAY_BE_MAILED, False),
     ],
 )
 def test_usual_values_of_a_consent_attribute_are_understood(
@@ -438,6 +447,19 @@ def test_usual_values_of_a_consent_attribute_are_understood(
     assert "consentUnclear" not in codes(run)
 
 
+@pytest.mark.parametrize("meaning", list(ConsentMeaning))
+@pytest.mark.parametrize("answer", ["O", "x", "Not set"])
+def test_an_unclear_value_is_no_consent_in_either_direction(
+    rows: RowDeployment, answer: str, meaning: ConsentMeaning
+) -> None:
+    rows.change(new_contacts=NewContacts(consent_attribute="Consent", consent_meaning=meaning))
+
+    run = rows.run(person(0, answer), person(1, "opted in"))
+
+    assert list(rows.deployment.audience.members()) == ["p1@example.com"]
+    assert codes(run)["consentUnclear"] == {"attribute": "Consent", "rows": "1"}
+
+
 def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
     rows: RowDeployment,
 ) -> None:
@@ -447,7 +469,7 @@ def test_values_of_a_consent_attribute_that_are_not_understood_are_reported(
     assert few.status is RunStatus.SUCCESSFUL
     assert "p0@example.com" not in rows.deployment.audience.members()
 
-    many = rows.run(*(person(n, "granted") for n in range(5)))
+    many = rows.run(*(person(n, "perhaps") for n in range(5)))
 
     assert codes(many)["consentUnclear"] == {"attribute": "Consent", "rows": "5"}
     assert many.status is RunStatus.COMPLETED_WITH_WARNINGS
