@@ -184,7 +184,8 @@ class Search:
     ) -> tuple[PersonInExport | None, bool]:
         """Return the newest outcome of a person in these runs, newest first, and whether any run answers the question.
 
-        Runs that send one person or archive contacts have no outcomes of the others, so earlier runs are read as well.
+        Undos, and runs that send one person or archive contacts, have no outcomes of the others, so earlier runs are
+        read as well.
         """
         for run in runs:
             if run.is_active or run.mode is Mode.PREVIEW:
@@ -192,7 +193,7 @@ class Search:
             if not exists(self.files, outcomes_table(run.id)):
                 continue
             found = self._in_outcomes(run, base, person)
-            if found is not None or not run.mode.is_partial:
+            if found is not None or run.covers_export:
                 return found, True
         return None, False
 

@@ -14,6 +14,7 @@ from shared.runs.planning_ended import PlanningEnded
 from tests import reused_databases
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
 
 __all__ = ["clock", "mailchimp", "new_deployment"]
 
@@ -41,6 +42,25 @@ def test_a_search_finds_tags_values_and_times_by_address_and_by_profile(
     assert sent["FNAME"] == contact.merge_fields["FNAME"]
     [unknown] = search.find(customer_id="no-such-profile")
     assert (unknown.code, unknown.in_audience, unknown.values) == ("notInSegment", "unknown", ())
+
+
+def test_a_search_after_an_undo_still_says_why_a_person_was_not_sent(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define()
+    run = rows.run(person(0), person(1, "no"))
+    search = rows.deployment.app.search
+    [before] = search.find("p1@example.com")
+
+    undo = rows.deployment.undo(run)
+
+    assert undo.status is RunStatus.SUCCESSFUL
+    [after] = search.find("p1@example.com")
+    assert after == before
+    assert (after.outcome, after.code, after.segments) == ("kept", "noConsent", ("People",))
+    [undone] = search.find("p0@example.com")
+    assert (undone.at, undone.tags) == (undo.finished_at, ())
 
 
 def test_an_export_without_a_completed_run_is_not_reported_as_never_run(
