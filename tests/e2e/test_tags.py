@@ -105,6 +105,7 @@ def test_a_manually_created_tag_is_taken_over_only_after_confirmation(
         run = scenario.run()
     assert run["status"] == "awaitingConfirmation"
     assert run["reason"]["code"] == "tagExists"
+    assert f"“{name}” (1)" in run["reason"]["message"], "one subscriber may lose the tag"
     assert writes(calls) == {}
     assert len(scenario.audience.members()) == 1
 

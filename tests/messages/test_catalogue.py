@@ -43,6 +43,12 @@ def test_a_text_depends_on_a_value() -> None:
     assert render(template, "en", {"tag": "ZIP"}) == "ZIP:"
 
 
+def test_an_empty_value_is_refused_in_words_that_fit_a_list_of_choices() -> None:
+    assert text("input.string_too_short", "en", {"min_length": 1}) == "Must not be empty."
+    assert text("input.string_too_short", "ko", {"min_length": 1}) == "비워 둘 수 없습니다."
+    assert text("input.string_too_short", "ko", {"min_length": 8}) == "8자 이상 입력하세요."
+
+
 def test_a_placeholder_without_a_value_stays_visible() -> None:
     assert render("{tag} {n, plural, one {#} other {# x}}", "en", {}) == "{tag} {n} x"
 

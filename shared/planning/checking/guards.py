@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from shared.model.audience import Tag
+    from shared.planning.audience.tags import FoundTags
     from shared.planning.reading.people import RowCounts
 
 
@@ -184,14 +185,19 @@ def _strange_audience(growth: _Growth, overlap: Overlap) -> Iterator[Reason]:
             yield Reason("strangeAudience", values=values)
 
 
-def guard_tags(request: PlanRequest, foreign: Sequence[str], rows: RowCounts) -> list[Finding]:
+def guard_tags(request: PlanRequest, found: FoundTags, rows: RowCounts) -> list[Finding]:
     """Raise PlanningEnded (awaiting a confirmation) for tags that were made outside the export.
 
-    A preview returns a finding.
+    A preview returns a finding. Both have the number of subscribers with each tag.
     """
-    if not foreign:
+    if not found.foreign:
         return []
-    values = {"tags": ", ".join(f"“{name}”" for name in foreign)}
+    foreign = [
+        f"“{choice.tag_name}” ({tag.member_count:,})"
+        for choice, tag in zip(request.export.segments, found.tags, strict=True)
+        if choice.tag_name in found.foreign
+    ]
+    values = {"tags": ", ".join(foreign)}
     if request.is_preview:
         return [Finding(Severity.WARNING, TAG_EXISTS, values=values)]
     counts = Counts(source_rows=rows.source_rows, distinct=rows.people)

@@ -65,7 +65,7 @@ def check_and_compare(
 def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibility) -> FoundAudience:
     """Apply the guards, then create missing fields and tags."""
     request, found, db = context.request, eligible.audience, context.db
-    context.findings += guard_tags(request, found.tags.foreign, inputs.rows)
+    context.findings += guard_tags(request, found.tags, inputs.rows)
     # Rows that failed before, or one person, are no sign of a mistake.
     if not eligible.only_failed and request.person is None:
         context.findings += _apply_guards(context, inputs, found)
