@@ -80,6 +80,15 @@ def test_an_undo_without_effect_does_not_speak_of_the_last_run() -> None:
     assert "since the last run" not in page.text
 
 
+def test_an_undo_is_called_an_undo_and_counts_people_of_no_segment() -> None:
+    world = World()
+    counts = Counts(distinct=201, updated=201)
+    page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, counts=counts, undo_of="run-9"))
+    assert "KindUndo" in page.text.replace("\n", "")
+    assert "People: 201" in page.text
+    assert "People in the segments" not in page.text
+
+
 def test_a_run_without_anyone_to_send_says_so_beside_its_rejected_rows() -> None:
     world = World()
     counts = Counts(source_rows=5580, distinct=3330, unchanged=3330, rejected=129)
