@@ -16,6 +16,7 @@ import azure.functions as func
 
 from shared.allocator import use_one_arena
 from shared.errors import ConfigError
+from shared.garbage import skip_loaded_objects
 from shared.messaging.messages import audience_of, lane_of, number_of, run_of
 from shared.settings import authentication_is_on
 from shared.shutdown import PROCESS
@@ -86,6 +87,8 @@ def _processing(msg: func.QueueMessage, context: func.Context, run_id: str = "")
         PROCESS.working(),
         connector().traced_message(context.function_name, msg.get_body(), run_id, platform_trace),
     ):
+        # By now, everything is imported that runs use.
+        skip_loaded_objects()
         yield
 
 

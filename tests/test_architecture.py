@@ -22,6 +22,7 @@ LAYERS = (
     "runtime",
     "shutdown",
     "allocator",
+    "garbage",
     "web",
     "connections",
     "exports",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
@@ -36,6 +37,7 @@ _AGAIN = {"retry_on_methods": ("GET", "POST")}
 _TRANSACTION_ROWS = 100
 _TRANSACTION_CHARACTERS = 600_000
 """A transaction has at most 100 entities and 4 MiB; the SDK may use 6 bytes per character."""
+_TRANSACTIONS_AT_A_TIME = 4
 
 
 def _no_columns(_value: object) -> Mapping[str, str]:
@@ -79,13 +81,17 @@ class TableRecords(Generic[T]):
         return self._stored_by_this_write(key, value, write, taken)
 
     def create_many(self, items: Sequence[tuple[str, T]]) -> None:
-        """Write many records of one partition; existing ones stay unchanged."""
+        """Write many records of one partition; existing ones stay unchanged.
+
+        If this fails or the process is killed, any of them may exist. Another call completes them.
+        """
         write = _random_id()
         entities = {key: self._form.entity(key, value, write) for key, value in items}
         if len({entity["PartitionKey"] for entity in entities.values()}) > 1:
             raise InputError("recordsOfTwoPartitions", kind=self._kind)
-        for batch in _batches(list(entities.values())):
-            self._create_batch(batch)
+        with ThreadPoolExecutor(_TRANSACTIONS_AT_A_TIME) as threads:
+            # After an error, those that have not begun are left out.
+            list(threads.map(self._create_batch, _batches(list(entities.values()))))
 
     def read(self, key: str) -> Stored[T] | None:
         """Read a record, or None."""

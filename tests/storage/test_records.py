@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -301,16 +302,22 @@ def test_a_wrong_storage_key_is_a_config_error(account: StorageAccount, name: st
     clients.close()
 
 
-class LosesAnswers(BaseHTTPRequestHandler):
-    """Passes calls on to Azurite, and drops the connection instead of the first write's answer."""
+class FaultyTables(BaseHTTPRequestHandler):
+    """Passes calls on to Azurite, but drops the answers of the first `lose` writes, and refuses writes with the text `refused`."""
 
     protocol_version = "HTTP/1.1"
     behind = ""
-    lose = 1
+    lose = 0
+    refused = b""
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = dict(self.headers.items())
+        if self.refused and self.refused in body:
+            self.send_response(HTTPStatus.FORBIDDEN)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         # The signature covers the path, not the host.
         answer = requests.request(
             self.command, self.behind + self.path, headers=headers, data=body, timeout=100
@@ -340,7 +347,7 @@ def test_a_write_with_a_lost_response_recognizes_its_own_result(
     things.create("before", Thing())
     endpoint = account.connection_string.split("TableEndpoint=")[1].split(";")[0]
     behind = endpoint.split("/devstoreaccount1")[0]
-    proxy_type = type("Proxy", (LosesAnswers,), {"behind": behind, "lose": 1})
+    proxy_type = type("Proxy", (FaultyTables,), {"behind": behind, "lose": 1})
     with ThreadingHTTPServer(("127.0.0.1", 0), proxy_type) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         front = f"http://127.0.0.1:{server.server_port}"
@@ -363,3 +370,31 @@ def test_a_write_with_a_lost_response_recognizes_its_own_result(
         server.shutdown()
     assert things.read("one") == replaced
     assert [stored.value.text for stored in things.all("run")] == ["a", "b"]
+
+
+def test_many_records_that_were_created_in_part_are_completed_by_another_call(
+    account: StorageAccount, clients: StorageClients, name: str
+) -> None:
+    things = TableRecords(clients, name, Thing)
+    wanted = [(f"run/{n:04}", Thing("new", n)) for n in range(1_000)]
+    things.create("run/0000", Thing("old", 0))
+    endpoint = account.connection_string.split("TableEndpoint=")[1].split(";")[0]
+    behind = endpoint.split("/devstoreaccount1")[0]
+    proxy_type = type("Proxy", (FaultyTables,), {"behind": behind, "refused": b"0250"})
+    with ThreadingHTTPServer(("127.0.0.1", 0), proxy_type) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        front = f"http://127.0.0.1:{server.server_port}"
+        shaky = StorageClients(
+            StorageAccount(account.connection_string.replace(behind, front)),
+            ClientOptions(retries=0),
+        )
+        with pytest.raises(ConnectorError):
+            TableRecords(shaky, name, Thing).create_many(wanted)
+        shaky.close()
+        server.shutdown()
+    created = {stored.key for stored in things.all("run")}
+    assert len(created) < 1_000
+    assert "run/0250" not in created
+    things.create_many(wanted)
+    texts = [stored.value.text for stored in things.all("run")]
+    assert texts == ["old", *["new"] * 999]
