@@ -41,9 +41,8 @@ _PHONE = re.compile(r"\+?[\d ().,/*#-]+(?: ?(?:x|ext\.?|#) ?\d{1,6})?", re.ASCII
 # Types of fields whose values consist of digits and punctuation.
 _OF_DIGITS = frozenset({"number", "date", "birthday", "phone", "zip"})
 # Invisible characters, such as the direction marks of copied text.
-_INVISIBLE = dict.fromkeys(
-    (0x00AD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)
-)
+_DIRECTION_MARKS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_INVISIBLE = dict.fromkeys((0x00AD, 0x200B, *range(0x2060, 0x2065), 0xFEFF, *_DIRECTION_MARKS))
 # Punctuation as East Asian input methods and word processors write it. People type the Japanese long vowel mark for a
 # hyphen, because both are on one key.
 _PUNCTUATION: dict[int, str | None] = {

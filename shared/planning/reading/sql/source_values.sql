@@ -8,7 +8,7 @@ CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
         ELSE translate(
             cell,
             '０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹－．，／‐‑–−' || chr(173) || chr(8206) || chr(8207)
-                || chr(8234) || chr(8236) || chr(8294) || chr(8297),
+                || chr(8234) || chr(8236) || chr(8294) || chr(8297) || chr(1564),
             '012345678901234567890123456789-.,/----'
         )
     END
