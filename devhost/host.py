@@ -125,7 +125,8 @@ class Host:
             self._timers.append(Timer(function.name, schedule, invoke, run_on_startup=at_start))
             if trigger.settings.get("useMonitor"):
                 LOG.info(
-                    "%s: useMonitor has no effect here; missed runs are not repeated", function.name
+                    "%s: times that pass while this host is stopped are not made up for",
+                    function.name,
                 )
         elif kind != "httptrigger":
             LOG.warning(
