@@ -80,6 +80,16 @@ def test_the_reason_of_a_status_is_in_the_list() -> None:
     assert "18,402명" in text
 
 
+def test_run_all_does_not_ask_whether_to_run_no_export() -> None:
+    world = World()
+    new_export(world, displayName="Off", schedule={"enabled": False})
+    page = Browser(world).open("/run-all")
+    assert "There is no export to start" in page.text
+    assert "Run 0 exports" not in page.text
+    assert "Off The schedule is off." in page.text
+    assert "시작할 내보내기가 없습니다" in Browser(world, "ko").open("/run-all").text
+
+
 def test_run_all_asks_first_and_lists_what_was_started_and_what_was_not() -> None:
     world = World()
     connection = new_connection(world)
