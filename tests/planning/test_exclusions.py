@@ -265,6 +265,23 @@ def test_an_undo_restores_nothing_for_excluded_people(rows: RowDeployment) -> No
     assert codes(undone)["undoExcluded"] == {"people": "3"}
 
 
+def test_an_undo_restores_no_tag_of_a_former_address_of_an_excluded_person(
+    rows: RowDeployment,
+) -> None:
+    rows.run(person(0), person(1), person(2), Complaints=[])
+    # Person 0 has the address of person 3 now.
+    moved = person(0, EMail="p3@example.com")
+    run = rows.run(moved, person(2), Complaints=[])
+    assert rows.tags(0) == rows.tags(1) == frozenset()
+    rows.preview(moved, person(2), Complaints=[moved])
+
+    undone = rows.deployment.undo(run)
+
+    assert rows.tags(0) == frozenset()
+    assert rows.tags(1) == {"People"}
+    assert codes(undone)["undoExcluded"] == {"people": "1"}
+
+
 def test_an_exclusion_of_unusually_many_people_waits_for_a_confirmation(
     rows: RowDeployment,
 ) -> None:

@@ -78,3 +78,20 @@ def test_an_undo_restores_no_tag_of_a_person_who_withdrew_consent(rows: RowDeplo
     again = rows.run(person(0, "no"), person(1), person(2))
     assert rows.tags(0) == frozenset()
     assert rows.outcomes(again)["p0@example.com"][0] == "kept"
+
+
+def test_an_undo_restores_no_tag_of_a_former_address_of_a_person_who_withdrew_consent(
+    rows: RowDeployment,
+) -> None:
+    rows.define(on_withdrawal=OnWithdrawal.REMOVE_TAGS)
+    rows.run(person(0), person(1), person(2))
+    # Person 0 has the address of person 3 now.
+    run = rows.run(person(0, EMail="p3@example.com"), person(2))
+    assert rows.tags(0) == rows.tags(1) == frozenset()
+    rows.preview(person(0, "no", EMail="p3@example.com"), person(2))
+
+    undone = rows.deployment.undo(run)
+
+    assert rows.tags(0) == frozenset()
+    assert rows.tags(1) == {"People"}
+    assert codes(undone)["undoConsentWithdrawn"] == {"people": "1"}

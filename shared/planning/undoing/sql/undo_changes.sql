@@ -8,11 +8,28 @@ created AS (
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
 -- Later outcomes count as well: people who withdrew consent or were excluded after the run get nothing back.
-all_outcomes AS (SELECT email, code FROM outcomes UNION ALL FROM later_outcomes),
+-- `no`: which of both. It applies to all addresses of a person, also to a former one that had no tag any more
+-- when it was read.
+decisions AS (
+    SELECT
+        email AS address, customer_id, code = 'withdrawnUnsubscribed' AS unsubscribed,
+        CASE WHEN code = 'excluded' THEN 'excluded' ELSE 'withdrawn' END AS no
+    FROM (SELECT email, customer_id, code FROM outcomes UNION ALL FROM later_outcomes)
+    WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded')
+),
+decided_customers AS (
+    SELECT customer_id, no FROM decisions WHERE customer_id IS NOT NULL
+    UNION
+    SELECT l.customer_id, d.no FROM ledger l JOIN decisions d ON d.address = l.address
+    WHERE l.customer_id IS NOT NULL
+),
+decided AS (
+    SELECT address, no, unsubscribed FROM decisions
+    UNION ALL
+    SELECT l.address, c.no, false FROM ledger l JOIN decided_customers c USING (customer_id)
+),
 withdrawn AS (
-    SELECT email AS address, bool_or(code = 'withdrawnUnsubscribed') AS unsubscribed FROM all_outcomes
-    WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed')
-    GROUP BY email
+    SELECT address, bool_or(unsubscribed) AS unsubscribed FROM decided WHERE no = 'withdrawn' GROUP BY address
 ),
 -- Subscribers that the run archived because no export targeted them any more.
 archived AS (SELECT email AS address FROM outcomes WHERE code = 'unusedArchived'),
@@ -25,7 +42,7 @@ excluded_customers AS (
     WHERE customer_id IS NOT NULL AND address IN (SELECT unnest($excluded_addresses::VARCHAR[]))
 ),
 excluded AS (
-    SELECT email AS address FROM all_outcomes WHERE code = 'excluded'
+    SELECT address FROM decided WHERE no = 'excluded'
     UNION
     SELECT unnest($excluded_addresses::VARCHAR[])
     UNION
@@ -153,8 +170,9 @@ SELECT
     ),
     count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
     count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),
-    count(*) FILTER (withdrawn AND (was_sent OR len(tags_removed) > 0 OR is_archived OR unsubscribed)),
-    count(*) FILTER (
+    -- People, because these decisions apply to all addresses of a person.
+    count(DISTINCT coalesce(customer_id, address)) FILTER (withdrawn AND (was_sent OR len(tags_removed) > 0 OR is_archived OR unsubscribed)),
+    count(DISTINCT coalesce(customer_id, address)) FILTER (
         NOT created AND NOT withdrawn AND excluded
             AND (is_archived OR NOT not_subscribed AND (was_sent OR len(tags_removed) > 0))
     )
@@ -168,11 +186,11 @@ CREATE OR REPLACE TABLE before AS FROM ledger;
 
 -- name: load_outcomes
 CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
-CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, code VARCHAR);
+CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, customer_id VARCHAR, code VARCHAR);
 
 -- name: add_later_outcomes
 INSERT INTO later_outcomes
-SELECT email, code FROM read_parquet($file)
+SELECT email, customer_id, code FROM read_parquet($file)
 WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
 
 -- name: add_planned
@@ -180,7 +198,7 @@ WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND emai
 -- another address, the code does not say that the person withdrew consent or was excluded. Among people who are kept and did not
 -- withdraw consent, only excluded ones lose tags of their segments.
 INSERT INTO later_outcomes
-SELECT address, CASE WHEN withdrawn THEN 'consentWithdrawn' ELSE 'excluded' END FROM read_parquet($file)
+SELECT address, customer_id, CASE WHEN withdrawn THEN 'consentWithdrawn' ELSE 'excluded' END FROM read_parquet($file)
 WHERE withdrawn OR (kind = 'kept' AND list_has_any(tags_to_remove, tags));
 
 -- name: tagset_tags
