@@ -7,6 +7,7 @@ row can be read does not depend on the requested columns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -48,6 +49,7 @@ _MAX_UNREADABLE = 100_000
 _MAX_UNREADABLE_AT_BEGINNING = 4096
 # So many blanks beside a marker of "no value" are ignored.
 _BLANKS = 4
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f\ufeff]+")
 
 
 @dataclass(frozen=True)
@@ -224,15 +226,25 @@ def _wanted(
         yield line, [cells[position] for position in positions]
 
 
+def _is_blank(cells: list[str] | Code) -> bool:
+    """Whether a line has only blanks or control characters, such as the Ctrl+Z at the end of some files."""
+    return isinstance(cells, list) and len(cells) == 1 and _BLANK.fullmatch(cells[0]) is not None
+
+
 def _readable(
     file: TextFile, segment: str, unreadable: list[UnreadableRow]
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows that have as many cells as there are columns; the others are added to `unreadable`."""
+    """The rows that have as many cells as there are columns; the others are added to `unreadable`.
+
+    Lines without a value are not rows.
+    """
     good = 0
     for line, cells in file.rows():
         if isinstance(cells, list) and file.layout.fits(cells):
             good += 1
             yield line, cells
+            continue
+        if _is_blank(cells):
             continue
         if isinstance(cells, Code):
             code = cells
