@@ -9,7 +9,7 @@ from functools import partial
 from shared.capacity.pace import AccountPace
 from shared.errors import Changed, ConfigError, Conflict, InputError
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
-from shared.model.plan import Plan
+from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Queue, Records
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.lookup import is_active, read_run
@@ -61,9 +61,9 @@ class RunCommands:
     def confirm(self, run_id: str) -> Run:
         """Continue a run that waits for a confirmation.
 
-        A new run replaces it in two cases. First, if it has already carried out withdrawals of consent: its plan has only
+        A new run replaces it in three cases. First, if it has already carried out withdrawals of consent: its plan has only
         these. Second, if the export, its files or its list of excluded people were changed since: the change may correct a
-        mistake in what waits.
+        mistake in what waits. Third, if its plan is missing or damaged.
 
         Conflict when the run does not wait, or its export was detached from its connection. Unavailable when the files cannot
         be read at the moment.
@@ -78,9 +78,9 @@ class RunCommands:
             run = self.transitions.confirm(run_id)
             send_plan_message(self.queue, run)
             return run
-        plan = self.plan_of(run_id)
-        if self._is_outdated(run, plan):
-            # What the person confirms is not what the export does now, so the new run may ask again.
+        plan = self._find_plan(run_id)
+        if plan is None or self._is_outdated(run, plan):
+            # What the person confirms is not what the export does now, or is unknown, so the new run may ask again.
             options = RunOptions(retry_of=run.retry_of)
             return self._start_instead(run, options)
         self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
@@ -91,6 +91,13 @@ class RunCommands:
         lanes = min(self.connections, -(-plan.removals // CHUNK_SIZE) + len(plan.tags))
         send_lane_messages(self.queue, run, lanes)
         return run
+
+    def _find_plan(self, run_id: str) -> Plan | None:
+        """Return the plan of a run; None if it is missing or damaged."""
+        try:
+            return self.plan_of(run_id)
+        except PlanGone:
+            return None
 
     def _is_outdated(self, run: Run, plan: Plan) -> bool:
         """Whether the export, its files or its list of excluded people have changed since the plan was made."""

@@ -15,6 +15,7 @@ from shared.errors import Conflict, Unavailable
 from shared.model.exclusions import ExclusionList
 from shared.model.export import GrowthGuard
 from shared.model.run import Mode, Reason, RunStatus, Trigger
+from shared.runs.plan_store import PlanStore
 from shared.web.pages.run_summary import seconds_of
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
@@ -136,6 +137,29 @@ def test_removals_are_planned_again_if_the_list_of_excluded_people_changed(
     app.exclusion_lists.write(EXPORT, ExclusionList(("p0@example.com",), ()))
 
     assert app.commands.confirm(waiting.id).id != waiting.id
+
+
+@pytest.mark.parametrize("left", [None, b"{]"])
+def test_removals_are_planned_again_if_the_plan_is_missing_or_damaged(
+    rows: RowDeployment, left: bytes | None
+) -> None:
+    app, blobs = rows.deployment.app, rows.deployment.store.blobs
+    waiting = rows.run(person(0))
+    # Another process, which has no plans in memory.
+    commands = replace(app.commands, plan_of=PlanStore(app.files).get)
+    for name in [name for name in blobs if waiting.id in name and name.endswith("plan.json")]:
+        del blobs[name]
+        if left is not None:
+            blobs[name] = left
+
+    started = commands.confirm(waiting.id)
+
+    assert started.id != waiting.id
+    assert commands.read(waiting.id).reason == Reason("superseded")
+    again = rows.deployment.run_to_end(started.id)
+    assert again.status is RunStatus.AWAITING_CONFIRMATION
+    commands.confirm(again.id)
+    assert rows.deployment.run_to_end(again.id).counts.removed == 2
 
 
 def test_removals_of_a_segment_that_is_gone_are_not_carried_out(rows: RowDeployment) -> None:
