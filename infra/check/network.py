@@ -46,7 +46,7 @@ def _firewalls(deployment: Deployment) -> Iterator[str]:
         if rules.get("defaultAction") != ("Allow" if landing else closed):
             yield f"{one} must {closed.lower() if not landing else 'allow'} by default"
         if rules.get("bypass") != "AzureServices":
-            yield f"{one} must admit Azure's own services: Event Grid delivers, and vault references are read"
+            yield f"{one} must admit Azure's own services: Event Grid delivers"
         if not landing and [rule.get("value") for rule in rules.get("ipRules") or []] != ranges:
             yield f"{one} must admit exactly {ranges}"
 
