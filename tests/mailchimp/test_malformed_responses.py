@@ -190,7 +190,7 @@ def test_reading_an_endless_list_ends(size, error, transport):
     with scripted_server.ScriptedServer(scripted_server.json(json.dumps(page))) as server:
         with pytest.raises(error):
             MailchimpSession(transport(server.url)).tags("a1")
-        assert len(server.asked) == 100
+        assert len(server.asked) == 101
 
 
 def test_unknown_members_in_a_response_change_nothing(transport):
