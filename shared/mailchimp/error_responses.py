@@ -80,8 +80,12 @@ _TABLE: dict[tuple[int, str | None], tuple[ErrorKind, str]] = {
     (404, _ANY): (ErrorKind.MISSING, "missing"),
     (408, _ANY): (ErrorKind.BROKEN, "timeout"),
     (408, None): (ErrorKind.BROKEN, "timeout"),
+    # A conflict, a lock and "too early" are temporary by their nature. Mailchimp documents none of them.
+    (409, _ANY): (ErrorKind.BROKEN, "serverError"),
     (413, _ANY): (ErrorKind.REFUSED, "tooLarge"),
     (413, None): (ErrorKind.REFUSED, "tooLarge"),
+    (423, _ANY): (ErrorKind.BROKEN, "serverError"),
+    (425, _ANY): (ErrorKind.BROKEN, "serverError"),
     (426, None): (ErrorKind.REFUSED, Code.REFUSED),
     (429, _ANY): (ErrorKind.THROTTLED, "throttled"),
     (429, None): (ErrorKind.THROTTLED, "throttled"),

@@ -301,7 +301,7 @@ def _retry_after(response: requests.Response) -> float | None:
             then = email.utils.parsedate_to_datetime(text)
             now = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
             seconds = (then - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), 3600.0)
 

@@ -94,6 +94,8 @@ def test_a_gzip_response_is_read(transport):
         html(504),
         html(404),
         problem(408, "Request Timeout"),
+        problem(409, "Conflict"),
+        problem(423, "Locked"),
     ],
 )
 def test_a_write_that_may_have_been_applied_is_repeated_once(broken, transport):
@@ -223,6 +225,7 @@ def test_no_retry_begins_after_the_time_limit(transport, time):
             9,
         ),
         ({"Retry_After": "Mon, 23 Nov 2026 10:00:09 GMT"}, 0.5),
+        ({"Retry_After": f"Mon, 23 Nov {'9' * 20} 10:00:09 GMT"}, 0.5),
     ],
 )
 def test_retry_after_is_honored_in_both_formats(headers, waited, transport, time):
