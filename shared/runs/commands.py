@@ -58,8 +58,8 @@ class RunCommands:
             send_plan_message(self.queue, run)
         return run
 
-    def confirm(self, run_id: str) -> Run:
-        """Continue a run that waits for a confirmation.
+    def confirm(self, run_id: str, check: Callable[[Run], None] = lambda _: None) -> Run:
+        """Continue a run that waits for a confirmation. `check` raises an error if the person was asked something else.
 
         A new run replaces it in three cases. First, if it has already carried out withdrawals of consent: its plan has only
         these. Second, if the export, its files or its list of excluded people were changed since: the change may correct a
@@ -71,11 +71,12 @@ class RunCommands:
         run = read_run(self.runs, run_id)
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.reason is None:
             raise Conflict("notWaiting")
+        check(run)
         self.starter.refuse_detached(run.export_id)
         if run.waits_to_send:
             if run.sending_at is not None:
                 return self._start_confirmed(run)
-            run = self.transitions.confirm(run_id)
+            run = self.transitions.confirm(run_id, check)
             send_plan_message(self.queue, run)
             return run
         plan = self._find_plan(run_id)
@@ -84,7 +85,7 @@ class RunCommands:
             options = RunOptions(retry_of=run.retry_of)
             return self._start_instead(run, options)
         self.pace.join(plan.account_id, run_id, partial(is_active, self.runs))
-        run = self.transitions.confirm(run_id)
+        run = self.transitions.confirm(run_id, check)
         if run.is_over:  # someone canceled it at the same moment
             self.pace.leave(plan.account_id, run_id)
             return run

@@ -9,6 +9,7 @@ the run, the tick logs it: at least once. A run that waits for a confirmation is
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -61,6 +62,14 @@ def with_confirmation(run: Run) -> Run:
         confirmed_new=max(run.confirmed_new, run.counts.new),
         confirmed_members={**run.confirmed_members, **members},
     )
+
+
+def question_of(run: Run) -> str:
+    """What a person is asked to confirm, as a text to compare: the reasons that a run lists, and its number of new people."""
+    guards = (one for one in run.findings if one.code in GUARDS)
+    asked: list[Finding | Reason] = [*guards, *([run.reason] if run.reason else [])]
+    reasons = sorted(json.dumps([one.code, one.values], sort_keys=True) for one in asked)
+    return json.dumps([run.id, run.counts.new, *reasons])
 
 
 def findings_after_confirmation(
@@ -267,10 +276,14 @@ class Transitions:
 
         return self._change(run_id, frozenset(RunStatus), canceled)
 
-    def confirm(self, run_id: str) -> Run:
-        """awaitingConfirmation -> sending (of the removals), or -> queued when there is no plan yet."""
+    def confirm(self, run_id: str, check: Callable[[Run], None] = lambda _: None) -> Run:
+        """awaitingConfirmation -> sending (of the removals), or -> queued when there is no plan yet.
+
+        `check` gets the run that is confirmed, and raises an error if it must not be.
+        """
 
         def confirmed(run: Run) -> Run:
+            check(run)
             now = self.now()
             after = with_confirmation(run)
             return replace(

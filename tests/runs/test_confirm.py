@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from shared.errors import Conflict, Unavailable
+from shared.errors import Changed, Conflict, Unavailable
 from shared.model.exclusions import ExclusionList
 from shared.model.export import GrowthGuard
-from shared.model.run import Mode, Reason, RunStatus, Trigger
+from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.plan_store import PlanStore
+from shared.runs.transitions import question_of
 from shared.web.pages.run_summary import seconds_of
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
@@ -95,6 +96,32 @@ def test_a_late_confirmation_is_no_sign_of_a_slow_account(
     assert rows.deployment.run_to_end(waiting.id).counts.removed == 2
 
     assert pace.people_per_second(account) == measured
+
+
+def test_a_run_that_asks_something_else_while_it_is_confirmed_waits_again(
+    rows: RowDeployment,
+) -> None:
+    commands = rows.deployment.app.commands
+    rows.change(growth_guard=GrowthGuard(max_contacts=5))
+    waiting = rows.run(*(person(n) for n in range(10)))
+    shown = question_of(waiting)
+
+    def check(run: Run) -> None:
+        if question_of(run) != shown:
+            raise Changed("questionChanged")
+        # Another person confirms it first, and more people are new by now.
+        rows.source.segments["People"] = [person(n) for n in range(20)]
+        commands.confirm(waiting.id)
+        rows.deployment.run_to_end(waiting.id)
+
+    with pytest.raises(Changed):
+        commands.confirm(waiting.id, check)
+
+    again = commands.read(waiting.id)
+    assert again.status is RunStatus.AWAITING_CONFIRMATION
+    assert again.reason == Reason("growthGuard", {"people": "17", "allowed": "5"})
+    commands.confirm(waiting.id)
+    assert rows.deployment.run_to_end(waiting.id).counts.created == 17
 
 
 def test_removals_are_planned_again_if_the_files_changed_before_the_confirmation(

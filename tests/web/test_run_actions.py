@@ -160,6 +160,37 @@ def test_a_run_awaiting_confirmation_can_be_confirmed() -> None:
     assert "is being canceled" in ada.text
 
 
+@pytest.mark.parametrize(
+    ("language", "says", "asks"),
+    [
+        ("en", "The run now asks for something else", "300 people would be new"),
+        ("ko", "실행이 지금 묻는 내용이", "300"),
+    ],
+)
+def test_a_page_that_shows_an_earlier_reason_confirms_nothing(
+    language: str, says: str, asks: str
+) -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+
+    def waits(people: str) -> None:
+        reason = Reason("growthGuard", {"people": people, "allowed": "100"})
+        world.runs.move(run, status=RunStatus.AWAITING_CONFIRMATION, reason=reason)
+
+    waits("200")
+    ada = Browser(world, language).open(f"/runs/{run}")
+    waits("300")  # someone else has confirmed it, and it asks again
+
+    ada.send(f"/runs/{run}/confirm")
+
+    assert ada.answer.status == 412
+    assert says in ada.text
+    assert asks in ada.text
+    assert world.runs.kept[run].status is RunStatus.AWAITING_CONFIRMATION
+    ada.send(f"/runs/{run}/confirm")
+    assert world.runs.kept[run].status is RunStatus.SENDING
+
+
 def test_an_undo_explains_its_effects_before_it_starts() -> None:
     world = World()
     export = new_export(world)

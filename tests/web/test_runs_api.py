@@ -185,6 +185,40 @@ def test_a_run_can_be_canceled_confirmed_and_retried() -> None:
     send(world, "POST", "/api/runs/none/cancel", status=404)
 
 
+def test_a_confirmation_with_if_match_covers_only_what_was_shown() -> None:
+    world = World()
+    run = send(world, "POST", f"/api/exports/{new_export(world)}/runs", status=202)["id"]
+    path = f"/api/runs/{run}"
+    assert "ETag" not in call(world, "GET", path).headers
+
+    def waits(people: str, **changes: Any) -> str:
+        reason = Reason("growthGuard", {"people": people, "allowed": "100"})
+        world.runs.move(run, status=RunStatus.AWAITING_CONFIRMATION, reason=reason, **changes)
+        return call(world, "GET", path).headers["ETag"]
+
+    grew = [
+        Finding(Severity.WARNING, "segmentGrew", {"segment": name, "before": "1", "people": "200"})
+        for name in ("VIP", "New")
+    ]
+    shown = waits("101")
+    others = [
+        waits("102"),
+        waits("101", counts=Counts(new=200)),
+        waits("101", counts=Counts(), findings=tuple(grew[:1])),
+        waits("101", findings=tuple(grew)),
+    ]
+    assert len({shown, *others}) == 5
+    stale = call(world, "POST", f"{path}/confirm", headers={"If-Match": shown})
+    assert (stale.status, stale.json()["code"]) == (412, "questionChanged")
+    assert world.runs.kept[run].status is RunStatus.AWAITING_CONFIRMATION
+    answer = call(world, "POST", f"{path}/confirm", headers={"If-Match": others[-1]})
+    assert answer.json()["status"] == "sending"
+    over = call(world, "POST", f"{path}/confirm", headers={"If-Match": others[-1]})
+    assert (over.status, over.json()["code"]) == (409, "notWaiting")
+    waits("300")
+    assert call(world, "POST", f"{path}/confirm", headers={"If-Match": "*"}).status == 202
+
+
 ROWS = [
     OutcomeRow("C1", "ada@contoso.example", ("VIP", "New"), "created", "", ""),
     OutcomeRow("=cmd", '+1,"x"\r\n', ("@tag",), "rejected", "fieldRefused", "BIRTHDAY"),

@@ -296,9 +296,11 @@ class FakeRuns:
             raise Conflict("runOver")
         return self.move(run_id, cancel_requested=True)
 
-    def confirm(self, run_id: str) -> Run:
-        if self.read(run_id).status is not RunStatus.AWAITING_CONFIRMATION:
+    def confirm(self, run_id: str, check: Callable[[Run], None] = lambda _: None) -> Run:
+        run = self.read(run_id)
+        if run.status is not RunStatus.AWAITING_CONFIRMATION:
             raise Conflict("notWaiting")
+        check(run)
         return self.move(run_id, status=RunStatus.SENDING)
 
     def retry(self, run_id: str, by: str) -> Run:

@@ -21,7 +21,7 @@ from shared.web.models.people import SearchBody
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.outcomes_csv import outcomes_csv
-from shared.web.parameters import CurrentContext, Id, Optional, Paging
+from shared.web.parameters import CurrentContext, Id, IfMatch, Optional, Paging
 
 router = APIRouter(route_class=AccessRoute, tags=["runs"])
 
@@ -82,9 +82,14 @@ def list_all(
 
 @router.get(_ONE, summary="Read a run")
 @requires(Role.VIEWER)
-def read(run_id: Id, context: CurrentContext) -> RunView:
-    """Returns the status, progress, counts and findings of the run."""
-    return run_view(context.services.runs.read(run_id), context.language)
+def read(run_id: Id, context: CurrentContext, response: Response) -> RunView:
+    """Returns the status, progress, counts and findings of the run. While it waits for a confirmation, the ETag stands for
+    what it asks: its reason and the numbers of people."""
+    run = context.services.runs.read(run_id)
+    etag = runs.question_etag(run)
+    if etag is not None:
+        response.headers["ETag"] = etag
+    return run_view(run, context.language)
 
 
 @router.post(f"{_ONE}/cancel", summary="Cancel a run", status_code=202)
@@ -96,10 +101,13 @@ def cancel(run_id: Id, context: CurrentContext, response: Response) -> RunView:
 
 @router.post(f"{_ONE}/confirm", summary="Confirm a run that waits", status_code=202)
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
-def confirm(run_id: Id, context: CurrentContext, response: Response) -> RunView:
+def confirm(
+    run_id: Id, context: CurrentContext, response: Response, if_match: IfMatch = None
+) -> RunView:
     """Continues a run that waits for a confirmation. Returns a new run that replaces it if the run has to be planned
-    again, for example because the export or its files were changed since."""
-    return accepted(runs.confirm(context, run_id), context, response)
+    again, for example because the export or its files were changed since. With If-Match, confirms only what the person
+    was shown: the response is 412 if the run asks for something else by now."""
+    return accepted(runs.confirm(context, run_id, if_match), context, response)
 
 
 @router.post(f"{_ONE}/retry", summary="Retry the rows that failed", status_code=202)

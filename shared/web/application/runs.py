@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import Conflict, NotFound
+from shared.errors import Changed, Conflict, NotFound
 from shared.finishing.preview_differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
-from shared.model.run import ADD_ARCHIVED, Mode, Run, Trigger
+from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.runs.start import RunOptions
+from shared.runs.transitions import question_of
 from shared.web.application import audit
 from shared.web.application.connections import usable_connections
+from shared.web.application.etags import etag_of, is_met
 from shared.web.authentication import Role
 from shared.web.context import Context
 
@@ -105,10 +107,24 @@ def cancel(context: Context, run_id: str) -> Run:
     return _acted(context, "run.cancel", before, context.services.runs.cancel(run_id))
 
 
-def confirm(context: Context, run_id: str) -> Run:
-    """Continue a run that the removal guard stopped. Conflict when it is not waiting."""
+def question_etag(run: Run) -> str | None:
+    """The ETag of what a run asks to confirm; None if it does not wait."""
+    is_waiting = run.status is RunStatus.AWAITING_CONFIRMATION
+    return etag_of(question_of(run)) if is_waiting else None
+
+
+def confirm(context: Context, run_id: str, if_match: str | None = None) -> Run:
+    """Continue a run that waits for a confirmation. Conflict when it does not wait.
+
+    Changed if it asks for something else than `if_match`, the ETag of what the person was asked.
+    """
+
+    def check(run: Run) -> None:
+        if if_match is not None and not is_met(if_match, etag_of(question_of(run))):
+            raise Changed("questionChanged")
+
     before = context.services.runs.read(run_id)
-    return _acted(context, "run.confirm", before, context.services.runs.confirm(run_id))
+    return _acted(context, "run.confirm", before, context.services.runs.confirm(run_id, check))
 
 
 def retry(context: Context, run_id: str) -> Run:

@@ -84,6 +84,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         summary=summary(run, page.language),
         billed=billed_contacts(run),
         actions=actions,
+        question=runs.question_etag(run),
         next_steps=next_steps(page, run, export, actions, lists_rejected=bool(rejected)),
         rejected=rejected,
         has_outcomes=has_outcomes,
@@ -166,9 +167,9 @@ def cancel(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
 
 @router.post(f"{_ONE}/confirm")
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
-def confirm(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
+def confirm(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Continue a run that waits."""
-    return _act(page, run_id, lambda: runs.confirm(page.context, run_id))
+    return _act(page, run_id, lambda: runs.confirm(page.context, run_id, form.etag))
 
 
 @router.post(f"{_ONE}/retry")
