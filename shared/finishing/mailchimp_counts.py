@@ -54,9 +54,10 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     def fields(session: MailchimpSession) -> list[MergeField]:
         return session.merge_fields(plan.audience_id)
 
-    # Without chunks, the run has changed no status and sent no values.
+    # Without chunks, the run has changed no status.
     statuses = STATUSES if plan.chunks and plan.contacts_before else ()
-    sent = _sent_fields(plan) if plan.chunks else {}
+    # The other chunks only remove tags, archive or unsubscribe.
+    sent = _sent_fields(plan) if plan.people_to_send else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
             tag_calls = {t.tag_id: calls.submit(partial(tag, tag_id=t.tag_id)) for t in plan.tags}

@@ -45,6 +45,23 @@ def test_a_merge_field_that_is_lost_while_a_run_sends_is_reported_and_sent_by_th
     assert "mergeFieldGone" not in codes(after)
 
 
+def test_a_run_that_only_removes_tags_loses_no_values(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    rows.run(person(1), person(2))
+    changed = rows.while_sending(lambda _: _delete(deployment))
+
+    run = rows.run(person(1))
+
+    assert changed
+    assert run.counts.removed == 1
+    assert run.status is RunStatus.SUCCESSFUL
+    assert codes(run) == {}
+
+
 def test_a_merge_field_that_was_lost_before_an_undo_is_not_reported_again(
     new_deployment: Callable[[], SimulatedDeployment],
 ) -> None:
