@@ -97,7 +97,8 @@ class MailchimpCheck:
             one_person = run.mode is Mode.ONE_PERSON
             code = "personNotReadBack" if one_person else "tagsNotChecked"
             checked = replace(checked, findings=(Finding(Severity.WARNING, code),))
-        return replace(checked, calls=sum(calls, CallCounts()))
+        lost = _lost_fields(counts) if counts is not None else ()
+        return replace(checked, findings=(*checked.findings, *lost), calls=sum(calls, CallCounts()))
 
     def _check_tags(
         self,
@@ -117,10 +118,6 @@ class MailchimpCheck:
             Finding(Severity.WARNING, "tagGone", values={"tag": tag.tag})
             for tag in plan.tags
             if counted[tag.tag_id] is None
-        ]
-        findings += [
-            Finding(Severity.WARNING, "mergeFieldGone", values={"tag": tag})
-            for tag in counts.lost_fields
         ]
         for planned in plan.tags:
             tag_now = counts.tags[planned.tag_id]
@@ -173,3 +170,10 @@ class MailchimpCheck:
                 raise _CallFailedError from error
             finally:
                 calls.append(session.calls)
+
+
+def _lost_fields(counts: MailchimpCounts) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(Severity.WARNING, "mergeFieldGone", values={"tag": tag})
+        for tag in counts.lost_fields
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sandbox.mailchimp import Fault
 from sandbox.mailchimp.state import MergeField
 from shared.model.run import Run, RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -60,6 +61,42 @@ def test_a_run_that_only_removes_tags_loses_no_values(
     assert run.counts.removed == 1
     assert run.status is RunStatus.SUCCESSFUL
     assert codes(run) == {}
+
+
+def test_a_merge_field_that_is_lost_is_reported_if_the_tags_cannot_be_read(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+
+    def change(_: Run) -> None:
+        _delete(deployment)
+        deployment.sandbox.arm(Fault("500", "GET", r"/segments/\d+$", times=None))
+
+    changed = rows.while_sending(change)
+
+    run = rows.run(person(1), person(2))
+
+    assert changed
+    assert set(codes(run)) == {"tagsNotChecked", "mergeFieldGone"}
+
+
+@pytest.mark.parametrize("kind", ["500", "200-html"])
+def test_a_run_whose_merge_fields_cannot_be_read_at_the_end_is_successful(
+    kind: str, new_deployment: Callable[[], SimulatedDeployment]
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    fault = Fault(kind, "GET", "/merge-fields", times=None)
+    changed = rows.while_sending(lambda _: deployment.sandbox.arm(fault))
+
+    run = rows.run(person(1), person(2))
+
+    assert changed
+    assert fault.affected
+    assert run.status is RunStatus.SUCCESSFUL
 
 
 def test_a_merge_field_that_was_lost_before_an_undo_is_not_reported_again(
