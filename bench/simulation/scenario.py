@@ -141,7 +141,7 @@ def month(scenario: Scenario, day: Day) -> dict[str, float]:
         "Queue, table and blob reads": ALWAYS_READS
         + (day.executions * READS_PER_EXECUTION + day.chunks * READS_PER_CHUNK) * DAYS,
         "Logs, GB": 0.5 + day.executions * DAYS * 3e-6,
-        "Alert rules": 8,
+        "Alert rules": 9,
         "Vault operations": 10_000 + day.executions * DAYS,
         "Events": 300 + day.runs * DAYS,
     }
