@@ -103,6 +103,23 @@ def test_actions_that_are_refused_while_another_run_waits_are_not_offered() -> N
     assert f'action="/exports/{export}/run"' in of_export.html
 
 
+def test_a_retry_of_the_same_run_is_offered_while_one_waits() -> None:
+    world = World()
+    counts = Counts(source_rows=2, distinct=2, created=1, not_sent=1)
+    path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=counts)
+    run = world.runs.read(path.rpartition("/")[2])
+    waiting = world.runs.start(run.export_id, Trigger.RETRY, Mode.EXPORT, "Ada").id
+    reason = Reason("growthGuard", {"people": "200", "allowed": "100"})
+    world.runs.move(waiting, status=RunStatus.AWAITING_CONFIRMATION, reason=reason, retry_of=run.id)
+
+    page = Browser(world).open(path)
+
+    assert "retry" in actions(page)
+    assert "undo" not in actions(page)
+    assert "Another retry replaces it." in page.text
+    assert f'<a href="/runs/{waiting}">Open the run that waits</a>' in page.html
+
+
 @pytest.mark.parametrize(
     ("code", "offered"),
     [("addressMalformed", False), ("complianceState", False), ("refused", True)],

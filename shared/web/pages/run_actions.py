@@ -77,7 +77,10 @@ def actions_of(
 
 
 def _without_refused(page: Page, run: Run, actions: RunActions) -> RunActions:
-    """Leave out what is refused while another run of the export waits for a confirmation."""
+    """Leave out what is refused while another run of the export waits for a confirmation.
+
+    A retry that waits is replaced by another retry of the same run, so that is offered.
+    """
     # A preview that failed is repeated. One that succeeded is followed by a run, which replaces the waiting one.
     repeats_preview = actions.run and run.mode is Mode.PREVIEW and run.status is RunStatus.FAILED
     if not (actions.retry or actions.send_again or actions.undo or repeats_preview):
@@ -85,8 +88,11 @@ def _without_refused(page: Page, run: Run, actions: RunActions) -> RunActions:
     waiting = page.services.history.waiting_run(run.export_id)
     if waiting is None:
         return actions
+    may_retry = actions.retry and waiting.retry_of == run.id
     may_run = actions.run and not repeats_preview
-    return replace(actions, retry=False, send_again=False, undo=False, run=may_run, waiting=waiting)
+    return replace(
+        actions, retry=may_retry, send_again=False, undo=False, run=may_run, waiting=waiting
+    )
 
 
 def _may_act(page: Page, export: Export) -> bool:
