@@ -1,14 +1,15 @@
 -- name: create
 -- A cell without blanks around it. Digits in full width, Arabic and Persian digits, punctuation in full width and other hyphens
--- become ASCII. Soft hyphens and direction marks are deleted, because translate deletes characters without a counterpart.
+-- become ASCII. Invisible characters are deleted, because translate deletes characters without a counterpart.
 -- fields/values.py also converts digits of other scripts; with DuckDB, this would take too long.
 CREATE OR REPLACE MACRO with_ascii_digits(cell) AS trim(
     CASE
         WHEN strlen(cell) = length(cell) THEN cell
         ELSE translate(
             cell,
-            '０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹－．，／‐‑–−' || chr(173) || chr(8206) || chr(8207)
-                || chr(8234) || chr(8236) || chr(8294) || chr(8297) || chr(1564),
+            '０１２３４５６７８９٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹－．，／‐‑–−' || chr(173) || chr(1564) || chr(8203) || chr(8206)
+                || chr(8207) || chr(8234) || chr(8235) || chr(8236) || chr(8237) || chr(8238) || chr(8288) || chr(8289)
+                || chr(8290) || chr(8291) || chr(8292) || chr(8294) || chr(8295) || chr(8296) || chr(8297) || chr(65279),
             '012345678901234567890123456789-.,/----'
         )
     END
@@ -19,10 +20,11 @@ CREATE OR REPLACE MACRO begins_with_digit(cell) AS
     cell NOT BETWEEN ':' AND chr(127)
     AND (
         cell NOT BETWEEN chr(192) AND chr(8191)
+        OR cell BETWEEN chr(1564) AND chr(1565)
         OR cell BETWEEN chr(1632) AND chr(1642)
         OR cell BETWEEN chr(1776) AND chr(1786)
     )
-    AND cell NOT BETWEEN chr(12289) AND chr(65280);
+    AND cell NOT BETWEEN chr(12289) AND chr(65278);
 
 -- Whether a cell may be a date with slashes or hyphens, or a number with a point or a comma. CASE evaluates the regular
 -- expression only for cells that begin like one.
