@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.model.exclusions import ExclusionList
-from shared.model.export import NewContacts
+from shared.model.export import NewContacts, NewContactStatus
 from shared.model.one_person import ChosenPerson
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -163,3 +163,77 @@ def test_archived_contacts_of_people_who_withdrew_consent_are_not_added_again(
 
     assert [rows.status(n) for n in range(4)] == ["subscribed", "archived", *["subscribed"] * 2]
     assert codes(undo)["undoConsentWithdrawn"] == {"people": "1"}
+
+
+def test_a_person_who_unsubscribed_with_another_address_gets_no_tag_and_no_value_back(
+    rows: RowDeployment,
+) -> None:
+    second = rows.run(person(0, EMail="p9@example.com"), person(2, FirstName="New"), Never=[])
+    rows.deployment.audience.unsubscribe("p9@example.com")
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in range(4)] == [set(), *[{"People"}] * 3]
+    assert undo.counts.updated == 3
+    assert undo.status is RunStatus.COMPLETED_WITH_WARNINGS
+    assert codes(undo)["undoUnsubscribedElsewhere"] == {"people": "1"}
+    # A run with the former address in the segment does not send this person either.
+    again = rows.run(*(person(n) for n in range(4)), Never=[])
+    assert rows.outcomes(again)["p0@example.com"] == ("kept", "unsubscribed")
+    assert rows.tags(0) == set()
+
+
+def test_a_person_whose_other_address_bounced_gets_the_tag_back(rows: RowDeployment) -> None:
+    second = rows.run(person(0, EMail="p9@example.com"), Never=[])
+    rows.deployment.audience.add("p9@example.com", status="cleaned")
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}] * 4
+    assert "undoUnsubscribedElsewhere" not in codes(undo)
+    # As in a run with the former address in the segment.
+    again = rows.run(*(person(n) for n in range(4)), Never=[])
+    assert rows.outcomes(again)["p0@example.com"][0] in ("updated", "unchanged")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_person_who_has_not_confirmed_another_address_gets_a_tag_back_only_if_new_people_are_asked(
+    rows: RowDeployment, asked: bool
+) -> None:
+    status = NewContactStatus.PENDING if asked else NewContactStatus.SUBSCRIBED
+    rows.change(new_contacts=NewContacts(status, consent_attribute="Consent"))
+    second = rows.run(person(0, EMail="p9@example.com"), Never=[])
+    rows.deployment.audience.add("p9@example.com", status="pending")
+
+    undo = rows.deployment.undo(second)
+
+    assert rows.tags(0) == ({"People"} if asked else set())
+    assert ("undoUnsubscribedElsewhere" in codes(undo)) is not asked
+
+
+def test_an_address_that_only_a_later_preview_has_shows_who_gets_no_tag_back(
+    rows: RowDeployment,
+) -> None:
+    second = rows.run(person(0), Never=[])
+    rows.deployment.audience.add("p9@example.com", status="unsubscribed")
+    rows.preview(person(0), person(1, EMail="p9@example.com"), person(2), Never=[])
+
+    undo = rows.deployment.undo(second)
+
+    assert [rows.tags(n) for n in range(4)] == [{"People"}, set(), {"People"}, {"People"}]
+    assert codes(undo)["undoUnsubscribedElsewhere"] == {"people": "1"}
+
+
+def test_an_archived_contact_of_a_person_who_unsubscribed_with_another_address_is_not_added_again(
+    rows: RowDeployment,
+) -> None:
+    app = rows.deployment.app
+    rows.run(person(0, EMail="p9@example.com"), Never=[])
+    archiving = rows.deployment.run_to_end(app.unused_contacts.archive(EXPORT, "Kim", 4).id)
+    assert archiving.consent_proof.archived == 4
+    rows.deployment.audience.unsubscribe("p9@example.com")
+
+    undo = rows.deployment.undo(archiving)
+
+    assert [rows.status(n) for n in range(4)] == ["archived", *["subscribed"] * 3]
+    assert codes(undo)["undoUnsubscribedElsewhere"] == {"people": "1"}

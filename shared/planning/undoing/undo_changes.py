@@ -44,13 +44,15 @@ class UndoRules:
 
     `existing` are the tags that the audience still has, `run_tags` those of the run, in the order
     of its segments. `merge_tags` are the merge fields of the run. `archive` also archives the
-    people that the run created. People on the list `excluded` get nothing back.
+    people that the run created. People on the list `excluded` get nothing back. `new_status` is the
+    status of new contacts in the run.
     """
 
     existing: Sequence[int]
     run_tags: Sequence[int]
     merge_tags: Sequence[str]
     excluded: ExclusionList
+    new_status: str
     archive: bool = False
 
 
@@ -76,6 +78,7 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
         existing=existing,
         excluded_addresses=list(rules.excluded.addresses),
         excluded_customers=list(rules.excluded.customers),
+        new_status=rules.new_status,
     )
     _SQL.run(
         db,
@@ -106,7 +109,7 @@ def undo_tagsets(db: DuckDBPyConnection) -> list[list[int]]:
 
 def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
     """Return findings about what the undo does not change, each with its number of people."""
-    stay, unknown, not_subscribed, edited, others, withdrawn, excluded = map(
+    stay, unknown, not_subscribed, edited, others, withdrawn, excluded, elsewhere = map(
         str, _SQL.row(db, "not_undone", archive=archive)
     )
     info, warning = Severity.INFO, Severity.WARNING
@@ -118,5 +121,6 @@ def not_undone(db: DuckDBPyConnection, archive: bool) -> list[Finding]:
         Finding(info, "undoOthersToo", values={"people": others}),
         Finding(info, "undoConsentWithdrawn", values={"people": withdrawn}),
         Finding(info, "undoExcluded", values={"people": excluded}),
+        Finding(warning, "undoUnsubscribedElsewhere", values={"people": elsewhere}),
     ]
     return [finding for finding in findings if finding.values["people"] != "0"]

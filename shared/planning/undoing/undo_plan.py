@@ -75,6 +75,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         [tag.tag_id for tag in tags],
         columns,
         current.excluded,
+        undone.status,
         run.archive_created,
     )
     compare_for_undo(db, rules)

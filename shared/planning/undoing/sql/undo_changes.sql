@@ -31,6 +31,28 @@ decided AS (
 withdrawn AS (
     SELECT address, bool_or(unsubscribed) AS unsubscribed FROM decided WHERE no = 'withdrawn' GROUP BY address
 ),
+-- The second consent rule of a run (consent.sql): who unsubscribed with one address gets nothing under another one.
+-- A bounced (cleaned) or archived address is not a decision.
+refused AS (
+    SELECT address FROM not_subscribed
+    WHERE status = 'unsubscribed' OR (status = 'pending' AND $new_status <> 'pending')
+    UNION
+    SELECT address FROM ledger WHERE refused_code IN ('complianceState', 'forgotten')
+),
+refusing_customers AS (
+    SELECT customer_id, address FROM ledger JOIN refused USING (address)
+    UNION
+    SELECT o.customer_id, r.address FROM outcomes o JOIN refused r ON r.address = o.email
+    UNION
+    SELECT o.customer_id, r.address FROM later_outcomes o JOIN refused r ON r.address = o.email
+),
+refused_elsewhere AS (
+    SELECT l.address FROM ledger l JOIN refusing_customers c ON c.customer_id = l.customer_id AND c.address <> l.address
+    UNION
+    SELECT o.email FROM outcomes o JOIN refusing_customers c ON c.customer_id = o.customer_id AND c.address <> o.email
+    UNION
+    SELECT o.email FROM later_outcomes o JOIN refusing_customers c ON c.customer_id = o.customer_id AND c.address <> o.email
+),
 -- Subscribers that the run archived because no export targeted them any more.
 archived AS (SELECT email AS address FROM outcomes WHERE code = 'unusedArchived'),
 -- People that the run or a later one excluded, and people on the current list. An address on the list also
@@ -57,6 +79,7 @@ joined AS (
         w.address IS NOT NULL AS withdrawn,
         coalesce(w.unsubscribed, false) AS unsubscribed,
         x.address IS NOT NULL AS excluded,
+        r.address IS NOT NULL AS refused_elsewhere,
         n.address IS NOT NULL AS not_subscribed,
         a.address IS NOT NULL AND coalesce(n.status = 'archived', false)
             AND b.fingerprint IS NOT NULL AS is_archived,
@@ -69,6 +92,7 @@ joined AS (
     LEFT JOIN withdrawn w ON w.address = l.address
     LEFT JOIN archived a ON a.address = l.address
     LEFT JOIN excluded x ON x.address = l.address
+    LEFT JOIN refused_elsewhere r ON r.address = l.address
     -- Transactional contacts of the ledger are the export's own (consent.sql).
     LEFT JOIN not_subscribed n ON n.address = l.address AND n.status <> 'transactional'
     LEFT JOIN manual_edits e ON e.address = l.address
@@ -87,11 +111,12 @@ FROM joined;
 -- that it changed get their earlier value. A person can be restored only if the person
 --   - is subscribed,
 --   - did not withdraw consent in the run or a later one,
---   - was not excluded by the run or a later one, and is not on the current list.
+--   - was not excluded by the run or a later one, and is not on the current list,
+--   - did not unsubscribe with another address.
 -- Values are restored only if they are known from before the run and the person was not edited in Mailchimp since.
 -- `fields` of other restored people are NULL: they get their tags only.
 -- Contacts that the run archived as unused are added again as subscribers, because the person who undoes the run decides
--- this. Contacts of people who are excluded or withdrew consent stay archived.
+-- this. Contacts of people who are excluded, withdrew consent or unsubscribed with another address stay archived.
 -- People that the run created lose all tags of the export. They are archived if that was requested
 -- and no one else gave them a tag; in a list of tags, `$archive_tag` means archiving.
 CREATE OR REPLACE TABLE changes AS
@@ -101,8 +126,8 @@ with_decisions AS (
         *,
         known AND NOT edited AS has_values,
         NOT created AND NOT not_subscribed AND NOT withdrawn AND NOT excluded
-            AND ((was_sent AND has_values) OR len(tags_removed) > 0) AS restored,
-        is_archived AND NOT excluded AND NOT withdrawn AS returned,
+            AND NOT refused_elsewhere AND ((was_sent AND has_values) OR len(tags_removed) > 0) AS restored,
+        is_archived AND NOT excluded AND NOT withdrawn AND NOT refused_elsewhere AS returned,
         list_concat(
             CASE
                 WHEN created THEN list_filter(tags, lambda t: list_contains($existing::BIGINT[], t))
@@ -175,6 +200,10 @@ SELECT
     count(DISTINCT coalesce(customer_id, address)) FILTER (
         NOT created AND NOT withdrawn AND excluded
             AND (is_archived OR NOT not_subscribed AND (was_sent OR len(tags_removed) > 0))
+    ),
+    count(DISTINCT coalesce(customer_id, address)) FILTER (
+        NOT created AND NOT withdrawn AND NOT excluded AND refused_elsewhere
+            AND (is_archived OR NOT not_subscribed AND (was_sent OR len(tags_removed) > 0))
     )
 FROM undo_people;
 
@@ -189,9 +218,16 @@ CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
 CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, customer_id VARCHAR, code VARCHAR);
 
 -- name: add_later_outcomes
+-- With the other addresses that people of the ledger have in the later run: they may have unsubscribed with one of them.
 INSERT INTO later_outcomes
-SELECT email, customer_id, code FROM read_parquet($file)
-WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded') AND email IS NOT NULL;
+SELECT email, customer_id, code FROM read_parquet($file) o
+WHERE email IS NOT NULL AND (
+    code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded')
+    OR (
+        customer_id IN (SELECT customer_id FROM ledger)
+        AND NOT EXISTS (FROM ledger l WHERE l.address = o.email AND l.customer_id = o.customer_id)
+    )
+);
 
 -- name: add_planned
 -- The changes are needed because an outcome has one code only: if the contact is not subscribed, or the person unsubscribed with
