@@ -81,6 +81,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         waits_until=_waits_until(run),
         is_preview=is_preview,
         export=export,
+        earlier=_earlier(page, run),
         summary=summary(run, page.language),
         billed=billed_contacts(run),
         actions=actions,
@@ -92,6 +93,12 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         sent_people=sent_people,
         calls_expected=_expected_calls(run),
     )
+
+
+def _earlier(page: Page, run: Run) -> Run | None:
+    """The run that this one undoes or retries; None for other runs."""
+    earlier = run.undo_of or run.retry_of
+    return next(iter(page.services.history.with_ids([earlier])), None) if earlier else None
 
 
 def _findings(run: Run, view: RunView) -> list[FindingView]:
