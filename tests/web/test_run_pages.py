@@ -486,3 +486,41 @@ def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None
     viewer = Browser(world.seen_by(Role.VIEWER)).open("/runs/run-1")
     assert "C2" not in viewer.text
     assert "outcomes.csv" not in viewer.html
+
+
+def test_a_run_that_ended_before_it_sent_anything_shows_no_speed() -> None:
+    world = World()
+    counts = Counts(source_rows=120, distinct=100, new=60)
+    path = ended(world, RunStatus.CANCELED, counts=counts)
+    world.runs.move("run-1", started_at=world.runs.read("run-1").finished_at - timedelta(seconds=4))
+    assert "rows per second" not in Browser(world).open(path).text
+    assert "30/s" not in Browser(world).open("/runs").text
+
+    world.runs.move("run-1", counts=replace(counts, created=60))
+    assert "rows per second" in Browser(world).open(path).text
+    assert "30/s" in Browser(world).open("/runs").text
+
+
+def test_an_undo_shows_when_the_run_that_it_undoes_was_started() -> None:
+    world = World()
+    first = ended(world, RunStatus.SUCCESSFUL, counts=FINISHED)
+    world.runs.move("run-1", queued_at=datetime(2026, 3, 5, 9, 30, tzinfo=UTC))
+    undo = world.runs.start(
+        world.runs.read("run-1").export_id, Trigger.ON_DEMAND, Mode.EXPORT, "Ada"
+    )
+    world.runs.move(undo.id, undo_of="run-1")
+    page = Browser(world).open(f"/runs/{undo.id}")
+    link = re.search(rf'<a href="{first}">(.*?)</a>', page.html)
+    assert link is not None
+    assert link[1] == "Mar 5, 2026 09:30"
+
+
+def test_the_page_of_an_undo_says_what_happens_to_tags_that_the_run_took_over() -> None:
+    world = World()
+    path = ended(world, RunStatus.SUCCESSFUL, counts=FINISHED)
+    sentence = "Contacts that had this tag before the run do not get it back"
+    assert sentence not in Browser(world).open(f"{path}/undo").text
+
+    finding = Finding(Severity.WARNING, "tagTakenOver", values={"tag": "VIP"})
+    world.runs.move("run-1", findings=(finding,))
+    assert sentence in Browser(world).open(f"{path}/undo").text

@@ -200,6 +200,7 @@ def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         errors=errors,
         run=run,
         audience=run.audience_name,
+        took_over_tags=any(finding.code == "tagTakenOver" for finding in run.findings),
         export=page.services.definitions.find(run.export_id),
     )
 
