@@ -475,7 +475,9 @@ def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None
     # The head of a column and the label of its only cell, in one of three groups.
     assert ada.html.count("Mailchimp’s answer") == 2
     assert "ERROR_GENERIC: &lt;No&gt; […]" in ada.html
-    assert "1 person who is not subscribed was left unchanged. Statuses changed: 0." in ada.text
+    assert (
+        "1 person who is not subscribed was left unchanged. Other statuses changed: 0." in ada.text
+    )
     assert "Unsubscribed in Mailchimp because they withdrew consent: 2." in ada.text
     assert "Unsubscribed72312" in ada.text
     assert ada.html.index("address is not valid") < ada.html.index("has no email address")
