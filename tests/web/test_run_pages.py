@@ -57,6 +57,7 @@ def test_people_of_a_run_that_sent_nothing_are_not_shown_as_refused(status: RunS
     assert "People in the segments: 100" in page.text
     assert "New60" in page.text
     assert "Refused by Mailchimp" not in page.text
+    assert "Not compared40" in page.text
 
 
 def test_a_run_that_was_canceled_before_sending_shows_what_was_planned() -> None:

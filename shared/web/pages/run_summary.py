@@ -80,6 +80,9 @@ def summary(run: Run, language: str) -> Summary:
     people = [*sent, Tile("refused", refused)]
     tags = [Tile("left", counts.left)]
     if not is_preview:
+    if _has_sent_nothing(run) and _not_zero(people):
+        # A guard stops a run when only its new people are known.
+        people.append(Tile("notCompared", counts.distinct - sum(tile.count for tile in people)))
         tags.append(Tile("removed", counts.removed))
     rows = [
         Tile("sourceRows", counts.source_rows),
