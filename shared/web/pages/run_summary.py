@@ -47,9 +47,11 @@ def seconds_of(run: Run) -> float | None:
 
 
 def rows_per_second(run: Run) -> float | None:
-    """Source rows per second from start to end; None for runs that are not over, or too short."""
+    """Source rows per second from start to end; None for runs that are not over, too short, or ended before they sent."""
     seconds = seconds_of(run)
     if not seconds or seconds < 1 or not run.counts.source_rows or not run.mode.sends_everyone:
+        return None
+    if _has_sent_nothing(run):
         return None
     rate = run.counts.source_rows / seconds
     return round(rate) if rate >= 10 else round(rate, 1)
@@ -78,11 +80,11 @@ def summary(run: Run, language: str) -> Summary:
         refused = min(refused, counts.rejected)
     unusable = counts.rejected - refused
     people = [*sent, Tile("refused", refused)]
-    tags = [Tile("left", counts.left)]
-    if not is_preview:
     if _has_sent_nothing(run) and _not_zero(people):
         # A guard stops a run when only its new people are known.
         people.append(Tile("notCompared", counts.distinct - sum(tile.count for tile in people)))
+    tags = [Tile("left", counts.left)]
+    if not is_preview:
         tags.append(Tile("removed", counts.removed))
     rows = [
         Tile("sourceRows", counts.source_rows),
