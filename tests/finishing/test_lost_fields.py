@@ -8,22 +8,23 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from sandbox.mailchimp.state import MergeField
-from shared.model.run import Run, RunStatus
+from shared.model.export import AttributeMapping, Mapping
+from shared.model.run import Reason, Run, RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 
-def _first_name_field(deployment: SimulatedDeployment) -> MergeField:
+def _field(deployment: SimulatedDeployment, tag: str) -> MergeField:
     fields = deployment.audience.state.merge_fields.values()
-    return next(field for field in fields if field.tag == "FNAME")
+    return next(field for field in fields if field.tag == tag)
 
 
-def _delete(deployment: SimulatedDeployment) -> None:
-    del deployment.audience.state.merge_fields[_first_name_field(deployment).merge_id]
+def _delete(deployment: SimulatedDeployment, tag: str = "FNAME") -> None:
+    del deployment.audience.state.merge_fields[_field(deployment, tag).merge_id]
 
 
 def _change_tag(deployment: SimulatedDeployment) -> None:
-    _first_name_field(deployment).tag = "GIVEN"
+    _field(deployment, "FNAME").tag = "GIVEN"
 
 
 @pytest.mark.parametrize("change", [_delete, _change_tag])
@@ -44,6 +45,22 @@ def test_a_merge_field_that_is_lost_while_a_run_sends_is_reported_and_sent_by_th
     after = rows.run(person(1), person(2))
     assert after.counts.updated == 2
     assert "mergeFieldGone" not in codes(after)
+
+
+def test_a_lost_merge_field_that_the_export_does_not_create_is_named_by_the_next_run(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define(
+        mapping=Mapping("EMail", attributes=(AttributeMapping("FirstName", merge_field="LNAME"),))
+    )
+    rows.while_sending(lambda _: _delete(deployment, "LNAME"))
+
+    assert _lost(rows.run(person(1), person(2))) == ["LNAME"]
+
+    values = {"tag": "LNAME", "attribute": "FirstName"}
+    assert rows.run(person(1), person(2)).reason == Reason("mergeFieldMissing", values)
 
 
 def test_a_run_that_only_removes_tags_loses_no_values(
