@@ -152,6 +152,17 @@ def test_partitions_that_are_null_or_have_no_location_are_ignored(
     assert found == [f"{ROOT}/Gold/Gold_1.csv"]
 
 
+@pytest.mark.parametrize("second", [{"name": "p1"}, {"location": None}, {"location": 5}])
+def test_a_partition_without_location_beside_others_is_a_fault_of_its_entity(
+    described: Landing, second: dict[str, object]
+) -> None:
+    more = manifest(dataPartitions=[{"location": "Gold/Gold_1.csv"}, second])
+    put(described, "default.manifest.cdm.json", more)
+    with pytest.raises(InputError, match="Partition 2 of the entity Gold") as caught:
+        described.freeze("Gold")
+    assert caught.value.code == "partitionMalformed"
+
+
 def test_properties_of_an_attribute_that_are_null_are_ignored(described: Landing) -> None:
     group = {"members": COLUMNS, "hasAttributes": None}
     nulls = {"attributeGroupReference": None, "entity": None}

@@ -211,6 +211,8 @@ def test_the_date_format_of_an_attribute_overrides_the_culture() -> None:
         ({"attributes": [{}]}, "attributeUnnamed"),
         ({"partitions": [{"location": 5}]}, "partitionMalformed"),
         ({"partitions": [5]}, "partitionMalformed"),
+        ({"partitions": [{"location": "a.csv"}, {"location": None}]}, "partitionMalformed"),
+        ({"partitions": [{"name": "p0"}, {"location": "a.csv"}]}, "partitionMalformed"),
         ({"partitions": "x"}, "entityMalformed"),
     ],
 )

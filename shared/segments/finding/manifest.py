@@ -181,7 +181,11 @@ class _Reader:
         return [*listed, *found] or unmatched
 
     def _listed(self, item: Mapping[str, object], name: str) -> Iterator[ListedPartition]:
-        """The partitions that are listed with a location."""
+        """The partitions that are listed with a location. InputError as in model_json.py if only some have one."""
+        locations = [text_of(each.get("location")) for each in _dicts(item.get("dataPartitions"))]
+        if any(locations) and not all(locations):
+            number = locations.index("") + 1
+            raise InputError("partitionMalformed", where=self._where, entity=name, number=number)
         for number, each in enumerate(_dicts(item.get("dataPartitions")), start=1):
             location = text_of(each.get("location"))
             if location:

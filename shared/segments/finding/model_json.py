@@ -199,14 +199,7 @@ def _entity(item: object, number: int, where: str, culture: Culture) -> Entity |
                 _list(item.get("attributes"), _MAX_ATTRIBUTES, name, where), 1
             )
         )
-        entity_csv = item.get("fileFormatSettings")
-        partitions = tuple(
-            part
-            for position, each in enumerate(
-                _list(item.get("partitions"), MAX_PARTITIONS, name, where), 1
-            )
-            if (part := _partition(each, entity_csv, name, position, where)) is not None
-        )
+        partitions = _partitions(item, name, where)
     except InputError as error:
         return Entity(name, display, is_profile=_is_profile(item, notes), fault=error)
     key = _primary_key(attributes, item, notes)
@@ -247,10 +240,30 @@ def attribute_of(
     )
 
 
+def _partitions(item: Mapping[str, object], entity: str, where: str) -> tuple[ListedPartition, ...]:
+    """The partitions of an entity; empty if none has a location: such a model contains only the schema.
+
+    InputError names the first partition without a location beside others: the people in its file would count as
+    people who left the segment.
+    """
+    entity_csv = item.get("fileFormatSettings")
+    found = [
+        _partition(each, entity_csv, entity, number, where)
+        for number, each in enumerate(
+            _list(item.get("partitions"), MAX_PARTITIONS, entity, where), 1
+        )
+    ]
+    listed = tuple(part for part in found if part is not None)
+    if listed and len(listed) < len(found):
+        number = found.index(None) + 1
+        raise InputError("partitionMalformed", where=where, entity=entity, number=number)
+    return listed
+
+
 def _partition(
     item: object, entity_csv: object, entity: str, number: int, where: str
 ) -> ListedPartition | None:
-    """One partition, or None when it has no location: such a model contains only the schema."""
+    """One partition, or None when it has no location."""
     location = item.get("location") if isinstance(item, dict) else 0
     if location is None or location == "":
         return None
