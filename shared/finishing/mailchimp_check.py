@@ -117,10 +117,10 @@ class MailchimpCheck:
         findings = [
             Finding(Severity.WARNING, "tagGone", values={"tag": tag.tag})
             for tag in plan.tags
-            if counted[tag.tag_id] is None
+            if tag.tag_id in counted and counted[tag.tag_id] is None
         ]
         for planned in plan.tags:
-            tag_now = counts.tags[planned.tag_id]
+            tag_now = counts.tags.get(planned.tag_id)
             if tag_now is not None and not same_name(tag_now.name, planned.tag):
                 values = {"tag": planned.tag}
                 findings.append(Finding(Severity.WARNING, "tagRenamed", values=values))
@@ -134,7 +134,7 @@ class MailchimpCheck:
                     counted[tag.planned.tag_id] = count
                     findings += found
         segments = tuple(
-            RunSegment(t.segment, t.tag, t.members, counted[t.tag_id]) for t in plan.tags
+            RunSegment(t.segment, t.tag, t.members, counted.get(t.tag_id)) for t in plan.tags
         )
         return segments, tuple(findings)
 

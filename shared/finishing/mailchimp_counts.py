@@ -60,7 +60,9 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     sent = _sent_fields(plan) if plan.people_to_send else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
-            tag_calls = {t.tag_id: calls.submit(partial(tag, tag_id=t.tag_id)) for t in plan.tags}
+            # A tag that the run did not create has a negative id.
+            ids = [t.tag_id for t in plan.tags if t.tag_id > 0]
+            tag_calls = {tag_id: calls.submit(partial(tag, tag_id=tag_id)) for tag_id in ids}
             status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}
             field_call = {"": calls.submit(fields)} if sent else {}
     except (Refused, ConfigError) as refused:

@@ -41,7 +41,7 @@ def tags_to_check(
     counts = dict(_SQL.rows(db, "expected"))
     found = []
     for number, planned in enumerate(plan.tags):
-        tag = tags[planned.tag_id]
+        tag = tags.get(planned.tag_id)
         if tag is not None:
             expected = counts.get(planned.tag_id, 0)
             if read_back or tag.member_count != expected:

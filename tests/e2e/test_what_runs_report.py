@@ -85,6 +85,27 @@ def test_an_attribute_without_addresses_fails_the_run_and_takes_no_tag(
     assert scenario.audience.tags() == {scenario.named("Reported"): 2}
 
 
+def test_a_first_run_without_a_usable_address_creates_nothing_in_mailchimp(
+    scenario: ExportScenario,
+) -> None:
+    def fields() -> set[str]:
+        return {one.tag for one in scenario.audience.state.merge_fields.values()}
+
+    before = fields()
+    defined(scenario, row(1, ""), row(2, "nobody"))
+
+    run = scenario.run()
+
+    assert (run["status"], run["reason"]["code"]) == ("failed", "noAddresses")
+    assert findings(run).keys() == set()
+    assert run["calls"]["write"] == 0
+    assert scenario.audience.tags() == {}
+    assert fields() == before
+    refreshed(scenario, row(1), row(2, "nobody"))
+    assert scenario.run()["counts"]["created"] == 1
+    assert scenario.audience.tags() == {scenario.named("Reported"): 1}
+
+
 def test_a_segment_of_unreadable_rows_fails_the_run_and_takes_no_tag(
     scenario: ExportScenario,
 ) -> None:

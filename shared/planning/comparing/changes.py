@@ -30,6 +30,9 @@ from shared.planning.selecting.one_person import keep_only_person
 from shared.planning.selecting.retry import not_retried
 from shared.runs.planning_ended import PlanningEnded
 
+# Findings about what a run creates.
+_PROMISES = frozenset({"mergeFieldToCreate", "tagRecreated"})
+
 
 @dataclass(frozen=True)
 class ComparisonResult:
@@ -70,6 +73,10 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
     if not eligible.only_failed and request.person is None:
         context.findings += _apply_guards(context, inputs, found)
     if request.is_preview or found.is_ready:
+        return found
+    if eligible.nothing_to_send is not None and all(tag.id < 0 for tag in found.tags.tags):
+        # The run fails without a usable row, so it leaves no new fields and tags behind.
+        context.findings[:] = [one for one in context.findings if one.code not in _PROMISES]
         return found
     inputs.source.settle(db)
     with waiting_for_network(db):
