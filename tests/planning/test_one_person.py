@@ -15,6 +15,7 @@ from shared.model.export import AttributeMapping, FieldToCreate, Mapping, OnWith
 from shared.model.names import person_blob
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.source import UnreadableRow
 from shared.scheduling.scheduled_starts import ScheduleState
 from tests.fakes import ProcessKilled
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
@@ -255,3 +256,12 @@ def test_a_start_that_is_killed_before_it_stores_the_person_sends_no_one(
             continue
         break
     assert kill_at > 2
+
+
+def test_the_run_of_one_person_does_not_report_unreadable_rows_of_others(
+    rows: RowDeployment,
+) -> None:
+    segment = [person(1), person(2)]
+    rows.source.unreadable = (UnreadableRow("People", "one.csv", 3, "rowBadQuoting"),)
+    assert "rowsUnreadable" in codes(rows.run(*segment))
+    assert send(rows, *segment, number=1).findings == ()

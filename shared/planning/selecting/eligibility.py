@@ -61,7 +61,8 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
         db, dependencies.files, retried, context.scratch
     )
     reason = no_usable_rows(db, request.export, inputs.rows.people)
-    context.findings += (*unreadable_findings(db), *repeated_header_findings(db))
+    if context.request.person is None:
+        context.findings += (*unreadable_findings(db), *repeated_header_findings(db))
     find_do_not_send(db, status, add_archived=request.adds_archived)
     inputs.source.exclusions.apply(db)
     return Eligibility(audience, status, deleted, only_failed, reason)
