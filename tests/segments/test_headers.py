@@ -151,6 +151,19 @@ def test_a_similar_name_that_a_file_has_twice_is_refused_if_it_is_read(
         load(segment, container, ["EMail", "Name"], tmp_path)
 
 
+@pytest.mark.parametrize("columns", [("e-mail", "e_mail"), ("Email", "EMAIL")])
+def test_two_columns_that_match_an_attribute_equally_well_are_refused_if_it_is_read(
+    tmp_path: Path, columns: tuple[str, str]
+) -> None:
+    data = csv_bytes([["Name", *columns], ["Ann", "a@example.com", "other@example.com"]])
+    segment, container = segment_of(["Name", "EMail"], ("a.csv", data))
+    got, _ = load(segment, container, ["Name"], tmp_path)
+    assert [row[2:] for row in got] == [("Ann",)]
+    with pytest.raises(InputError, match="more than one column EMail") as caught:
+        load(segment, container, ["Name", "EMail"], tmp_path)
+    assert caught.value.code == "columnTwice"
+
+
 @pytest.mark.parametrize("packed", ["csv", "parquet"])
 def test_a_column_with_the_name_of_another_attribute_is_not_read_for_a_similar_one(
     tmp_path: Path, packed: str

@@ -9,7 +9,7 @@ format, which writers often leave unchanged), and a row with an address or an id
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import InputError
@@ -136,12 +136,23 @@ def lay_out(
         return Layout(True, names)
     if not indexes:
         raise InputError("columnsDiffer", where=where, found=len(first), listed=len(names))
-    # A name that the header has twice belongs to both columns, so that neither is read (see position_of).
-    found = {first[index].strip(): name for name, index in indexes.items()}
-    laid = [found.get(cell.strip(), "") for cell in first]
+    return Layout(True, _laid(indexes, first))
+
+
+def _laid(indexes: Mapping[str, int], first: Sequence[str]) -> tuple[str, ...]:
+    """The name of each column, "" for columns without one.
+
+    A name that two columns of the header match equally well belongs to both, so that neither is read (see position_of).
+    """
+    laid = [""] * len(first)
+    for name, index in indexes.items():
+        alike = next(one for one in _ALIKE if one(first[index]) == one(name))
+        for other, cell in enumerate(first):
+            if not laid[other] and alike(cell) == alike(name):
+                laid[other] = name
     for name, index in indexes.items():
         laid[index] = name
-    return Layout(True, tuple(laid))
+    return tuple(laid)
 
 
 def looks_like_data(row: Sequence[str]) -> bool:
@@ -208,7 +219,7 @@ def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
     """The position of each name in the row: exact matches first, then without case, then letters and digits only."""
     indexes: dict[str, int] = {}
     free = dict(enumerate(first))
-    for alike in (str.strip, plain_name, _letters_and_digits):
+    for alike in _ALIKE:
         cells: dict[str, list[int]] = {}
         for index in sorted(free, reverse=True):
             cells.setdefault(alike(free[index]), []).append(index)
@@ -231,6 +242,10 @@ def find_column(wanted: str, names: Sequence[str]) -> str | None:
 def _letters_and_digits(name: str) -> str:
     """A name for comparison: `first_name` is `FirstName`, and an invisible character is no difference."""
     return _SEPARATORS.sub("", plain_name(name))
+
+
+# How a name and a cell of a header are compared, in this order.
+_ALIKE = (str.strip, plain_name, _letters_and_digits)
 
 
 def _is_header(
