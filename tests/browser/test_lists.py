@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from shared.model.run import Counts, Mode, Progress, Reason, RunStatus, Trigger
 from tests.browser.conftest import Open, Place, speed_up
-from tests.browser.test_admin_pages import violations
+from tests.browser.test_admin_pages import used_app, violations
 from tests.web.client import new_export
 from tests.web.realistic_data import NAMES, fill
 from tests.web.world import NOW
@@ -85,6 +85,16 @@ def test_a_long_name_without_spaces_does_not_make_pages_wider_than_the_window(
     for path in ("/", f"/exports/{export}", f"/runs/{run.id}"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_pages_fit_a_window_of_320_pixels(place: Place, open_page: Open, language: str) -> None:
+    """As wide as 1280 px at 400 %. https://www.w3.org/WAI/WCAG22/Understanding/reflow.html"""
+    pages = used_app(place.world)
+    page = open_page(language, 320)
+    for path in (*pages.values(), "/runs"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, path
 
 
 def test_a_phone_shows_exports_as_cards_and_works_without_scripts(
