@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError, NotFound
@@ -334,6 +334,7 @@ texts = st.lists(
 
 
 @given(texts, st.booleans(), st.sampled_from([None, False, True]), st.booleans())
+@example('"\n"', True, None, False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_counting_finds_as_many_rows_as_the_reader(
     tmp_path: Path, text: str, quoted: bool, header: bool | None, packed: bool

@@ -49,7 +49,8 @@ _MAX_UNREADABLE = 100_000
 _MAX_UNREADABLE_AT_BEGINNING = 4096
 # So many blanks beside a marker of "no value" are ignored.
 _BLANKS = 4
-_BLANK = re.compile(r"[\s\x00-\x1f\x7f\ufeff]+")
+# A line break is inside quotes, so such a cell is a value.
+_BLANK = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 
 
 @dataclass(frozen=True)
