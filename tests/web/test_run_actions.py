@@ -180,7 +180,7 @@ def test_a_run_awaiting_confirmation_can_be_confirmed() -> None:
 @pytest.mark.parametrize(
     ("language", "says", "asks"),
     [
-        ("en", "The run now asks for something else", "300 people would be new"),
+        ("en", "What the run asks has changed", "300 people would be new"),
         ("ko", "실행이 지금 묻는 내용이", "300"),
     ],
 )

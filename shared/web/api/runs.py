@@ -106,7 +106,7 @@ def confirm(
 ) -> RunView:
     """Continues a run that waits for a confirmation. Returns a new run that replaces it if the run has to be planned
     again, for example because the export or its files were changed since. With If-Match, confirms only what the person
-    was shown: the response is 412 if the run asks for something else by now."""
+    was shown: the response is 412 if what the run asks has changed since."""
     return accepted(runs.confirm(context, run_id, if_match), context, response)
 
 

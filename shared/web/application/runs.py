@@ -116,7 +116,7 @@ def question_etag(run: Run) -> str | None:
 def confirm(context: Context, run_id: str, if_match: str | None = None) -> Run:
     """Continue a run that waits for a confirmation. Conflict when it does not wait.
 
-    Changed if it asks for something else than `if_match`, the ETag of what the person was asked.
+    Changed if what it asks has changed since `if_match`, the ETag of what the person was shown.
     """
 
     def check(run: Run) -> None:
