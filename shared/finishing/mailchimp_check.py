@@ -110,20 +110,21 @@ class MailchimpCheck:
     ) -> tuple[tuple[RunSegment, ...], tuple[Finding, ...]]:
         if counts.error is not None:
             raise _CallFailedError from counts.error
-        counted = {tag_id: tag.member_count if tag else None for tag_id, tag in counts.tags.items()}
-        if None in counted.values() and self._is_audience_deleted(plan, calls):
+        gone = {tag_id for tag_id, tag in counts.tags.items() if tag is None}
+        if gone and self._is_audience_deleted(plan, calls):
             segments = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
             return segments, (Finding(Severity.WARNING, "audienceDeleted"),)
         findings = [
             Finding(Severity.WARNING, "tagGone", values={"tag": tag.tag})
             for tag in plan.tags
-            if tag.tag_id in counted and counted[tag.tag_id] is None
+            if tag.tag_id in gone
         ]
         for planned in plan.tags:
             tag_now = counts.tags.get(planned.tag_id)
             if tag_now is not None and not same_name(tag_now.name, planned.tag):
                 values = {"tag": planned.tag}
                 findings.append(Finding(Severity.WARNING, "tagRenamed", values=values))
+        counted = {tag_id: tag.member_count for tag_id, tag in counts.tags.items() if tag}
         to_check = tags_to_check(db, counts.tags, plan, read_back=run.mode is Mode.FULL)
         if to_check:
             key = audience_key(plan.account_id, plan.audience_id)

@@ -51,8 +51,8 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     def contacts(session: MailchimpSession, status: str) -> int:
         return session.count(plan.audience_id, status)
 
-    def fields(session: MailchimpSession) -> list[MergeField]:
-        return session.merge_fields(plan.audience_id)
+    def lost_fields(session: MailchimpSession) -> tuple[str, ...]:
+        return _lost(sent, session.merge_fields(plan.audience_id))
 
     # Without chunks, the run has changed no status.
     statuses = STATUSES if plan.chunks and plan.contacts_before else ()
@@ -60,17 +60,16 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     sent = _sent_fields(plan) if plan.people_to_send else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
-            # A tag that the run did not create has a negative id.
+            # A tag that the run did not create has a negative id. It is not in the result.
             ids = [t.tag_id for t in plan.tags if t.tag_id > 0]
             tag_calls = {tag_id: calls.submit(partial(tag, tag_id=tag_id)) for tag_id in ids}
             status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}
-            field_call = {"": calls.submit(fields)} if sent else {}
+            lost_call = calls.submit(lost_fields) if sent else None
     except (Refused, ConfigError) as refused:
         return MailchimpCounts({}, {}, CallCounts(), refused)
     tags, error = _results(tag_calls)
-    found = _results(field_call)[0]
-    lost = _lost(sent, found[""]) if found else ()
-    return MailchimpCounts(tags, _results(status_calls)[0], calls.calls, error, lost)
+    counted, _ = _results(status_calls)
+    return MailchimpCounts(tags, counted, calls.calls, error, _known_lost(lost_call))
 
 
 def _sent_fields(plan: Plan) -> dict[int, str]:
@@ -83,6 +82,14 @@ def _lost(sent: Mapping[int, str], now: Sequence[MergeField]) -> tuple[str, ...]
     """The merge tags of `sent` that the audience does not have any more."""
     tags = {field.id: field.tag.upper() for field in now}
     return tuple(tag for key, tag in sent.items() if tags.get(key) != tag.upper())
+
+
+def _known_lost(call: Future[tuple[str, ...]] | None) -> tuple[str, ...]:
+    """The lost fields that a call found; none without a call, or when it failed."""
+    try:
+        return call.result() if call is not None else ()
+    except ConnectorError:
+        return ()
 
 
 def _results(
