@@ -19,11 +19,6 @@ def refuse_changed(if_match: str | None, storage_etag: str, code: str) -> str | 
     """
     if if_match is None:
         return None
-    if not is_met(if_match, etag_of(storage_etag)):
-        raise Changed(code)
-    return storage_etag
-
-
-def is_met(if_match: str, etag: str) -> bool:
-    """Whether something with this ETag meets the condition `if_match`."""
-    return if_match.strip() == "*" or etag in [one.strip() for one in if_match.split(",")]
+    if if_match.strip() == "*" or etag_of(storage_etag) in [t.strip() for t in if_match.split(",")]:
+        return storage_etag
+    raise Changed(code)

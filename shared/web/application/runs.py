@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import Changed, Conflict, NotFound
+from shared.errors import Conflict, NotFound
 from shared.finishing.preview_differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
@@ -16,7 +16,7 @@ from shared.runs.start import RunOptions
 from shared.runs.transitions import question_of
 from shared.web.application import audit
 from shared.web.application.connections import usable_connections
-from shared.web.application.etags import etag_of, is_met
+from shared.web.application.etags import etag_of, refuse_changed
 from shared.web.authentication import Role
 from shared.web.context import Context
 
@@ -120,8 +120,7 @@ def confirm(context: Context, run_id: str, if_match: str | None = None) -> Run:
     """
 
     def check(run: Run) -> None:
-        if if_match is not None and not is_met(if_match, etag_of(question_of(run))):
-            raise Changed("questionChanged")
+        refuse_changed(if_match, question_of(run), "questionChanged")
 
     before = context.services.runs.read(run_id)
     return _acted(context, "run.confirm", before, context.services.runs.confirm(run_id, check))
