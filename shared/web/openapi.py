@@ -152,11 +152,10 @@ def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
 
 
 def _has_etag(route: AccessRoute) -> bool:
-    return route.status_code != 202 and getattr(route.response_model, "__name__", "") in (
+    return getattr(route.response_model, "__name__", "") in (
         "ConnectionView",
         "ExclusionsView",
         "ExportView",
-        "RunView",
         "ScheduleView",
     )
 

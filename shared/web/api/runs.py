@@ -20,6 +20,7 @@ from shared.web.models.one_person import SentPersonList, sent_person_view
 from shared.web.models.people import SearchBody
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
+from shared.web.openapi import ETAG_HEADER
 from shared.web.outcomes_csv import outcomes_csv
 from shared.web.parameters import CurrentContext, Id, IfMatch, Optional, Paging
 
@@ -80,7 +81,7 @@ def list_all(
     return RunList.listing(views, paging.next_link(last))
 
 
-@router.get(_ONE, summary="Read a run")
+@router.get(_ONE, summary="Read a run", responses={200: {"headers": {"ETag": ETAG_HEADER}}})
 @requires(Role.VIEWER)
 def read(run_id: Id, context: CurrentContext, response: Response) -> RunView:
     """Returns the status, progress, counts and findings of the run. While it waits for a confirmation, the ETag stands for
