@@ -1,5 +1,5 @@
-"""The deployments of tests/faults, for the ledger that a run writes."""
+"""The deployments of tests/faults, and one with an export of rows, for the ledger that a run writes."""
 
-from tests.faults.conftest import clock, mailchimp, new_deployment
+from tests.planning.conftest import clock, mailchimp, new_deployment, rows
 
-__all__ = ["clock", "mailchimp", "new_deployment"]
+__all__ = ["clock", "mailchimp", "new_deployment", "rows"]

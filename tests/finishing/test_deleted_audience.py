@@ -6,16 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 
 def test_an_audience_that_is_deleted_after_the_last_call_is_reported_and_not_its_tags(
-    new_deployment: Callable[[], SimulatedDeployment],
+    rows: RowDeployment,
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
+    deployment = rows.deployment
     audiences = deployment.sandbox.account.audiences
 
     def call(ask: Callable[[], Any]) -> Any:

@@ -1,21 +1,18 @@
 """A run that lost its connection after it had sent everything does not say that the next run sends the rest."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from shared.model.run import RunStatus
 from shared.sending.chunk_payload import ChunkPayloads
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 
 def test_a_run_that_is_disconnected_after_the_last_chunk_has_sent_everything(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = RowDeployment(new_deployment())
-    rows.define()
     finish = ChunkPayloads.finish
 
     def finished(*given: Any) -> None:

@@ -29,13 +29,9 @@ def _change_tag(deployment: SimulatedDeployment) -> None:
 
 @pytest.mark.parametrize("change", [_delete, _change_tag])
 def test_a_merge_field_that_is_lost_while_a_run_sends_is_reported_and_sent_by_the_next_run(
-    change: Callable[[SimulatedDeployment], None],
-    new_deployment: Callable[[], SimulatedDeployment],
+    change: Callable[[SimulatedDeployment], None], rows: RowDeployment
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
-    changed = rows.while_sending(lambda _: change(deployment))
+    changed = rows.while_sending(lambda _: change(rows.deployment))
 
     run = rows.run(person(1), person(2))
 
@@ -48,14 +44,12 @@ def test_a_merge_field_that_is_lost_while_a_run_sends_is_reported_and_sent_by_th
 
 
 def test_a_lost_merge_field_that_the_export_does_not_create_is_named_by_the_next_run(
-    new_deployment: Callable[[], SimulatedDeployment],
+    rows: RowDeployment,
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define(
+    rows.change(
         mapping=Mapping("EMail", attributes=(AttributeMapping("FirstName", merge_field="LNAME"),))
     )
-    rows.while_sending(lambda _: _delete(deployment, "LNAME"))
+    rows.while_sending(lambda _: _delete(rows.deployment, "LNAME"))
 
     assert _lost(rows.run(person(1), person(2))) == ["LNAME"]
 
@@ -63,14 +57,9 @@ def test_a_lost_merge_field_that_the_export_does_not_create_is_named_by_the_next
     assert rows.run(person(1), person(2)).reason == Reason("mergeFieldMissing", values)
 
 
-def test_a_run_that_only_removes_tags_loses_no_values(
-    new_deployment: Callable[[], SimulatedDeployment],
-) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
+def test_a_run_that_only_removes_tags_loses_no_values(rows: RowDeployment) -> None:
     rows.run(person(1), person(2))
-    changed = rows.while_sending(lambda _: _delete(deployment))
+    changed = rows.while_sending(lambda _: _delete(rows.deployment))
 
     run = rows.run(person(1))
 
@@ -81,15 +70,11 @@ def test_a_run_that_only_removes_tags_loses_no_values(
 
 
 def test_a_merge_field_that_is_lost_is_reported_if_the_tags_cannot_be_read(
-    new_deployment: Callable[[], SimulatedDeployment],
+    rows: RowDeployment,
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
-
     def change(_: Run) -> None:
-        _delete(deployment)
-        deployment.sandbox.arm(Fault("500", "GET", r"/segments/\d+$", times=None))
+        _delete(rows.deployment)
+        rows.deployment.sandbox.arm(Fault("500", "GET", r"/segments/\d+$", times=None))
 
     changed = rows.while_sending(change)
 
@@ -101,13 +86,10 @@ def test_a_merge_field_that_is_lost_is_reported_if_the_tags_cannot_be_read(
 
 @pytest.mark.parametrize("kind", ["500", "200-html"])
 def test_a_run_whose_merge_fields_cannot_be_read_at_the_end_is_successful(
-    kind: str, new_deployment: Callable[[], SimulatedDeployment]
+    kind: str, rows: RowDeployment
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
     fault = Fault(kind, "GET", "/merge-fields", times=None)
-    changed = rows.while_sending(lambda _: deployment.sandbox.arm(fault))
+    changed = rows.while_sending(lambda _: rows.deployment.sandbox.arm(fault))
 
     run = rows.run(person(1), person(2))
 
@@ -117,15 +99,12 @@ def test_a_run_whose_merge_fields_cannot_be_read_at_the_end_is_successful(
 
 
 def test_a_merge_field_that_was_lost_before_an_undo_is_not_reported_again(
-    new_deployment: Callable[[], SimulatedDeployment],
+    rows: RowDeployment,
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
     run = rows.run(person(1), person(2))
-    _delete(deployment)
+    _delete(rows.deployment)
 
-    undo = deployment.undo(run)
+    undo = rows.deployment.undo(run)
 
     assert "mergeFieldGone" not in codes(undo)
 
