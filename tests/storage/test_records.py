@@ -1,8 +1,9 @@
 """TableRecords implements Records of shared/model/ports.py on a real table service."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -340,34 +341,43 @@ class FaultyTables(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def faulty_tables(
+    account: StorageAccount, options: ClientOptions, **faults: object
+) -> Iterator[tuple[type[FaultyTables], StorageClients]]:
+    """The clients of a service with these attributes of FaultyTables, and its class, whose attributes may change."""
+    endpoint = account.connection_string.split("TableEndpoint=")[1].split(";")[0]
+    behind = endpoint.split("/devstoreaccount1")[0]
+    proxy = type("Proxy", (FaultyTables,), {"behind": behind, **faults})
+    with ThreadingHTTPServer(("127.0.0.1", 0), proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        front = f"http://127.0.0.1:{server.server_port}"
+        changed = StorageAccount(account.connection_string.replace(behind, front))
+        try:
+            with closing(StorageClients(changed, options)) as clients:
+                yield proxy, clients
+        finally:
+            server.shutdown()
+
+
 def test_a_write_with_a_lost_response_recognizes_its_own_result(
     account: StorageAccount, clients: StorageClients, name: str
 ) -> None:
     things = TableRecords(clients, name, Thing)
     things.create("before", Thing())
-    endpoint = account.connection_string.split("TableEndpoint=")[1].split(";")[0]
-    behind = endpoint.split("/devstoreaccount1")[0]
-    proxy_type = type("Proxy", (FaultyTables,), {"behind": behind, "lose": 1})
-    with ThreadingHTTPServer(("127.0.0.1", 0), proxy_type) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        front = f"http://127.0.0.1:{server.server_port}"
-        lossy = StorageClients(
-            StorageAccount(account.connection_string.replace(behind, front)),
-            ClientOptions(retries=2, backoff=0.01),
-        )
-        shaky = TableRecords(lossy, name, Thing)
+    options = ClientOptions(retries=2, backoff=0.01)
+    with faulty_tables(account, options, lose=1) as (proxy, clients_of_proxy):
+        shaky = TableRecords(clients_of_proxy, name, Thing)
         created = shaky.create("one", Thing("mine"))
-        assert proxy_type.lose == 0
-        proxy_type.lose = 1
+        assert proxy.lose == 0
+        proxy.lose = 1
         replaced = shaky.replace("one", Thing("mine too"), created.etag)
-        assert proxy_type.lose == 0
-        proxy_type.lose = 1
+        assert proxy.lose == 0
+        proxy.lose = 1
         shaky.create_many([("run/1", Thing("a")), ("run/2", Thing("b"))])
-        assert proxy_type.lose == 0
+        assert proxy.lose == 0
         with pytest.raises(Changed):
             shaky.replace("one", Thing("late"), created.etag)
-        lossy.close()
-        server.shutdown()
     assert things.read("one") == replaced
     assert [stored.value.text for stored in things.all("run")] == ["a", "b"]
 
@@ -378,20 +388,12 @@ def test_many_records_that_were_created_in_part_are_completed_by_another_call(
     things = TableRecords(clients, name, Thing)
     wanted = [(f"run/{n:04}", Thing("new", n)) for n in range(1_000)]
     things.create("run/0000", Thing("old", 0))
-    endpoint = account.connection_string.split("TableEndpoint=")[1].split(";")[0]
-    behind = endpoint.split("/devstoreaccount1")[0]
-    proxy_type = type("Proxy", (FaultyTables,), {"behind": behind, "refused": b"0250"})
-    with ThreadingHTTPServer(("127.0.0.1", 0), proxy_type) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        front = f"http://127.0.0.1:{server.server_port}"
-        shaky = StorageClients(
-            StorageAccount(account.connection_string.replace(behind, front)),
-            ClientOptions(retries=0),
-        )
-        with pytest.raises(ConnectorError):
-            TableRecords(shaky, name, Thing).create_many(wanted)
-        shaky.close()
-        server.shutdown()
+    options = ClientOptions(retries=0)
+    with (
+        faulty_tables(account, options, refused=b"0250") as (_, clients_of_proxy),
+        pytest.raises(ConnectorError),
+    ):
+        TableRecords(clients_of_proxy, name, Thing).create_many(wanted)
     created = {stored.key for stored in things.all("run")}
     assert len(created) < 1_000
     assert "run/0250" not in created
