@@ -144,12 +144,14 @@ def _laid(indexes: Mapping[str, int], first: Sequence[str]) -> tuple[str, ...]:
 
     A name that two columns of the header match equally well belongs to both, so that neither is read (see position_of).
     """
-    laid = [""] * len(first)
+    found: dict[object, str] = {}
     for name, index in indexes.items():
         alike = next(one for one in _ALIKE if one(first[index]) == one(name))
-        for other, cell in enumerate(first):
-            if not laid[other] and alike(cell) == alike(name):
-                laid[other] = name
+        found.setdefault((alike, alike(name)), name)
+    laid = []
+    for cell in first:
+        keys = ((alike, alike(cell)) for alike in _ALIKE)
+        laid.append(next((found[key] for key in keys if key in found), ""))
     for name, index in indexes.items():
         laid[index] = name
     return tuple(laid)
