@@ -27,6 +27,7 @@ from shared.segments.finding.model_json import (
     has_people,
     load_document,
     read_time,
+    refuse_missing_locations,
     text_of,
 )
 from shared.segments.finding.partition_patterns import matches_hidden, matching_paths
@@ -181,13 +182,11 @@ class _Reader:
         return [*listed, *found] or unmatched
 
     def _listed(self, item: Mapping[str, object], name: str) -> Iterator[ListedPartition]:
-        """The partitions that are listed with a location. InputError as in model_json.py if only some have one."""
-        locations = [text_of(each.get("location")) for each in _dicts(item.get("dataPartitions"))]
-        if any(locations) and not all(locations):
-            number = locations.index("") + 1
-            raise InputError("partitionMalformed", where=self._where, entity=name, number=number)
-        for number, each in enumerate(_dicts(item.get("dataPartitions")), start=1):
-            location = text_of(each.get("location"))
+        """The partitions that are listed with a location. InputError if only some have one."""
+        partitions = _dicts(item.get("dataPartitions"))
+        locations = [text_of(each.get("location")) for each in partitions]
+        refuse_missing_locations([location != "" for location in locations], name, self._where)
+        for number, (each, location) in enumerate(zip(partitions, locations, strict=True), start=1):
             if location:
                 moment = read_time(each.get("lastFileModifiedTime"))
                 relative = self._relative(location)

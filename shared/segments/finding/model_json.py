@@ -241,11 +241,7 @@ def attribute_of(
 
 
 def _partitions(item: Mapping[str, object], entity: str, where: str) -> tuple[ListedPartition, ...]:
-    """The partitions of an entity; empty if none has a location: such a model contains only the schema.
-
-    InputError names the first partition without a location beside others: the people in its file would count as
-    people who left the segment.
-    """
+    """The partitions of an entity; empty if none has a location: such a model contains only the schema."""
     entity_csv = item.get("fileFormatSettings")
     found = [
         _partition(each, entity_csv, entity, number, where)
@@ -253,11 +249,18 @@ def _partitions(item: Mapping[str, object], entity: str, where: str) -> tuple[Li
             _list(item.get("partitions"), MAX_PARTITIONS, entity, where), 1
         )
     ]
-    listed = tuple(part for part in found if part is not None)
-    if listed and len(listed) < len(found):
-        number = found.index(None) + 1
+    refuse_missing_locations([part is not None for part in found], entity, where)
+    return tuple(part for part in found if part is not None)
+
+
+def refuse_missing_locations(has_location: Sequence[bool], entity: str, where: str) -> None:
+    """InputError names the first partition without a location if others have one.
+
+    The people in its file would count as people who left the segment.
+    """
+    if any(has_location) and not all(has_location):
+        number = has_location.index(False) + 1
         raise InputError("partitionMalformed", where=where, entity=entity, number=number)
-    return listed
 
 
 def _partition(
