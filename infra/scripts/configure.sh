@@ -18,7 +18,8 @@ addresses=$(az ad app show --id "$ENTRA_CLIENT_ID" --query "web.redirectUris[]" 
 addresses=$(printf '%s\n' $addresses "$PUBLIC_URL/.auth/login/aad/callback" "$PUBLIC_URL/api/oauth/entra/callback" | sort -u)
 az ad app update --id "$ENTRA_CLIENT_ID" --web-redirect-uris $addresses
 
-# In a year; no day that the next February lacks. Key Vault has the same date, so that the alert secret-expires comes before it.
+# One year from now, at most on the 28th, so that the date exists in every year and month. Key Vault gets the same date, so that
+# the alert secret-expires fires before it.
 EXPIRES=$(date -u "+%Y %m %d" | {
   read -r year month day
   [ "$day" -le 28 ] || day=28
