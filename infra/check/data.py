@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from infra.check.code import Code
 from infra.check.compiler import SUBSCRIPTION
 from infra.check.deployment import Deployment, Resource
-from infra.check.platform import EXPIRY_ALERT
+from infra.check.platform import SUBSCRIPTIONS, TOPIC, expiry_alert
 
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
@@ -108,17 +108,10 @@ def _landing(deployment: Deployment, code: Code) -> Iterator[str]:
 
 
 def _events(deployment: Deployment, state: Resource) -> Iterator[str]:
-    # The vault's topic, for the alert `secret-expires`, is checked in platform.py.
-    topics = [
-        one
-        for one in deployment.of("Microsoft.EventGrid/systemTopics")
-        if one.get("properties", "topicType") != "Microsoft.KeyVault.vaults"
-    ]
-    found = [
-        one
-        for one in deployment.of("Microsoft.EventGrid/systemTopics/eventSubscriptions")
-        if one.name != EXPIRY_ALERT
-    ]
+    # Those of the vault are checked in platform.py.
+    of_vault, alerts = expiry_alert(deployment)
+    topics = [one for one in deployment.of(TOPIC) if one not in of_vault]
+    found = [one for one in deployment.of(SUBSCRIPTIONS) if one not in alerts]
     existing = deployment.given.get("existingTopicName", "")
     if len(topics) != (0 if existing else 1) or len(found) != 1:
         yield "there must be one topic with one event subscription, and an existing topic is not changed"

@@ -10,6 +10,8 @@ from infra.check.code import Code
 from infra.check.deployment import Deployment, Resource
 
 _SITE = "Microsoft.Web/sites"
+TOPIC = "Microsoft.EventGrid/systemTopics"
+SUBSCRIPTIONS = f"{TOPIC}/eventSubscriptions"
 
 # https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations
 REFUSED_SITE_PROPERTIES = frozenset(
@@ -47,7 +49,7 @@ PEAK_MB = 560
 """The largest memory use that was measured."""
 
 EXPIRY_ALERT = "secret-expires"
-"""The alert that comes from Key Vault and not from a query."""
+"""The alert about an event of Key Vault. All others are queries."""
 
 REGION_QUOTA_MB = 512_000
 """Memory of all Flex Consumption instances of a subscription in a region."""
@@ -63,8 +65,8 @@ LIMITS = {
     "Microsoft.OperationalInsights/workspaces": r"[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]",
     "Microsoft.Insights/components": r"[^%&\\?/]{1,260}",
     "Microsoft.Insights/scheduledQueryRules": r"[^*<>%{}&:\\?/+#@]{1,260}",
-    "Microsoft.EventGrid/systemTopics": r"[A-Za-z0-9-]{3,50}",
-    "Microsoft.EventGrid/systemTopics/eventSubscriptions": r"[A-Za-z0-9-]{3,64}",
+    TOPIC: r"[A-Za-z0-9-]{3,50}",
+    SUBSCRIPTIONS: r"[A-Za-z0-9-]{3,64}",
     "Microsoft.ManagedIdentity/userAssignedIdentities": r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}",
     "Microsoft.Network/virtualNetworks": r"[A-Za-z0-9](?:[\w.-]{0,62}\w)?",
     "Microsoft.Network/privateEndpoints": r"[A-Za-z0-9](?:[\w.-]{0,62}\w)?",
@@ -194,18 +196,19 @@ def _alerts(deployment: Deployment, code: Code) -> Iterator[str]:
     yield from _secret_expires(deployment, notified)
 
 
-def _secret_expires(deployment: Deployment, notified: int) -> Iterator[str]:
-    """Someone is notified before the secret expires without which no one can sign in."""
+def expiry_alert(deployment: Deployment) -> tuple[list[Resource], list[Resource]]:
+    """The topics of vaults, and the subscriptions to them. There is one of each, for the alert `secret-expires`."""
     topics = [
         one
-        for one in deployment.of("Microsoft.EventGrid/systemTopics")
+        for one in deployment.of(TOPIC)
         if one.get("properties", "topicType") == "Microsoft.KeyVault.vaults"
     ]
-    alerts = [
-        one
-        for one in deployment.of("Microsoft.EventGrid/systemTopics/eventSubscriptions")
-        if one.name == EXPIRY_ALERT
-    ]
+    return topics, [one for topic in topics for one in deployment.children(topic, SUBSCRIPTIONS)]
+
+
+def _secret_expires(deployment: Deployment, notified: int) -> Iterator[str]:
+    """Someone is notified before the client secret expires: without it, no one can sign in."""
+    topics, alerts = expiry_alert(deployment)
     if not notified:
         if topics or alerts:
             yield f"{EXPIRY_ALERT} must not exist without an action group"
@@ -223,7 +226,7 @@ def _secret_expires(deployment: Deployment, notified: int) -> Iterator[str]:
         groups = (target.get("properties") or {}).get("actionGroups") or []
         if target.get("endpointType") != "MonitorAlert" or len(groups) != notified:
             yield f"{EXPIRY_ALERT} must notify {notified} action groups"
-    if len(alerts) != 1:
+    if [one.name for one in alerts] != [EXPIRY_ALERT]:
         yield f"there must be one alert {EXPIRY_ALERT}"
 
 

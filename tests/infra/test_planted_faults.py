@@ -161,8 +161,9 @@ RULES = [
     Plant("secrets that have expired already", "alerts", "['Microsoft.KeyVault.SecretNearExpiry', ", "[", "must be about secrets that expire", "prod"),
     Plant("expiry of the other vault", "main", "configVaultName: configVaultName\n    actionGroupIds", "configVaultName: tokenVaultName\n    actionGroupIds", "topic of the vault for client secrets", "prod"),
     Plant("expiry in the other schema", "alerts", "'CloudEventSchemaV1_0'", "'EventGridSchema'", "must be in the schema CloudEventSchemaV1_0", "prod"),
-    Plant("expiry that no one is told", "alerts", "if (!empty(groups)) {\n  name: 'secrets-", "if (empty(groups)) {\n  name: 'secrets-", "must not exist without an action group"),
+    Plant("expiry alert without an action group", "alerts", "if (!empty(groups)) {\n  name: 'secrets-", "if (empty(groups)) {\n  name: 'secrets-", "must not exist without an action group"),
     Plant("alerts that notify no one", "alerts", "empty(alertEmail) ? [] : [group.id]", "empty(alertEmail) ? [] : take([group.id], 0)", "must notify 1 action groups", "prod"),
+    Plant("expiry alert at the topic for files", "alerts", "  parent: vaultTopic\n  name: 'secret-expires'", "  name: 'segments-${token}/secret-expires'", "there must be one alert secret-expires", "prod"),
 ]  # fmt: skip
 
 TEMPLATE = [
@@ -172,6 +173,7 @@ TEMPLATE = [
     Plant("subscription before its role", "main", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)\n  dependsOn: [roles]", "module events 'modules/events.bicep' = {\n  scope: resourceGroup(landingSubscriptionId, landingResourceGroup)\n  dependsOn: [landing]", "roles must be complete before events"),
     Plant("two changes of the site at once", "app", "  dependsOn: [noScmPasswords]\n", "", "must not change the site at the same time"),
     Plant("roles before the vaults", "main", "dependsOn: [storage, vault]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "dependsOn: [storage]\n  params: {\n    stateAccountName: stateAccountName\n    eventQueueName", "vault must be complete before roles"),
+    Plant("expiry alert before its vault", "main", "module alerts 'modules/alerts.bicep' = {\n  dependsOn: [vault]\n", "module alerts 'modules/alerts.bicep' = {\n", "vault must be complete before alerts"),
 ]  # fmt: skip
 """Found in the compiled template: what is asked for, handed out, and created in which order."""
 
