@@ -420,7 +420,7 @@ def test_a_deployment_is_configured(tmp_path: Path, arguments: list[str]) -> Non
 def test_the_vault_knows_when_the_client_secret_expires(
     tmp_path: Path, today: str, expires: str
 ) -> None:
-    """Otherwise no one is told before no one can sign in."""
+    """Key Vault reports only secrets with a date. Without the alert, people learn of the end when they cannot sign in."""
     program(tmp_path, "date", f"echo {today}")
     _, calls = script(tmp_path, "configure.sh")
     [created] = [line for line in calls.splitlines() if "credential reset" in line]
