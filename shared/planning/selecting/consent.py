@@ -19,4 +19,10 @@ def find_do_not_send(db: DuckDBPyConnection, new_status: str, *, add_archived: b
     `new_status` is the status of new contacts. `add_archived`: a person has agreed to add contacts
     again that an undo archived.
     """
+    define_decisions(db)
     _SQL.run(db, "do_not_send", new_status=new_status, add_archived=add_archived)
+
+
+def define_decisions(db: DuckDBPyConnection) -> None:
+    """Define `address_decisions(new_status)`, which reads `not_subscribed` and `ledger`."""
+    _SQL.run(db, "decisions")

@@ -15,6 +15,7 @@ from shared.model.chunk import ARCHIVE_TAG
 from shared.model.exclusions import ExclusionList
 from shared.model.run import Counts, Finding, Severity
 from shared.planning.reading.ledger import load_ledger
+from shared.planning.selecting.consent import define_decisions
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
     """Fill `changes` and related tables. Reads `not_subscribed` and `manual_edits`, which must exist."""
     existing = list(rules.existing)
+    define_decisions(db)
     _SQL.run(
         db,
         "people",

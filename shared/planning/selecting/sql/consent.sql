@@ -1,3 +1,13 @@
+-- name: decisions
+-- The decisions that a person made for one address and that apply to all their other addresses. A bounced (cleaned) or
+-- archived address is not a decision: it may be replaced. Pending is a decision, unless new contacts are asked for an
+-- opt-in as well.
+CREATE OR REPLACE MACRO address_decisions(new_status) AS TABLE
+SELECT address, status AS code FROM not_subscribed
+WHERE status = 'unsubscribed' OR (status = 'pending' AND new_status <> 'pending')
+UNION ALL
+SELECT address, refused_code FROM ledger WHERE refused_code IN ('complianceState', 'forgotten');
+
 -- name: do_not_send
 -- The consent rules: all people who get no data and no tag, with the reason. Consent belongs to an
 -- address and to a person (CustomerId); the stricter of the two wins.
@@ -19,15 +29,8 @@ address_status AS (
     FROM changed_addresses
     WHERE address NOT IN (SELECT address FROM not_subscribed)
 ),
--- 2. A decision that a person made for one address applies to all their other addresses in this run
---    or the ledger. A bounced (cleaned) or archived address is not a decision: it may be replaced.
---    Pending is a decision, unless the new address is asked for an opt-in as well.
-decisions AS (
-    SELECT address, status AS code FROM not_subscribed
-    WHERE status = 'unsubscribed' OR (status = 'pending' AND $new_status <> 'pending')
-    UNION ALL
-    SELECT address, refused_code FROM ledger WHERE refused_code IN ('complianceState', 'forgotten')
-),
+-- 2. The decisions of a person for one address apply to all their other addresses in this run or the ledger.
+decisions AS (FROM address_decisions($new_status)),
 person_decisions AS (
     SELECT r.customer_id, d.address, d.code
     FROM source_rows r JOIN decisions d ON d.address = r.address

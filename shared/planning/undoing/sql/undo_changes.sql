@@ -32,26 +32,20 @@ withdrawn AS (
     SELECT address, bool_or(unsubscribed) AS unsubscribed FROM decided WHERE no = 'withdrawn' GROUP BY address
 ),
 -- The second consent rule of a run (consent.sql): who unsubscribed with one address gets nothing under another one.
--- A bounced (cleaned) or archived address is not a decision.
-refused AS (
-    SELECT address FROM not_subscribed
-    WHERE status = 'unsubscribed' OR (status = 'pending' AND $new_status <> 'pending')
-    UNION
-    SELECT address FROM ledger WHERE refused_code IN ('complianceState', 'forgotten')
+addresses AS NOT MATERIALIZED (
+    SELECT customer_id, address FROM ledger
+    UNION ALL
+    SELECT customer_id, email FROM outcomes
+    UNION ALL
+    SELECT customer_id, email FROM later_outcomes
 ),
 refusing_customers AS (
-    SELECT customer_id, address FROM ledger JOIN refused USING (address)
-    UNION
-    SELECT o.customer_id, r.address FROM outcomes o JOIN refused r ON r.address = o.email
-    UNION
-    SELECT o.customer_id, r.address FROM later_outcomes o JOIN refused r ON r.address = o.email
+    SELECT DISTINCT customer_id, address
+    FROM addresses JOIN address_decisions($new_status) USING (address)
 ),
 refused_elsewhere AS (
-    SELECT l.address FROM ledger l JOIN refusing_customers c ON c.customer_id = l.customer_id AND c.address <> l.address
-    UNION
-    SELECT o.email FROM outcomes o JOIN refusing_customers c ON c.customer_id = o.customer_id AND c.address <> o.email
-    UNION
-    SELECT o.email FROM later_outcomes o JOIN refusing_customers c ON c.customer_id = o.customer_id AND c.address <> o.email
+    SELECT DISTINCT a.address
+    FROM addresses a JOIN refusing_customers c ON c.customer_id = a.customer_id AND c.address <> a.address
 ),
 -- Subscribers that the run archived because no export targeted them any more.
 archived AS (SELECT email AS address FROM outcomes WHERE code = 'unusedArchived'),
