@@ -48,9 +48,9 @@ _AFTER_CONFIRMATION = {"formerHeld": "formerPlanned", "unsubscribesHeld": "unsub
 
 def with_confirmation(run: Run) -> Run:
     """A waiting run with what a person confirms: every reason that it lists, and the numbers of people that it shows."""
+    reasons = _reasons_of(run)
     code = run.reason.code if run.reason else ""
-    others = {f.code for f in run.findings} & GUARDS - {code}
-    reasons: list[Finding | Reason] = [*run.findings, *([run.reason] if run.reason else [])]
+    others = {one.code for one in reasons} - {code}
     members = {
         one.values["segment"]: int(one.values["people"])
         for one in reasons
@@ -66,10 +66,14 @@ def with_confirmation(run: Run) -> Run:
 
 def question_of(run: Run) -> str:
     """What a person is asked to confirm, as a text to compare: the reasons that a run lists, and its number of new people."""
-    guards = (one for one in run.findings if one.code in GUARDS)
-    asked: list[Finding | Reason] = [*guards, *([run.reason] if run.reason else [])]
-    reasons = sorted(json.dumps([one.code, one.values], sort_keys=True) for one in asked)
-    return json.dumps([run.id, run.counts.new, *reasons])
+    reasons = (json.dumps([one.code, one.values], sort_keys=True) for one in _reasons_of(run))
+    return json.dumps([run.id, run.counts.new, *sorted(reasons)])
+
+
+def _reasons_of(run: Run) -> list[Finding | Reason]:
+    """Why a run waits: the findings of the guards, which may include its reason, and then its reason."""
+    guards = [one for one in run.findings if one.code in GUARDS]
+    return [*guards, *([run.reason] if run.reason else [])]
 
 
 def findings_after_confirmation(
