@@ -2,8 +2,8 @@
 
 A run that a guard stops waits for a confirmation before its first write. A preview lists the same reasons
 as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export has a smaller limit for new people, or the
-people are missing from an exclusion segment. New people are those whom the export has never sent; the audience may have
-them already.
+people are missing from an exclusion segment. New people are those whom the export has never sent to Mailchimp. They may be in
+the audience all the same, for example because someone imported them there.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
         db, dependencies.files, retried, context.scratch
     )
     reason = no_usable_rows(db, request.export, inputs.rows.people)
-    if context.request.person is None:
+    if request.person is None:
         context.findings += (*unreadable_findings(db), *repeated_header_findings(db))
     find_do_not_send(db, status, add_archived=request.adds_archived)
     inputs.source.exclusions.apply(db)
