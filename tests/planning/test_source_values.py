@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.fields import values
 from shared.model.source import COMMA, DAY_FIRST, MONTH_FIRST, Attribute, LoadedSegment
 from shared.planning.reading.source_values import SourceValues, define_digit_macros
 from shared.workspace import workspace
@@ -47,6 +48,14 @@ def column(*values: str) -> Attribute:
 def test_a_date_shows_the_order_of_its_column_in_any_digits_and_hyphens(shows: str) -> None:
     assert column("05/06/1980", shows, "", "Ada", "é", "홍길동").date_order == DAY_FIRST
     assert column(shows).date_order == DAY_FIRST
+
+
+def test_all_invisible_characters_that_are_removed_from_values_are_ignored() -> None:
+    with workspace() as (db, _):
+        define_digit_macros(db)
+        text = "2".join(map(chr, sorted(values._INVISIBLE)))
+        found = db.execute("SELECT with_ascii_digits($text)", {"text": text}).fetchall()
+    assert found == [("2" * (len(values._INVISIBLE) - 1),)]
 
 
 def test_the_only_date_of_a_column_may_have_other_hyphens() -> None:
