@@ -119,9 +119,10 @@ with_decisions AS (
     SELECT
         *,
         known AND NOT edited AS has_values,
-        NOT created AND NOT not_subscribed AND NOT withdrawn AND NOT excluded
-            AND NOT refused_elsewhere AND ((was_sent AND has_values) OR len(tags_removed) > 0) AS restored,
-        is_archived AND NOT excluded AND NOT withdrawn AND NOT refused_elsewhere AS returned,
+        withdrawn OR excluded OR refused_elsewhere AS gets_nothing,
+        NOT created AND NOT not_subscribed AND NOT gets_nothing
+            AND ((was_sent AND has_values) OR len(tags_removed) > 0) AS restored,
+        is_archived AND NOT gets_nothing AS returned,
         list_concat(
             CASE
                 WHEN created THEN list_filter(tags, lambda t: list_contains($existing::BIGINT[], t))
@@ -184,22 +185,21 @@ SELECT
     count(*) FILTER (
         NOT created AND was_sent AND fingerprint IS NOT NULL AND NOT known AND NOT not_subscribed
     ),
-    count(*) FILTER (
-        NOT created AND not_subscribed AND NOT is_archived AND NOT withdrawn AND (was_sent OR len(tags_removed) > 0)
-    ),
+    count(*) FILTER (NOT created AND not_subscribed AND NOT is_archived AND NOT withdrawn AND changed),
     count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
     count(*) FILTER ($archive AND created AND NOT not_subscribed AND others),
     -- People, because these decisions apply to all addresses of a person.
-    count(DISTINCT coalesce(customer_id, address)) FILTER (withdrawn AND (was_sent OR len(tags_removed) > 0 OR is_archived OR unsubscribed)),
-    count(DISTINCT coalesce(customer_id, address)) FILTER (
-        NOT created AND NOT withdrawn AND excluded
-            AND (is_archived OR NOT not_subscribed AND (was_sent OR len(tags_removed) > 0))
-    ),
-    count(DISTINCT coalesce(customer_id, address)) FILTER (
-        NOT created AND NOT withdrawn AND NOT excluded AND refused_elsewhere
-            AND (is_archived OR NOT not_subscribed AND (was_sent OR len(tags_removed) > 0))
-    )
-FROM undo_people;
+    count(DISTINCT person) FILTER (withdrawn AND (changed OR is_archived OR unsubscribed)),
+    count(DISTINCT person) FILTER (would_return AND NOT withdrawn AND excluded),
+    count(DISTINCT person) FILTER (would_return AND NOT withdrawn AND NOT excluded AND refused_elsewhere)
+FROM (
+    SELECT
+        *,
+        coalesce(customer_id, address) AS person,
+        was_sent OR len(tags_removed) > 0 AS changed,
+        NOT created AND (is_archived OR NOT not_subscribed AND changed) AS would_return
+    FROM undo_people
+);
 
 -- name: tags_before
 SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag;
