@@ -104,7 +104,10 @@ class Forbidden(ConnectorError):
 
 
 class Changed(ConnectorError):
-    """A conditional write failed: read the record and decide again."""
+    """Something differs from what the caller has read: read it and decide again.
+
+    Another process wrote first, or the condition of `If-Match` is not met.
+    """
 
 
 class InputError(ConnectorError):

@@ -1,4 +1,4 @@
-"""Has Python's garbage collector skip the objects that stay for the whole life of a process.
+"""Makes Python's garbage collector skip the objects that stay for the whole life of a process.
 
 Modules, types and routes are a few hundred thousand objects. A full collection examines all of them, which takes 0.1 s of
 processor time, and all threads wait for it (record 63).
@@ -13,5 +13,8 @@ from functools import cache
 
 @cache
 def skip_loaded_objects() -> None:
-    """Skip what is loaded now; the first call in a process does so. An object is still freed when its last reference ends."""
+    """Skip what is loaded now. Only the first call has an effect: what is loaded later must still be collected.
+
+    A skipped object is still freed when its last reference ends.
+    """
     gc.freeze()

@@ -20,7 +20,7 @@ from shared.model.run import Finding, Severity
 from shared.model.source import composed, plain_name
 
 _TRIES = 5
-# If two requests took the same tag, one of them waits until the other one has undone its write. The seconds before each look.
+# If two requests took the same tag, one of them waits until the other one has undone its write. Seconds before each check.
 _WAITS = (0.1, 0.2, 0.4)
 
 

@@ -56,11 +56,11 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
 
     # Without chunks, the run has changed no status.
     statuses = STATUSES if plan.chunks and plan.contacts_before else ()
-    # The other chunks only remove tags, archive or unsubscribe.
+    # A plan without people to send only removes tags, archives or unsubscribes, so it sends no values.
     sent = _sent_fields(plan) if plan.people_to_send else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
-            # A tag that the run did not create has a negative id. It is not in the result.
+            # A tag that does not exist in Mailchimp has a negative id: a run without a usable row creates none.
             ids = [t.tag_id for t in plan.tags if t.tag_id > 0]
             tag_calls = {tag_id: calls.submit(partial(tag, tag_id=tag_id)) for tag_id in ids}
             status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}

@@ -372,7 +372,7 @@ class Transitions:
         return self._log(run) if run.status is not before else run
 
     def _waited(self, run: Run, after: Run) -> float:
-        """The seconds that a run has waited for confirmations, with the wait that a change ends, which began at `moved_at`."""
+        """The seconds that a run has waited for confirmations so far, with the wait that this change ends. It began at `moved_at`."""
         if run.status is not RunStatus.AWAITING_CONFIRMATION or run.moved_at is None:
             return run.waited_seconds
         return (

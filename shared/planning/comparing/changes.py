@@ -31,7 +31,7 @@ from shared.planning.selecting.retry import not_retried
 from shared.runs.planning_ended import PlanningEnded
 
 # Findings about what a run creates.
-_PROMISES = frozenset({"mergeFieldToCreate", "tagRecreated"})
+_ABOUT_CREATION = frozenset({"mergeFieldToCreate", "tagRecreated"})
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
     if request.is_preview or found.is_ready:
         return found
     if eligible.nothing_to_send is not None and all(tag.id < 0 for tag in found.tags.tags):
-        # The run fails without a usable row, so it leaves no new fields and tags behind.
-        context.findings[:] = [one for one in context.findings if one.code not in _PROMISES]
+        # The run fails because no row is usable. None of its tags exists yet, so it leaves neither tags nor fields behind.
+        context.findings[:] = [one for one in context.findings if one.code not in _ABOUT_CREATION]
         return found
     inputs.source.settle(db)
     with waiting_for_network(db):

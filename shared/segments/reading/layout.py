@@ -136,25 +136,25 @@ def lay_out(
         return Layout(True, names)
     if not indexes:
         raise InputError("columnsDiffer", where=where, found=len(first), listed=len(names))
-    return Layout(True, _laid(indexes, first))
+    return Layout(True, _names_of_columns(indexes, first))
 
 
-def _laid(indexes: Mapping[str, int], first: Sequence[str]) -> tuple[str, ...]:
+def _names_of_columns(indexes: Mapping[str, int], first: Sequence[str]) -> tuple[str, ...]:
     """The name of each column, "" for columns without one.
 
-    A name that two columns of the header match equally well belongs to both, so that neither is read (see position_of).
+    If two columns match a name equally well, both get it, so that `position_of` refuses the file if this column is read.
     """
     found: dict[object, str] = {}
     for name, index in indexes.items():
         alike = next(one for one in _ALIKE if one(first[index]) == one(name))
         found.setdefault((alike, alike(name)), name)
-    laid = []
+    names = []
     for cell in first:
         keys = ((alike, alike(cell)) for alike in _ALIKE)
-        laid.append(next((found[key] for key in keys if key in found), ""))
+        names.append(next((found[key] for key in keys if key in found), ""))
     for name, index in indexes.items():
-        laid[index] = name
-    return tuple(laid)
+        names[index] = name
+    return tuple(names)
 
 
 def looks_like_data(row: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ _MAX_UNREADABLE = 100_000
 _MAX_UNREADABLE_AT_BEGINNING = 4096
 # So many blanks beside a marker of "no value" are ignored.
 _BLANKS = 4
-# A line break is inside quotes, so such a cell is a value.
+# Blanks and control characters, but no line break: a cell has one only inside quotes, so it is a value.
 _BLANK = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 
 

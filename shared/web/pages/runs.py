@@ -85,7 +85,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         summary=summary(run, page.language),
         billed=billed_contacts(run),
         actions=actions,
-        question=runs.question_etag(run),
+        question_etag=runs.question_etag(run),
         next_steps=next_steps(page, run, export, actions, lists_rejected=bool(rejected)),
         rejected=rejected,
         has_outcomes=has_outcomes,

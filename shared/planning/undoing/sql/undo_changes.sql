@@ -8,28 +8,28 @@ created AS (
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
 -- Later outcomes count as well: people who withdrew consent or were excluded after the run get nothing back.
--- `no`: which of both. It applies to all addresses of a person, also to a former one that had no tag any more
--- when it was read.
+-- `decision`: 'withdrawn' or 'excluded'. It applies to all addresses of a person, also to a former one that had lost its tag
+-- before the later run read the person.
 decisions AS (
     SELECT
         email AS address, customer_id, code = 'withdrawnUnsubscribed' AS unsubscribed,
-        CASE WHEN code = 'excluded' THEN 'excluded' ELSE 'withdrawn' END AS no
+        CASE WHEN code = 'excluded' THEN 'excluded' ELSE 'withdrawn' END AS decision
     FROM (SELECT email, customer_id, code FROM outcomes UNION ALL FROM later_outcomes)
     WHERE code IN ('consentWithdrawn', 'withdrawnUnsubscribed', 'excluded')
 ),
 decided_customers AS (
-    SELECT customer_id, no FROM decisions WHERE customer_id IS NOT NULL
+    SELECT customer_id, decision FROM decisions WHERE customer_id IS NOT NULL
     UNION
-    SELECT l.customer_id, d.no FROM ledger l JOIN decisions d ON d.address = l.address
+    SELECT l.customer_id, d.decision FROM ledger l JOIN decisions d ON d.address = l.address
     WHERE l.customer_id IS NOT NULL
 ),
 decided AS (
-    SELECT address, no, unsubscribed FROM decisions
+    SELECT address, decision, unsubscribed FROM decisions
     UNION ALL
-    SELECT l.address, c.no, false FROM ledger l JOIN decided_customers c USING (customer_id)
+    SELECT l.address, c.decision, false FROM ledger l JOIN decided_customers c USING (customer_id)
 ),
 withdrawn AS (
-    SELECT address, bool_or(unsubscribed) AS unsubscribed FROM decided WHERE no = 'withdrawn' GROUP BY address
+    SELECT address, bool_or(unsubscribed) AS unsubscribed FROM decided WHERE decision = 'withdrawn' GROUP BY address
 ),
 -- The second consent rule of a run (consent.sql): who unsubscribed with one address gets nothing under another one.
 addresses AS NOT MATERIALIZED (
@@ -58,7 +58,7 @@ excluded_customers AS (
     WHERE customer_id IS NOT NULL AND address IN (SELECT unnest($excluded_addresses::VARCHAR[]))
 ),
 excluded AS (
-    SELECT address FROM decided WHERE no = 'excluded'
+    SELECT address FROM decided WHERE decision = 'excluded'
     UNION
     SELECT unnest($excluded_addresses::VARCHAR[])
     UNION
