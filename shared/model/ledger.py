@@ -23,9 +23,9 @@ class LedgerPointer:
     `sent_by` is the newest run that sent something. `before` is the version before that run, to which an undo
     returns; empty without one. `audience` is `<account>/<audience>`. `whole` is whether a run has sent all
     people, so that the ledger shows how large the export is; None in records of version 1.0. `rows_of` is the
-    newest run with outcomes of all rows, if `run_id` sent one person only. `excluded_members` is the number of people
-    that each exclusion segment excluded when a run sent all people last, and `excluded_before` the number before `sent_by`,
-    to which an undo returns.
+    newest run with outcomes of all rows, if `run_id` sent one person only. `excluded_members` is the largest number of
+    people that each exclusion segment excluded when a run sent all people, since a person last confirmed a loss of the segment.
+    `excluded_before` is the number before `sent_by`, to which an undo returns.
     """
 
     blob: str

@@ -91,7 +91,7 @@ class Plan:
     # The fingerprint of the source. Unlike `source_fingerprint`, it is also set if the run leaves something to later runs, as a
     # retry does. Empty in plans of earlier versions, of an undo and of archiving.
     read_fingerprint: str = ""
-    # The number of people that each exclusion segment excludes, by the name of the segment.
+    # If everything was sent: with how many people of each exclusion segment, by its name, the next run is compared.
     excluded_members: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -106,7 +106,7 @@ def _plan(
         definition=request.definition_fingerprint,
         ends_as=ended.status if ended else RunStatus.FAILED,
         read_fingerprint=inputs.source.fingerprint,
-        excluded_members=inputs.excluded_members,
+        excluded_members=inputs.excluded_members.after_run(export.exclusion_guard.max_share),
     )
 
 

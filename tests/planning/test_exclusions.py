@@ -8,7 +8,7 @@ import pytest
 
 from shared.model.exclusions import ExclusionList
 from shared.model.export import ExclusionGuard, OnWithdrawal
-from shared.model.run import RunStatus, Trigger
+from shared.model.run import Run, RunStatus, Trigger
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
@@ -95,7 +95,7 @@ def test_a_run_waits_if_an_exclusion_segment_has_lost_most_of_its_members(
     by_id = person(3, EMail="not an address")
     rows.run(*everyone, Complaints=[*everyone[:3], by_id, by_id])
     assert rows.run(*everyone, Complaints=everyone[:2]).status is RunStatus.SUCCESSFUL
-    lost = {"segment": "Complaints", "before": "2", "people": "0"}
+    lost = {"segment": "Complaints", "before": "4", "people": "0"}
     preview = rows.preview(*everyone, Complaints=[])
 
     waiting = rows.run(*everyone, Complaints=[])
@@ -112,6 +112,27 @@ def test_a_run_waits_if_an_exclusion_segment_has_lost_most_of_its_members(
     rows.deployment.app.commands.confirm(waiting.id)
     assert rows.deployment.run_to_end(waiting.id).counts.created == 2
     assert rows.run(*everyone, Complaints=[]).status is RunStatus.SUCCESSFUL
+
+
+def test_small_losses_of_an_exclusion_segment_add_up_until_a_person_confirms(
+    rows: RowDeployment,
+) -> None:
+    everyone = [person(n) for n in range(8)]
+
+    def members_of(*counts: int) -> Run:
+        return [rows.run(*everyone, Complaints=everyone[:count]) for count in counts][-1]
+
+    assert members_of(4, 6, 5, 4, 6, 4, 3).status is RunStatus.SUCCESSFUL
+
+    waiting = members_of(2)
+
+    assert (waiting.status, waiting.counts.new) == (RunStatus.AWAITING_CONFIRMATION, 1)
+    assert waiting.reason is not None
+    assert waiting.reason.values == {"segment": "Complaints", "before": "6", "people": "2"}
+    rows.deployment.app.commands.confirm(waiting.id)
+    assert rows.deployment.run_to_end(waiting.id).status is RunStatus.SUCCESSFUL
+    assert members_of(2, 1).status is RunStatus.SUCCESSFUL
+    assert members_of(0).status is RunStatus.AWAITING_CONFIRMATION
 
 
 @pytest.mark.parametrize("consent", ["yes", "no"])

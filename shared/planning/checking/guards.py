@@ -8,7 +8,7 @@ the audience all the same, for example because someone imported them there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from shared.model.run import (
     Severity,
 )
 from shared.planning.audience.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
+from shared.planning.reading.exclusions import ExcludedMembers
 from shared.planning.request import PlanRequest
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile
@@ -43,14 +44,6 @@ _SQL = SqlFile.of(__file__)
 
 # Returns how many contacts were compared with the audience, and how many of them both sides have.
 Overlap = Callable[[], tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class ExcludedMembers:
-    """The number of people that each exclusion segment excludes, by its name: at the last complete run, and now."""
-
-    before: Mapping[str, int]
-    now: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -143,11 +136,9 @@ def _grown_segments(
 
 def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Reason]:
     """An exclusion segment has lost many of its members, so people who must not be mailed may be sent."""
-    for name, now in excluded.now.items():
-        before = excluded.before.get(name, 0)
-        if before - now > export.exclusion_guard.max_share * before:
-            values = {"segment": name, "before": str(before), "people": str(now)}
-            yield Reason(EXCLUSION_SHRANK, values=values)
+    for name, before in excluded.lost(export.exclusion_guard.max_share).items():
+        values = {"segment": name, "before": str(before), "people": str(excluded.now[name])}
+        yield Reason(EXCLUSION_SHRANK, values=values)
 
 
 def _went_further(reason: Reason, run: Run) -> bool:

@@ -13,7 +13,7 @@ from shared.model.run import AudienceSize, Finding, Severity
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.checking.audience_size import check_budget, predict_size
 from shared.planning.checking.automations import automation_findings
-from shared.planning.checking.guards import ExcludedMembers, apply_guards, guard_tags
+from shared.planning.checking.guards import apply_guards, guard_tags
 from shared.planning.comparing.compare import Rules, compare
 from shared.planning.comparing.former_addresses import plan_former_addresses
 from shared.planning.comparing.withdrawals import (
@@ -98,7 +98,7 @@ def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) ->
         inputs.rows,
         found.tags.tags,
         overlap,
-        ExcludedMembers(pointer.excluded_members if pointer else {}, inputs.excluded_members),
+        inputs.excluded_members,
         comparable=pointer is not None and pointer.is_whole,
     )
 

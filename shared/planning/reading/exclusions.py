@@ -6,7 +6,7 @@ address and to a person (CustomerId), as consent does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,38 @@ class ExclusionSegment:
     members: int
     unused_rows: int
     unreadable_rows: int
+
+
+@dataclass(frozen=True)
+class ExcludedMembers:
+    """The number of people that each exclusion segment excludes, by its name.
+
+    `before`: the largest number in a complete run since a person last confirmed a loss of the segment. `now`: in this run.
+    """
+
+    before: Mapping[str, int]
+    now: Mapping[str, int]
+
+    def lost(self, max_share: float) -> dict[str, int]:
+        """The segments that have lost more than this share of their members, with the number before."""
+        before = {name: self.before.get(name, 0) for name in self.now}
+        return {
+            name: count
+            for name, count in before.items()
+            if count - self.now[name] > max_share * count
+        }
+
+    def after_run(self, max_share: float) -> dict[str, int]:
+        """`before` of the next run, if this one is complete.
+
+        Losses that a person has not confirmed add up. Otherwise a segment that loses a few members in each run could lose
+        all of them without a question.
+        """
+        confirmed = self.lost(max_share)
+        return {
+            name: count if name in confirmed else max(count, self.before.get(name, 0))
+            for name, count in self.now.items()
+        }
 
 
 @dataclass(frozen=True)

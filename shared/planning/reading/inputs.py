@@ -18,7 +18,7 @@ from shared.model.source import Attribute, Snapshot, find_name
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import with_fields_to_create
 from shared.planning.context import PlanContext
-from shared.planning.reading.exclusions import Exclusions, exclusion_findings
+from shared.planning.reading.exclusions import ExcludedMembers, Exclusions, exclusion_findings
 from shared.planning.reading.limit import check_limit
 from shared.planning.reading.people import RowCounts, SourceColumns, read_people
 from shared.planning.reading.source_values import SourceValues
@@ -45,7 +45,6 @@ class Inputs:
     """The source and what was read: rows, the audience, the attributes with what their values show, the ledger.
 
     `ledger` is the pointer to the ledger in `ledger_file`. Both are None if there is none for this audience.
-    `excluded_members` is the number of people that each exclusion segment excludes.
     """
 
     source: PlanSource
@@ -54,7 +53,7 @@ class Inputs:
     attributes: tuple[Attribute, ...]
     ledger: LedgerPointer | None
     ledger_file: Path | None
-    excluded_members: dict[str, int]
+    excluded_members: ExcludedMembers
 
 
 def read_inputs(context: PlanContext, source: PlanSource, segments: SegmentSource) -> Inputs:
@@ -83,7 +82,10 @@ def read_inputs(context: PlanContext, source: PlanSource, segments: SegmentSourc
         *values.findings(attributes, orders, marks),
     ]
     check_disk(scratch, rows.people)
-    members = {segment.name: segment.members for segment in excluded}
+    members = ExcludedMembers(
+        source.pointer.excluded_members if source.pointer else {},
+        {segment.name: segment.members for segment in excluded},
+    )
     return Inputs(
         source, rows, found, attributes, pointer, ledger_file if pointer else None, members
     )
