@@ -136,12 +136,19 @@ class PlanBuilder:
             source_fingerprint(export, pinned, listed.fingerprint),
             stored.value if stored else None,
             Exclusions(excluded, listed),
-            self._settle(request.run, pinned),
+            self._settle(request, pinned),
         )
 
-    def _settle(self, run: Run, pinned: Snapshot) -> Callable[[DuckDBPyConnection], None]:
-        """Return what waits until the files do not change any more, unless a person started the run."""
-        if run.trigger not in (Trigger.REFRESH, Trigger.SCHEDULE):
+    def _settle(
+        self, request: PlanRequest, pinned: Snapshot
+    ) -> Callable[[DuckDBPyConnection], None]:
+        """Return what waits until the files do not change any more.
+
+        If a person started the run, it waits only if old exclusions beside new members could send people who must not be sent.
+        """
+        run, export = request.run, request.export
+        excludes = bool(export.exclusion_segments) and run.mode is not Mode.PREVIEW
+        if run.trigger not in (Trigger.REFRESH, Trigger.SCHEDULE) and not excludes:
             return lambda _: None
         dependencies = self.dependencies
         return SettledSource(dependencies.segments, pinned, dependencies.now, self.sleep).settle

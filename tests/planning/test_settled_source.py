@@ -217,3 +217,23 @@ def test_a_run_on_demand_does_not_wait(refreshed: Refreshed) -> None:
     refreshed.source.write(*people(2))
     assert refreshed.run(Trigger.ON_DEMAND).status is RunStatus.SUCCESSFUL
     assert len(refreshed.source.snapshots) == 1
+
+
+def test_a_run_on_demand_does_not_combine_new_members_with_old_exclusions(
+    refreshed: Refreshed,
+) -> None:
+    rows, source = refreshed.rows, refreshed.source
+    rows.change(exclusion_segments=("Complaints",))
+    source.write(*people(3))
+    source.segments["Complaints"] = [person(0)]
+
+    def write_exclusions() -> None:
+        source.write(*people(3))
+        source.segments["Complaints"] = [person(0), person(2)]
+
+    refreshed.once(write_exclusions)
+
+    run = refreshed.run(Trigger.ON_DEMAND)
+
+    assert (run.status, run.counts.created) == (RunStatus.SUCCESSFUL, 1)
+    assert list(rows.deployment.audience.members()) == ["p1@example.com"]
