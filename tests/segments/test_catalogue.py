@@ -327,7 +327,10 @@ def test_a_column_with_mostly_addresses_is_suggested_as_address() -> None:
 
 texts = st.lists(
     st.sampled_from(
-        ["a", "b", ",", '"', '""', "\n", "\r\n", "é", "name,other\n", '"x\ny"', ";", "name;other\n"]
+        [
+            *("a", "b", ",", '"', '""', "\n", "\r\n", "é", "name,other\n", '"x\ny"', ";"),
+            *("name;other\n", " ", "\t", "\x1a", "\0", "\u3000", "\u2028"),
+        ]
     ),
     max_size=20,
 ).map("".join)
@@ -335,6 +338,9 @@ texts = st.lists(
 
 @given(texts, st.booleans(), st.sampled_from([None, False, True]), st.booleans())
 @example('"\n"', True, None, False)
+@example("name,other\n1,a\n\x1a", True, None, False)
+@example('name,other\n  \r\n \r\n"\u3000"\n\n1,a\n\0\n', True, None, False)
+@example("name\tother\n1\ta\n\t\n", True, None, False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_counting_finds_as_many_rows_as_the_reader(
     tmp_path: Path, text: str, quoted: bool, header: bool | None, packed: bool

@@ -1,6 +1,6 @@
 """Counts the rows of a file without storing them.
 
-If no line break is inside quotes, every line that is not empty is a row, so lines are counted while the bytes are
+If no line break is inside quotes, every line with a value is a row, so lines are counted while the bytes are
 read. Otherwise the rows are parsed (exact_csv.py). Unreadable rows count too, because the run reports them.
 """
 
@@ -23,6 +23,15 @@ _HEAD = 256 * 1024
 # Splitting 4 MB at its quotes makes so many small objects that the process keeps 45 MB for them.
 _SLICE = 64 * 1024
 _EMPTY = re.compile(rb"^\r?\n", re.MULTILINE)
+# The characters of a line without a value (text_file.py) in UTF-8, except a carriage return, which ends lines.
+_BLANK = (
+    rb"(?:[\x00-\x09\x0b\x0c\x0e-\x20\x7f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
+    rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80|\xef\xbb\xbf)+"
+)
+_BLANK_LINE = {
+    True: re.compile(rb"\n(?:%b|\"%b\")(?=\r?\n)" % (_BLANK, _BLANK)),
+    False: re.compile(rb"\n%b(?=\r?\n)" % _BLANK),
+}
 
 
 def count_rows(
@@ -51,7 +60,14 @@ def count_rows(
     is_odd = b"\r" in line or b' "' in line or b'\\"' in line
     if is_odd or not found.header_cells or found.rows_before_people > 1:
         return _count_exactly(source, partition, attributes)
-    return lines - found.rows_before_people
+    blank = tally.blank_lines()
+    if blank and (found.layout.width == 1 or not _is_visible(found.form.delimiter)):
+        return _count_exactly(source, partition, attributes)
+    return lines - blank - found.rows_before_people
+
+
+def _is_visible(delimiter: str) -> bool:
+    return delimiter.isprintable() and not delimiter.isspace()
 
 
 def _count_exactly(
@@ -78,7 +94,9 @@ class _Tally:
 
     def __init__(self, quoted: bool) -> None:
         self._quoted = quoted
+        self._blank = _BLANK_LINE[quoted]
         self._lines = 0
+        self._blank_lines = 0
         self._rest = b""
 
     def add(self, piece: bytes) -> bool:
@@ -91,6 +109,7 @@ class _Tally:
         self._lines += whole.count(b"\n")
         if b"\n\n" in whole or b"\n\r\n" in whole or whole[:1] in {b"\n", b"\r"}:
             self._lines -= len(_EMPTY.findall(whole))
+        self._blank_lines += self._blanks_in(whole)
         return True
 
     def lines(self) -> int | None:
@@ -98,6 +117,13 @@ class _Tally:
         if b"\r" in self._rest or self._breaks_inside_quotes(self._rest):
             return None
         return self._lines + bool(self._rest)
+
+    def blank_lines(self) -> int:
+        """How many of these rows have no value, if no blank divides cells."""
+        return self._blank_lines + self._blanks_in(self._rest + b"\n")
+
+    def _blanks_in(self, lines: bytes) -> int:
+        return sum(1 for _ in self._blank.finditer(b"\n" + lines))
 
     def _breaks_inside_quotes(self, lines: bytes) -> bool:
         if not self._quoted or b'"' not in lines:

@@ -227,25 +227,15 @@ def _wanted(
         yield line, [cells[position] for position in positions]
 
 
-def _is_blank(cells: list[str] | Code) -> bool:
-    """Whether a line has only blanks or control characters, such as the Ctrl+Z at the end of some files."""
-    return isinstance(cells, list) and len(cells) == 1 and _BLANK.fullmatch(cells[0]) is not None
-
-
 def _readable(
     file: TextFile, segment: str, unreadable: list[UnreadableRow]
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows that have as many cells as there are columns; the others are added to `unreadable`.
-
-    Lines without a value are not rows.
-    """
+    """The rows that have as many cells as there are columns; the others are added to `unreadable`."""
     good = 0
     for line, cells in file.rows():
         if isinstance(cells, list) and file.layout.fits(cells):
             good += 1
             yield line, cells
-            continue
-        if _is_blank(cells):
             continue
         if isinstance(cells, Code):
             code = cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,6 +20,9 @@ from shared.segments.reading.layout import (
     with_delimiter,
 )
 from shared.segments.reading.unpack import Text
+
+# A line break is inside quotes, so such a cell is a value. count_rows.py has the same characters in UTF-8.
+_BLANK = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,25 @@ class TextFile:
         )
 
     def rows(self) -> Iterator[Row]:
-        """All rows in their order, without the header and what comes before it."""
-        rows = read_rows(self.text, self.form, self.layout.width)
-        return islice(rows, self.rows_before_people, None)
+        """All rows in their order, without the header and what comes before it.
+
+        Lines without a value are not rows, such as the Ctrl+Z at the end of some files, except in a file of one column.
+        """
+        rows = islice(
+            read_rows(self.text, self.form, self.layout.width), self.rows_before_people, None
+        )
+        if self.layout.width == 1:
+            return rows
+        return (row for row in rows if not _is_blank(row[1]))
 
     def positions(self, columns: Sequence[str]) -> list[int]:
         """The position of each column in the rows, from 0. InputError when one is missing or occurs twice."""
         return [position_of(column, column, self.layout.names, self.blob) for column in columns]
+
+
+def _is_blank(cells: list[str] | Code) -> bool:
+    """Whether a line has only blanks or control characters."""
+    return isinstance(cells, list) and len(cells) == 1 and _BLANK.fullmatch(cells[0]) is not None
 
 
 def _cells_of(rows: Iterable[Row]) -> list[list[str]]:
