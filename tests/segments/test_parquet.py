@@ -52,6 +52,22 @@ def test_whole_numbers_that_parquet_has_as_floating_point_numbers_have_no_decima
     )
 
 
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS"])
+def test_a_date_without_an_end_is_no_value(kind: str, tmp_path: Path) -> None:
+    data = parquet_bytes(
+        tmp_path,
+        f"SELECT * FROM (VALUES (1, 'infinity'::{kind}), (2, '-infinity'), (3, '2026-06-05'), (4, NULL)) t(n, until)",
+    )
+    got, unreadable = load_bytes(data, ["n", "until"], tmp_path)
+    assert [(row[1], row[2] and str(row[2])[:10]) for row in got] == [
+        ("1", None),
+        ("2", None),
+        ("3", "2026-06-05"),
+        ("4", None),
+    ]
+    assert unreadable == []
+
+
 def test_parquet_columns_are_matched_by_similar_names_unless_ambiguous(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, "SELECT 'a@example.com' AS email, 1 AS \"CustomerId\"")
     got, _ = load_bytes(data, ["EMail", "CustomerId"], tmp_path)

@@ -170,9 +170,13 @@ def _text(cell: str, kind: str) -> str:
     """An SQL expression for a value as text; of a BLOB, NULL when it is not UTF-8."""
     if kind == "BLOB":
         return f"try(decode({cell}))"
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        # Without a zone, DuckDB uses that of the machine, and the day depends on it.
-        return f"(({cell} AT TIME ZONE 'UTC')::VARCHAR || '+00')"
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        text = f"{cell}::VARCHAR"
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            # Without a zone, DuckDB uses that of the machine, and the day depends on it.
+            text = f"(({cell} AT TIME ZONE 'UTC')::VARCHAR || '+00')"
+        # Writers store the largest number for "no end". DuckDB would write "infinity", which no one has written.
+        return f"CASE WHEN isfinite({cell}) THEN {text} END"
     if kind in {"DOUBLE", "FLOAT"}:
         # Writers such as pandas store whole numbers with gaps, such as phone numbers and ids, as floating-point
         # numbers, and some store a gap as NaN. DuckDB would write 821012345678.0 and nan. `isnan` is false where
