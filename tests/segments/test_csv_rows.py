@@ -20,7 +20,7 @@ from tests.segments.segment_files import (
     csv_bytes,
     load_bytes,
 )
-from tests.segments.small_csv_files import reads
+from tests.segments.small_csv_files import counted, reads
 
 quick = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -110,9 +110,13 @@ def test_every_table_is_read_back_exactly_in_every_dialect(
 @pytest.mark.parametrize("blank", ["   ", "\t", "\x1a", "\0" * 8, "\ufeff"])
 def test_a_line_without_a_value_is_not_a_row(tmp_path: Path, blank: str) -> None:
     data = f"CustomerId,EMail\n1,a@example.com\n{blank}\n2,b@example.com\n{blank}".encode()
-    got, unreadable = load_bytes(data, ["CustomerId", "EMail"], tmp_path)
+    names = ["CustomerId", "EMail"]
+    got, unreadable = load_bytes(data, names, tmp_path)
     assert [row[1] for row in got] == ["1", "2"]
     assert unreadable == []
+    assert [counted(data + end, names, CsvFormat(), 9) for end in (b"", b"\r\n", b"\n\n")] == [
+        2
+    ] * 3
 
 
 simple = st.text(st.sampled_from("abé한 '.-@"), min_size=1, max_size=6)
@@ -301,9 +305,15 @@ def test_empty_and_quoted_empty_fields_are_null(tmp_path: Path) -> None:
     assert reads(tmp_path, b',""\n') == ([(1, None, None)], [])
 
 
-@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"A,B\n", b"A,B"])
-def test_a_file_without_rows_is_an_empty_segment(tmp_path: Path, data: bytes) -> None:
-    assert load_bytes(data, ["A", "B"], tmp_path) == ([], [])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"A,B\n", b"A,B", b"A,B\r\n\x1a", b"\x1a", b" \n"],
+)
+@pytest.mark.parametrize("header", [None, True])
+def test_a_file_without_rows_is_an_empty_segment(
+    tmp_path: Path, data: bytes, header: bool | None
+) -> None:
+    assert load_bytes(data, ["A", "B"], tmp_path, CsvFormat(header=header)) == ([], [])
 
 
 def test_a_too_long_row_affects_only_itself(tmp_path: Path) -> None:

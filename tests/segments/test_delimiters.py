@@ -103,6 +103,17 @@ def test_a_broken_first_row_does_not_change_the_delimiter_of_the_others(tmp_path
     assert (got, unreadable) == ([(2, "c2", "u;2026-01-02")], [(1, "rowTooManyColumns")])
 
 
+@pytest.mark.parametrize("blank", ["  ", "\x1a"])
+def test_a_line_without_a_value_does_not_hide_the_delimiter_of_the_file(
+    tmp_path: Path, blank: str
+) -> None:
+    data = f"1;Ann,x;a@example.com\n2;Ben,y;b@example.com\n{blank}\n".encode()
+    names = ["CustomerId", "Name", "EMail"]
+    got, unreadable = load_bytes(data, names, tmp_path, CsvFormat(header=False))
+    rows = [(1, "1", "Ann,x", "a@example.com"), (2, "2", "Ben,y", "b@example.com")]
+    assert (got, unreadable) == (rows, [])
+
+
 def test_a_row_of_one_cell_with_other_marks_is_not_divided(tmp_path: Path) -> None:
     _, unreadable = load_bytes(b"x;y\n1,2\n", ["A", "B"], tmp_path, CsvFormat(header=False))
     assert [line for line, _ in unreadable] == [1]

@@ -278,14 +278,15 @@ def test_a_multi_line_header_is_one_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("header", ["CustomerId,EMail,City\n", "City,EMail,CustomerId\n", ""])
+@pytest.mark.parametrize("end", ["", "\n  \n\x1a"])
 def test_rows_may_end_with_a_delimiter_that_the_header_does_not_have(
-    tmp_path: Path, header: str
+    tmp_path: Path, header: str, end: str
 ) -> None:
     names = ["CustomerId", "EMail", "City"]
     rows = ["1,a@example.com,Seoul,", "2,b@example.com,,", "3,c@example.com,Busan, "]
     if header.startswith("City"):
         rows = ["Seoul,a@example.com,1,", ",b@example.com,2,", "Busan,c@example.com,3,"]
-    data = (header + "\n".join(rows)).encode()
+    data = (header + "\n".join(rows) + end).encode()
     got, unreadable = load_bytes(data, names, tmp_path)
     assert ([row[1:] for row in got], unreadable) == (
         [

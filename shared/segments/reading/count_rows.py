@@ -23,7 +23,7 @@ _HEAD = 256 * 1024
 # Splitting 4 MB at its quotes makes so many small objects that the process keeps 45 MB for them.
 _SLICE = 64 * 1024
 _EMPTY = re.compile(rb"^\r?\n", re.MULTILINE)
-# The characters of a line without a value (text_file.py) in UTF-8, except a carriage return, which ends lines.
+# The characters of a line without a value (layout.py) in UTF-8, except a carriage return, which ends lines.
 _BLANK = (
     rb"(?:[\x00-\x09\x0b\x0c\x0e-\x20\x7f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
     rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80|\xef\xbb\xbf)+"

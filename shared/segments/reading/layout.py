@@ -30,6 +30,8 @@ _DATA = re.compile(
 )
 # Blanks and delimiters, and `sep=;`, with which spreadsheets are told the delimiter.
 _NOTHING = re.compile(r"[\s,;|]*(?:sep=.?[\s,;|]*)?", re.IGNORECASE)
+# A line break is inside quotes, so such a cell is a value. count_rows.py has the same characters in UTF-8.
+_WITHOUT_VALUE = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 # Blanks, hyphens, underscores and invisible characters in the name of a column.
 _SEPARATORS = re.compile(r"[\W_]+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECASE | re.ASCII)
@@ -59,11 +61,12 @@ class Layout:
 
     def with_last_delimiter(self, rows: Sequence[Sequence[str]]) -> Layout:
         """The layout with a last delimiter, if all these rows have one. An unreadable row is empty.
+        A line without a value is no row.
 
         One row is not enough: a delimiter inside a cell without quotes looks the same if the last cell is empty.
         """
         other = replace(self, has_last_delimiter=True)
-        readable = [row for row in rows if row]
+        readable = [row for row in rows if row and not is_without_value(row)]
         return other if len(readable) > 1 and all(map(other.fits, readable)) else self
 
 
@@ -86,7 +89,9 @@ def with_delimiter(
         return form
     is_divided = len(first) > 1
     # If so, the declared delimiter is the right one, and the rows are broken.
-    has_enough_cells = bool(first) and all(len(row) >= width for row in declared if row)
+    has_enough_cells = bool(first) and all(
+        len(row) >= width for row in declared if row and not is_without_value(row)
+    )
     found, most = form, 0
     for delimiter in USUAL_DELIMITERS:
         other = replace(form, delimiter=delimiter)
@@ -172,6 +177,11 @@ def has_profile_id(row: Sequence[str]) -> bool:
     return any(plain_name(cell) == plain_name(PROFILE_ID) for cell in row)
 
 
+def is_without_value(row: Sequence[str]) -> bool:
+    """Whether a line has only blanks or control characters, such as the Ctrl+Z at the end of some files."""
+    return len(row) == 1 and _WITHOUT_VALUE.fullmatch(row[0]) is not None
+
+
 def has_no_names(row: Sequence[str]) -> bool:
     """Whether a row has neither names nor values: it is blank, or `sep=;`."""
     return _NOTHING.fullmatch("".join(row)) is not None
@@ -213,8 +223,9 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 
 def _from_header(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-    """The rows without those before the header."""
-    return rows[header_index(names, rows) :]
+    """The rows without those before the header, and without the lines after it that have no value."""
+    first, *others = rows[header_index(names, rows) :]
+    return [first, *(row for row in others if not is_without_value(row))]
 
 
 def _indexes_of(names: Sequence[str], first: Sequence[str]) -> dict[str, int]:
@@ -272,7 +283,8 @@ def _is_header(
     if header is False:
         return False
     # A header with other names has no gaps and no numbers in it.
-    may_be_names = all(cell.strip() for cell in first) and not looks_like_numbers(first)
+    has_gaps = not all(cell.strip() for cell in first) or is_without_value(first)
+    may_be_names = not has_gaps and not looks_like_numbers(first)
     if header is None:
         # If the columns are in another order than the model's, values read by position would be in wrong fields.
         is_in_other_order = may_be_names and not in_place

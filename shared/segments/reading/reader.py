@@ -7,7 +7,6 @@ row can be read does not depend on the requested columns.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -49,8 +48,6 @@ _MAX_UNREADABLE = 100_000
 _MAX_UNREADABLE_AT_BEGINNING = 4096
 # So many blanks beside a marker of "no value" are ignored.
 _BLANKS = 4
-# Blanks and control characters, but no line break: a cell has one only inside quotes, so it is a value.
-_BLANK = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,14 +14,12 @@ from shared.segments.reading.layout import (
     MOST_BEFORE_HEADER,
     Layout,
     header_index,
+    is_without_value,
     lay_out,
     position_of,
     with_delimiter,
 )
 from shared.segments.reading.unpack import Text
-
-# A line break is inside quotes, so such a cell is a value. count_rows.py has the same characters in UTF-8.
-_BLANK = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 
 
 @dataclass(frozen=True)
@@ -110,16 +107,11 @@ class TextFile:
         )
         if self.layout.width == 1:
             return rows
-        return (row for row in rows if not _is_blank(row[1]))
+        return (row for row in rows if isinstance(row[1], Code) or not is_without_value(row[1]))
 
     def positions(self, columns: Sequence[str]) -> list[int]:
         """The position of each column in the rows, from 0. InputError when one is missing or occurs twice."""
         return [position_of(column, column, self.layout.names, self.blob) for column in columns]
-
-
-def _is_blank(cells: list[str] | Code) -> bool:
-    """Whether a line has only blanks or control characters."""
-    return isinstance(cells, list) and len(cells) == 1 and _BLANK.fullmatch(cells[0]) is not None
 
 
 def _cells_of(rows: Iterable[Row]) -> list[list[str]]:
