@@ -50,7 +50,7 @@ from shared.finishing.stopped_run import (
     is_complete,
     status_of_stopped,
     unsent_code,
-    without_lost_connection,
+    without_reason_if_all_sent,
 )
 from shared.memory import return_freed_memory, waiting_for_network
 from shared.model.chunk import Chunk, ChunkState
@@ -112,7 +112,7 @@ class FinishSteps:
     def finish(self, run: Run, plan: Plan) -> None:
         """Finish a run that sends nothing any more. LedgerSuperseded and PlanGone when it cannot be finished."""
         chunks = [stored.value for stored in self.chunks.all(run.id)]
-        run = without_lost_connection(run, chunks)
+        run = without_reason_if_all_sent(run, chunks)
         # Tags must not be compared with the ledger of a run that another one has superseded.
         self.pointers.check_not_superseded(run, plan)
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
@@ -204,7 +204,7 @@ class FinishSteps:
         calls = sum((chunk.calls for chunk in chunks), plan.calls + checked.calls)
 
         def result(current: Run) -> Run:
-            current = without_lost_connection(current, chunks)
+            current = without_reason_if_all_sent(current, chunks)
             status, reason = status_of_stopped(current, chunks) or final_status(
                 plan, counts, findings, unconfirmed, refusals
             )

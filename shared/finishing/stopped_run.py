@@ -26,17 +26,17 @@ def is_complete(run: Run, chunks: Sequence[Chunk]) -> bool:
     )
 
 
-def without_lost_connection(run: Run, chunks: Sequence[Chunk]) -> Run:
-    """The run without its reason, if everything was sent before the connection was lost.
+def without_reason_if_all_sent(run: Run, chunks: Sequence[Chunk]) -> Run:
+    """The run without the reason why a lane stopped, if everything was sent anyway.
 
-    Only the comparison with Mailchimp is missing then. The next run makes it.
+    A connection may be lost after the last chunk, and another lane may have sent the chunk that Mailchimp refused. Only the
+    comparison with Mailchimp may be missing then. The next run makes it.
     """
-    is_disconnected = run.reason is not None and run.reason.code == "disconnected"
     all_sent = all(
         chunk.state in (ChunkState.DONE, ChunkState.UNCONFIRMED) and not chunk.gave_up
         for chunk in chunks
     )
-    return replace(run, reason=None) if is_disconnected and all_sent else run
+    return replace(run, reason=None) if all_sent else run
 
 
 def status_of_stopped(run: Run, chunks: Sequence[Chunk]) -> tuple[RunStatus, Reason | None] | None:

@@ -106,6 +106,9 @@ _REST = {
 # like a deleted audience or a refused person.
 _NOT_MAILCHIMP = (ErrorKind.BROKEN, "notJson")
 
+ABOUT_ACCOUNT = frozenset({str(Code.PLAN_LIMIT), "forbidden", "methodDisabled", "redirected"})
+"""The codes of refusals of a whole call that concern the account and not the rows in it."""
+
 CODES = frozenset(str(code) for _, code in (*_TABLE.values(), *_REST.values(), _NOT_MAILCHIMP))
 """The codes of whole calls."""
 

@@ -73,8 +73,8 @@ class MailchimpGateway:
         return connection.grant, secret
 
     def open_with(self, kind: GrantKind, secret: str, data_centre: str) -> MailchimpSession:
-        """Open a session with a grant that is not stored yet, to check it."""
-        return self._open(kind, secret, data_centre)
+        """Open a session with a grant that is not stored yet, to check it. A person waits for the result."""
+        return self._open(kind, secret, data_centre, asks_again=False)
 
     def _open(
         self,
@@ -83,6 +83,8 @@ class MailchimpGateway:
         data_centre: str,
         on_throttled: Callable[[float], None] | None = None,
         read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
+        *,
+        asks_again: bool = True,
     ) -> MailchimpSession:
         transport = Transport(
             api_base(self.api_url, data_centre),
@@ -93,5 +95,6 @@ class MailchimpGateway:
             on_throttled=on_throttled,
             read_new_grant=read_new_grant,
             retry_policy=self.retry_policy,
+            asks_again=asks_again,
         )
         return MailchimpSession(transport)

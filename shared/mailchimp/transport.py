@@ -4,6 +4,10 @@ This module retries for seconds; the queue handles longer delays. A call that wa
 to `RetryPolicy.tries` times. A write that may have been applied is repeated once; then Unavailable (with
 `maybe_applied`) lets the caller split it. A call is never abandoned before Mailchimp's own limit of 120 s, because
 an abandoned call still occupies one of the 10 connections of the account.
+
+A refusal that concerns the account ends the run, and one of the grant stops all exports until someone connects
+again. So the call is made once more before such a response is believed: Mailchimp also answers 403 at high volumes, and
+its own programs take each 403 for throttling.
 https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 """
 
@@ -25,7 +29,13 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken, HttpSession, pieces
-from shared.mailchimp.error_responses import Classification, ErrorKind, classify, problem_in
+from shared.mailchimp.error_responses import (
+    ABOUT_ACCOUNT,
+    Classification,
+    ErrorKind,
+    classify,
+    problem_in,
+)
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
@@ -57,6 +67,8 @@ class RetryPolicy:
     tries: int = 5
     first_wait: float = 1.0
     longest_wait: float = 20.0
+    before_believing: float = 2.0
+    """The wait before a call is made once more that was refused because of the account or the grant."""
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
@@ -108,7 +120,8 @@ class Transport:
     """Makes calls to one account, one at a time. `clock` counts seconds from any point.
 
     `read_new_grant` is called when Mailchimp refuses the grant. It returns the base URL and the authentication of the
-    grant that has replaced it, or None.
+    grant that has replaced it, or None. Without `asks_again`, a refusal because of the account or the grant is believed at
+    once.
     """
 
     def __init__(
@@ -122,6 +135,7 @@ class Transport:
         on_throttled: Callable[[float], None] | None = None,
         retry_policy: RetryPolicy | None = None,
         read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
+        asks_again: bool = True,
     ) -> None:
         self.calls = CallCounts()
         self._base = base_url
@@ -130,6 +144,7 @@ class Transport:
         self._random = random
         self._on_throttled = on_throttled
         self._read_new_grant = read_new_grant
+        self._asks_again = asks_again
         self._retry_policy = retry_policy or RetryPolicy()
         self._http = HttpSession()
         # Without an explicit `auth`, requests would use a .netrc file.
@@ -182,6 +197,7 @@ class Transport:
         # The number of tries that may have been applied.
         maybe_applied = 0
         tried = 0
+        is_believed = not self._asks_again
         while True:
             tried += 1
             self.calls += CallCounts(
@@ -189,9 +205,16 @@ class Transport:
             )
             try:
                 outcome = self._try(request)
-            except Disconnected:
-                if not self._use_new_grant():
+            except Refused as refused:
+                if isinstance(refused, Disconnected):
+                    if self._use_new_grant():
+                        continue
+                elif refused.code not in ABOUT_ACCOUNT:
                     raise
+                if is_believed:
+                    raise
+                is_believed = True
+                self._sleep(retry_policy.before_believing)
                 continue
             if not isinstance(outcome, _Failure):
                 return outcome

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from shared.errors import Disconnected, Refused, Unavailable
-from shared.model.outcome import Code
+from shared.mailchimp.error_responses import ABOUT_ACCOUNT
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 Failure = Unavailable | Refused
-
-# Refusals of a whole call that concern the account and not the rows in it.
-_ABOUT_ACCOUNT = frozenset({Code.PLAN_LIMIT, "forbidden", "methodDisabled", "redirected"})
 
 # After the call, its halves and its quarters have failed, check whether the rows are the cause.
 _CALLS_BEFORE_SAMPLE = 7
@@ -127,7 +124,7 @@ class Isolation:
                 raise
             return failure
         except Refused as refused:
-            if refused.code in _ABOUT_ACCOUNT:
+            if refused.code in ABOUT_ACCOUNT:
                 raise
             return refused
         self._answered = True

@@ -277,23 +277,42 @@ def test_a_response_of_any_size_does_not_fill_the_memory(packed, transport):
     assert caught.value.code == "answerTooLong"
 
 
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        (problem(401, "API Key Invalid"), "keyInvalid"),
-        (problem(401, "API Key Missing"), "keyInvalid"),
-        (html(401), "keyInvalid"),
-        (problem(403, "User Disabled"), "accountDisabled"),
-        (problem(403, "UserDisabled"), "accountDisabled"),
-        (problem(403, "Wrong Datacenter"), "wrongDataCentre"),
-    ],
-)
-def test_a_revoked_grant_stops_the_run_at_once(answer, code, transport):
+REFUSALS_OF_THE_ACCOUNT = [
+    (problem(401, "API Key Invalid"), "keyInvalid"),
+    (problem(401, "API Key Missing"), "keyInvalid"),
+    (html(401), "keyInvalid"),
+    (problem(403, "User Disabled"), "accountDisabled"),
+    (problem(403, "UserDisabled"), "accountDisabled"),
+    (problem(403, "Wrong Datacenter"), "wrongDataCentre"),
+    (problem(403, "Forbidden"), "forbidden"),
+    (problem(402, "Payment Required"), "planLimit"),
+    (problem(503, "Compliance Related"), "methodDisabled"),
+    (Answer(302, b"", {"Location": "/elsewhere"}), "redirected"),
+]
+
+
+@pytest.mark.parametrize(("answer", "code"), REFUSALS_OF_THE_ACCOUNT)
+def test_a_refusal_of_the_account_is_believed_when_it_is_repeated(answer, code, transport, time):
     with ScriptedServer(answer) as server:
-        with pytest.raises(Disconnected) as caught:
-            transport(server.url).write("POST", "/lists/a", {})
-        assert len(server.asked) == 1
+        with pytest.raises(Refused) as caught:
+            transport(server.url).write("POST", "/lists/a", {}, resend=False)
+        assert len(server.asked) == 2
     assert caught.value.code == code
+    assert time.slept == [RetryPolicy().before_believing]
+
+
+@pytest.mark.parametrize(("answer", "code"), REFUSALS_OF_THE_ACCOUNT)
+def test_a_single_refusal_of_the_account_is_not_believed(answer, code, transport):
+    with ScriptedServer(answer, json('{"id": 1}')) as server:
+        assert transport(server.url).write("POST", "/lists/a", {}, resend=False) == {"id": 1}, code
+
+
+def test_a_key_that_a_person_enters_is_checked_at_once(transport, time):
+    with ScriptedServer(problem(401, "API Key Invalid")) as server:
+        with pytest.raises(Disconnected):
+            transport(server.url, asks_again=False).get("/ping")
+        assert len(server.asked) == 1
+    assert time.slept == []
 
 
 def test_only_a_problem_document_means_missing(transport):

@@ -1,10 +1,10 @@
-"""A run that lost its connection after it had sent everything does not say that the next run sends the rest."""
+"""A run that was stopped after it had sent everything has not failed."""
 
 from typing import Any
 
 import pytest
 
-from shared.model.run import RunStatus
+from shared.model.run import Reason, RunStatus
 from shared.sending.chunk_payload import ChunkPayloads
 from tests.faults.simulated_deployment import CONNECTION, EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person
@@ -26,4 +26,24 @@ def test_a_run_that_is_disconnected_after_the_last_chunk_has_sent_everything(
 
     assert (run.status, run.reason) == (RunStatus.COMPLETED_WITH_WARNINGS, None)
     assert set(codes(run)) == {"tagsNotChecked"}
+    assert run.counts.created == 2
+
+
+@pytest.mark.parametrize("code", ["forbidden", "planLimit", "redirected", "accountDisabled"])
+def test_a_run_whose_refused_chunk_was_sent_by_another_lane_has_sent_everything(
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    finish = ChunkPayloads.finish
+
+    def finished(*given: Any) -> None:
+        finish(*given)
+        app = rows.deployment.app
+        (run,) = app.runs.all(where={"export": EXPORT})
+        app.transitions.begin_finishing(run.key, Reason(code))
+
+    monkeypatch.setattr(ChunkPayloads, "finish", finished)
+
+    run = rows.run(person(1), person(2))
+
+    assert (run.status, run.reason) == (RunStatus.SUCCESSFUL, None)
     assert run.counts.created == 2
