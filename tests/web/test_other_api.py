@@ -302,6 +302,24 @@ def test_every_successful_change_is_recorded() -> None:
     }
 
 
+def test_a_start_is_recorded_with_the_mode_of_the_run_that_it_returns() -> None:
+    world = World()
+    path = f"/api/exports/{new_export(world)}/runs"
+    run = send(world, "POST", path, status=202)
+    again = send(world, "POST", path, {"mode": "preview"}, status=202)
+    assert (again["id"], again["mode"]) == (run["id"], "export")
+    entries = [
+        entry for entry in get(world, "/api/audit")["value"] if entry["action"] == "run.start"
+    ]
+    modes = [
+        change["after"]
+        for entry in entries
+        for change in entry["changes"]
+        if change["field"] == "mode"
+    ]
+    assert modes == ['"export"'] * 2
+
+
 def test_a_failed_change_is_not_recorded() -> None:
     world = World()
     call(world, "POST", "/api/connections", {"displayName": "X"})

@@ -32,7 +32,7 @@ def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = 
     )
     if add_archived and ADD_ARCHIVED not in run.confirmed:
         raise Conflict("otherRunGoing")
-    _record_start(context, run, export_id, mode)
+    _record_start(context, run)
     return run
 
 
@@ -91,13 +91,14 @@ def start_all(context: Context) -> StartedAll:
             # An export that is removed or detached at this moment does not stop the others.
             omitted.append((export, "failed"))
             continue
-        _record_start(context, run, run.export_id, run.mode)
+        _record_start(context, run)
         started.append((export, run))
     return StartedAll(tuple(started), planned.running, tuple(omitted))
 
 
-def _record_start(context: Context, run: Run, export_id: str, mode: Mode) -> None:
-    after = {"exportId": export_id, "mode": mode}
+def _record_start(context: Context, run: Run) -> None:
+    """Record the run that a request started. The active run that it returned may have another mode than the request."""
+    after = {"exportId": run.export_id, "mode": run.mode}
     audit.record(context, "run.start", run.id, after=after)
 
 
