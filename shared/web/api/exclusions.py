@@ -16,7 +16,7 @@ from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.openapi import ETAG_HEADER
 from shared.web.parameters import CurrentContext, Id, IfMatch
-from shared.web.problems import refuse_other_types
+from shared.web.problems import HttpProblem, refuse_other_types
 
 router = APIRouter(route_class=AccessRoute, tags=["exports"])
 
@@ -26,7 +26,7 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A CSV file in UTF-8 of at most 1 MB. Its first column has an email address or "
-        "a CustomerId per line; a header is ignored.",
+        "a CustomerId per line; a header is ignored. A file with only a header excludes no one.",
         "content": {
             _CSV: {"schema": {"type": "string"}, "example": "email\nada@contoso.example\n4711\n"}
         },
@@ -41,9 +41,12 @@ def _shown(listed: ExclusionList, response: Response) -> ExclusionsView:
 
 
 async def _csv(request: Request) -> bytes:
-    """The body of a request. 415 for another type than CSV."""
+    """The body of a request. 415 for another type than CSV, 400 for none: a client that lost the list must not clear it."""
     refuse_other_types(request, _CSV)
-    return await request.body()
+    body = await request.body()
+    if not body:
+        raise HttpProblem(400, "malformed")
+    return body
 
 
 @router.get(_ONE, summary="Read the size of the list of excluded people")
