@@ -101,7 +101,7 @@ param httpConcurrency int = 16
 @maxValue(20)
 param alwaysReadyHttpInstances int = 0
 
-@description('Spread plan and storage over availability zones; raises the warm HTTP instances to at least 2. Storage cannot be changed later.')
+@description('Spread plan and storage over availability zones. Azure then keeps two warm instances for the pages and for each other function, all day: see docs/cost.md. Storage cannot be changed later.')
 param zoneRedundant bool = false
 
 @description('Recreate stops running work when the app is updated; RollingUpdate lets it finish. Not every region supports RollingUpdate.')

@@ -21,13 +21,20 @@ GB = 2.0
 """Memory of an instance (`instanceMemoryMB`), as docs/cost.md counts it."""
 
 # What is there whatever is exported: ticks and pages, in seconds a day (docs/cost.md).
-ALWAYS_SECONDS = 288 + 600
+TICKS = 288
+ALWAYS_SECONDS = TICKS + 600
 ALWAYS_EXECUTIONS = 15_000
 ALWAYS_READS = 2_000_000
 LANDING_BYTES_PER_PERSON = 300
 STATE_GB_PER_MILLION = 1.0
 READS_PER_EXECUTION = 6
 READS_PER_CHUNK = 9
+# Reading the changed contacts of an audience, with the storage requests of one sweep that finds none. Lists of blobs cost as
+# much as writes.
+SWEEPS = 96
+SECONDS_PER_SWEEP = 5
+READS_PER_SWEEP = 21
+LISTS_PER_SWEEP = 2
 
 
 @dataclass(frozen=True)
@@ -130,16 +137,23 @@ def prices() -> dict[str, Price]:
 
 
 def month(scenario: Scenario, day: Day) -> dict[str, float]:
-    """Item -> quantity in a month of such days, by the names of the bill."""
+    """Item -> quantity in a month of such days, by the names of the bill. Each account has one audience."""
+    # The audiences are due in the same tick, and Azure starts an instance for each batch of messages.
+    sweeping = -(-scenario.accounts // scenario.hosting.batch) * SWEEPS * SECONDS_PER_SWEEP
+    sweeps = scenario.accounts * SWEEPS
     return {
-        "Compute, GB-seconds": (ALWAYS_SECONDS + day.active_seconds) * GB * DAYS,
-        "Executions": ALWAYS_EXECUTIONS + day.executions * DAYS,
+        "Compute, GB-seconds": (ALWAYS_SECONDS + sweeping + day.active_seconds) * GB * DAYS,
+        "Executions": ALWAYS_EXECUTIONS + (sweeps + day.executions) * DAYS,
         "Landing storage, GB": scenario.people * LANDING_BYTES_PER_PERSON * DAYS / 1e9,
         "State storage, GB": scenario.people * STATE_GB_PER_MILLION / 1e6,
         # Landing files, plans, ledgers and outcomes; a line through the three sizes of the bill.
-        "Blob writes": 3_000 + scenario.people * 0.027 + (day.runs - 1) * 15 * DAYS,
+        "Blob writes and lists": 3_000
+        + scenario.people * 0.027
+        + ((day.runs - 1) * 15 + sweeps * LISTS_PER_SWEEP) * DAYS,
+        # Each tick reads when the contacts of an audience were read last.
         "Queue, table and blob reads": ALWAYS_READS
-        + (day.executions * READS_PER_EXECUTION + day.chunks * READS_PER_CHUNK) * DAYS,
+        + (day.executions * READS_PER_EXECUTION + day.chunks * READS_PER_CHUNK) * DAYS
+        + (sweeps * READS_PER_SWEEP + scenario.accounts * TICKS) * DAYS,
         "Logs, GB": 0.5 + day.executions * DAYS * 3e-6,
         "Alert rules": 9,
         "Vault operations": 10_000 + day.executions * DAYS,

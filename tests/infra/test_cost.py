@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from infra.check import code
 from infra.check.deployment import Deployment
 from infra.check.project import ROOT
 
@@ -36,7 +37,7 @@ def test_every_product_and_the_sums_are_right() -> None:
 
 def test_the_compute_time_follows_from_the_seconds() -> None:
     seconds = [row for row in rows("What is assumed") if "seconds per day" in row[0]]
-    assert len(seconds) == 5
+    assert len(seconds) == 6
     for place in range(3):
         per_day = sum(number(row[1 + place]) for row in seconds)
         assert per_day * 2 * 30 == number(rows("The bill")[0][1 + place])
@@ -56,10 +57,22 @@ def test_the_options_and_limits_are_correct() -> None:
     assert [number(row[1]) for row in rows("Options")] == [
         5 * 7.30 + 4 * 0.50,
         round(2 * 2_628_000 * 0.000004, 2),
-        round(2 * 2 * 2_628_000 * 0.000004, 2),
+        round(20 * 2 * 2_628_000 * 0.000004, 2),
     ]
     assert f"{40 * 2 * 86_400 * 0.000026:.2f} dollars" in PAGE
     assert f"{(30 - 5) * 2.30:.2f} dollars" in PAGE
+
+
+def test_zone_redundancy_costs_two_warm_instances_of_each_function() -> None:
+    """Azure scales all functions with an HTTP trigger together, and each other one separately."""
+    triggers = [
+        next(one["type"] for one in bindings if one["type"].endswith("Trigger"))
+        for bindings in code.read().functions.values()
+    ]
+    others = [one for one in triggers if one != "httpTrigger"]
+    assert f"{2 * (1 + len(others))} warm instances x 21.02" in PAGE
+    assert "each of\nthe other nine functions" in PAGE
+    assert len(others) == 9
 
 
 def test_counted_files_match_the_deployed_package(
