@@ -1,9 +1,12 @@
 """The pages of a connection and of the refresh schedule."""
 
+import pytest
+
+from shared.connections.connections import mark_reconnect
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.world import World
+from tests.web.world import KEY, World
 
 
 def test_a_connection_is_shared_signed_in_again_and_removed() -> None:
@@ -33,6 +36,30 @@ def test_a_refused_key_of_a_connected_account_can_be_corrected_where_it_was_ente
     ada.send(f"/connections/{connection}/api-key", {"apiKey": "wrong"})
     assert ada.answer.status == 400
     assert "<details open><summary>Connect again" in ada.html
+
+
+@pytest.mark.parametrize(
+    ("language", "broken", "connected"),
+    [
+        ("en", "Mailchimp no longer accepts this access to the account Contoso", "Connected to"),
+        ("ko", "Mailchimp에서 Contoso 계정에 대한 이 액세스를 더 이상 허용하지 않습니다", "연결됨"),
+    ],
+)
+def test_a_connection_that_mailchimp_refuses_says_so_and_not_that_it_is_connected(
+    language: str, broken: str, connected: str
+) -> None:
+    world = World()
+    connection = new_connection(world)
+    mark_reconnect(world.connections, connection)
+    page = Browser(world, language).open(f"/connections/{connection}")
+    assert broken in page.text
+    assert connected not in page.text
+    # No export can be configured before the connection works.
+    assert "/setup/export" not in page.html
+    send(world, "PUT", f"/api/connections/{connection}/mailchimp/api-key", {"apiKey": KEY})
+    page.open(f"/connections/{connection}")
+    assert broken not in page.text
+    assert connected in page.text
 
 
 def test_the_refresh_can_be_scheduled() -> None:
