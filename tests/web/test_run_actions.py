@@ -221,3 +221,26 @@ def test_an_undo_explains_its_effects_before_it_starts() -> None:
     assert (taken_back.undo_of, taken_back.archive_created) == ("run-1", True)
     assert 'href="/runs/run-1"' in ada.html
     assert 'href="/runs/run-2/undo"' not in ada.html
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "vague"),
+    [
+        (
+            "en",
+            "“Retry what failed” sends only what is missing. “Run again” also",
+            "what can succeed",
+        ),
+        ("ko", "빠진 내용만 보냅니다. “다시 실행”을 선택하면", "지금 성공할 수 있는"),
+    ],
+)
+def test_a_stopped_run_says_how_a_retry_differs_from_a_run(
+    language: str, sentence: str, vague: str
+) -> None:
+    world = World()
+    counts = Counts(source_rows=10, distinct=10, created=7, not_sent=3)
+    path = ended(world, RunStatus.CANCELED, reason=Reason("canceled"), counts=counts)
+    page = Browser(world, language).open(path)
+    assert {"retry", "run"} <= actions(page)
+    assert page.text.count(sentence) == 1
+    assert vague not in page.text

@@ -136,19 +136,19 @@ def next_steps(
         return text(page.language, f"pages.next.{name}", values)
 
     may_act = export is not None and _may_act(page, export)
-    first = _step_after(run, may_act=may_act)
+    first = _step_after(run, actions, may_act=may_act)
     steps = [say(first)] if first else []
     if lists_rejected and run.status is not RunStatus.FAILED:
         steps.append(say("rejected"))
     if actions.retry:
-        steps.append(say("retry"))
+        steps.append(say("retryOrRun" if actions.run else "retry"))
     coming = next_run(export.schedule, page.services.clock()) if export else None
     if coming is not None and export is not None and export.connection_id and not run.is_active:
         steps.append(say("scheduled", when=page.formats.clock_time(coming)))
     return steps
 
 
-def _step_after(run: Run, *, may_act: bool) -> str:
+def _step_after(run: Run, actions: RunActions, *, may_act: bool) -> str:
     """The name of the text that says how to go on after a run; "" if nothing has to be done."""
     if run.status is RunStatus.AWAITING_CONFIRMATION:
         return "confirm" if may_act else "confirmByOthers"
@@ -161,5 +161,6 @@ def _step_after(run: Run, *, may_act: bool) -> str:
             return ""
         if run.undo_of:
             return "canceledUndo"
-        return "" if run.mode is Mode.ARCHIVE else "canceled"
+        # A retry is explained together with a run.
+        return "" if run.mode is Mode.ARCHIVE or actions.retry else "canceled"
     return "preview" if run.mode is Mode.PREVIEW else ""
