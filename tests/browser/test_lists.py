@@ -87,6 +87,25 @@ def test_a_long_name_without_spaces_does_not_make_pages_wider_than_the_window(
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
+@pytest.mark.parametrize("path", ["/", "/runs"])
+def test_a_phone_shows_the_whole_reason_of_a_status(
+    place: Place, open_page: Open, path: str
+) -> None:
+    fill(place.world)
+    page = open_page("ko", 390)
+    page.goto(path)
+    for tip in page.locator(".tip:has([role=tooltip])").all():
+        status = tip.locator("a")
+        status.focus()
+        box = tip.get_by_role("tooltip").bounding_box()
+        under = status.bounding_box()
+        assert box is not None
+        assert under is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] >= under["y"] + under["height"] - 1
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_pages_fit_a_window_of_320_pixels(place: Place, open_page: Open, language: str) -> None:
     """As wide as 1280 px at 400 %. https://www.w3.org/WAI/WCAG22/Understanding/reflow.html"""
