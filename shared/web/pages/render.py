@@ -34,6 +34,7 @@ from shared.web.csrf import new_token
 from shared.web.models.runs import in_words
 from shared.web.pages.forms import NO_ERRORS, FormErrors
 from shared.web.pages.run_summary import rows_per_second, seconds_of
+from shared.web.pages.run_warnings import warnings
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.parameters import CurrentContext
@@ -296,6 +297,8 @@ def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]
         "clock_time": clock_time,
         "span": span,
         "in_words": lambda message: in_words(message, language),
+        # Why a run has its status; empty if the status says it all.
+        "why": lambda run: in_words(run.reason, language) or " ".join(warnings(run, language, 1)),
         "reason_text": lambda code: reason_text(code, language),
         "action_text": lambda code: action_text(code, language),
         "number": formats.number,

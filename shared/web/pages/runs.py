@@ -18,15 +18,13 @@ from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
-from shared.web.models.runs import FindingView, RunView, run_view
+from shared.web.models.runs import FindingView, RunView, finding_views, in_words, run_view
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
-from shared.web.pages.run_summary import (
-    billed_contacts,
-    summary,
-)
+from shared.web.pages.run_summary import billed_contacts, summary
+from shared.web.pages.run_warnings import by_severity, shown_findings, warnings
 from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
@@ -77,7 +75,8 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         errors=errors,
         run=run,
         view=view,
-        findings=_findings(run, view),
+        warnings=warnings(run, page.language),
+        findings=_findings(page, run, view),
         waits_until=_waits_until(run),
         is_preview=is_preview,
         export=export,
@@ -101,11 +100,16 @@ def _earlier(page: Page, run: Run) -> Run | None:
     return next(iter(page.services.history.with_ids([earlier])), None) if earlier else None
 
 
-def _findings(run: Run, view: RunView) -> list[FindingView]:
-    """The findings that neither repeat the reason of the run nor ask for a confirmation that was given."""
-    reason = view.reason.message if view.reason else ""
+def _findings(page: Page, run: Run, view: RunView) -> list[FindingView]:
+    """The findings that the status of the run does not show yet, the most serious ones first.
+
+    Those that ask for a confirmation that was given are left out.
+    """
+    shown = {view.reason.message} if view.reason else set()
+    shown |= {in_words(finding, page.language) for finding in shown_findings(run)}
     answered = run.confirmed if run.is_active else ()
-    return [one for one in view.findings if one.message != reason and one.code not in answered]
+    views = finding_views(by_severity(run.findings), page.language)
+    return [one for one in views if one.message not in shown and one.code not in answered]
 
 
 def _waits_until(run: Run) -> datetime | None:
