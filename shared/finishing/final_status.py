@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.finishing.dropped_values import DroppedValues
-from shared.model.chunk import CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.model.chunk import ARCHIVE_TAG, CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
 from shared.model.outcome import Code
 from shared.model.plan import Plan
 from shared.model.run import (
@@ -53,7 +53,10 @@ def people_unconfirmed(db: DuckDBPyConnection) -> int:
 def consent_proof(db: DuckDBPyConnection) -> ConsentProof:
     """Count people kept because they are not subscribed, and contacts whose status was sent or changed."""
     not_subscribed, statuses_sent, unsubscribed, archived = _SQL.row(
-        db, "consent_proof", unsubscribe_tag=UNSUBSCRIBE_TAG, former_tag=FORMER_TAG
+        db,
+        "consent_proof",
+        unsubscribe_tag=UNSUBSCRIBE_TAG,
+        archive_tags=[ARCHIVE_TAG, FORMER_TAG],
     )
     return ConsentProof(not_subscribed, statuses_sent, unsubscribed, archived)
 

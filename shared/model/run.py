@@ -234,7 +234,7 @@ class ConsentProof:
 
     `unsubscribed` counts people that the run unsubscribed because they withdrew consent and the export allows
     it: the only status that the app ever changes (record 71). `archived` counts archived contacts with a former
-    address (record 72), and archived unused contacts (record 86).
+    address (record 72), unused contacts (record 86), and contacts that an undo archived.
     """
 
     kept: int = 0

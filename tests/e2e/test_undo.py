@@ -88,6 +88,8 @@ def test_people_created_by_the_run_are_archived_only_if_requested(scenario: Expo
     assert messages["undoValuesUnknown"].startswith("5 ")
     assert messages["undoCreatedStay"].startswith("1 ")
     assert undone["counts"]["removed"] == 60
+    assert undone["consentProof"]["archived"] == 54
+    assert undone["consentProof"]["statusesChanged"] == 0
 
 
 def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportScenario) -> None:

@@ -13,6 +13,7 @@ from shared.errors import NotFound
 from shared.model.audience import CallCounts
 from shared.model.run import (
     AudienceSize,
+    ConsentProof,
     Counts,
     Finding,
     Mode,
@@ -528,3 +529,89 @@ def test_the_page_of_an_undo_says_what_happens_to_tags_that_the_run_took_over() 
     finding = Finding(Severity.WARNING, "tagTakenOver", values={"tag": "VIP"})
     world.runs.move("run-1", findings=(finding,))
     assert sentence in Browser(world).open(f"{path}/undo").text
+
+
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELED])
+def test_a_stopped_run_shows_the_contacts_that_it_added_and_not_those_that_it_planned(
+    status: RunStatus,
+) -> None:
+    world = World()
+    counts = Counts(distinct=900, new=900, created=7, not_sent=893)
+    size = AudienceSize(1_200, 900, archived=3)
+    page = Browser(world).open(ended(world, status, counts=counts, audience_size=size))
+    billed = page.text.partition("that Mailchimp bills")[2]
+    assert "Before1,200" in billed.replace("Before ", "Before")
+    assert "Added7" in billed.replace("Added ", "Added")
+    assert "After" not in billed.partition("Progress details")[0]
+    assert "Archived" not in billed
+
+
+def test_a_run_that_failed_without_counting_its_people_shows_no_added_contacts() -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.FAILED,
+        progress=Progress(500, 900),
+        counts=Counts(distinct=900, new=900),
+        audience_size=AudienceSize(1_200, 900),
+    )
+    page = Browser(world).open(path)
+    assert "that Mailchimp bills" in page.text
+    assert "Added" not in page.text
+
+
+def test_a_run_that_waits_shows_the_contacts_that_it_would_add() -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.AWAITING_CONFIRMATION,
+        counts=Counts(distinct=900, new=900),
+        reason=Reason("growthGuard", {"people": "900", "allowed": "100"}),
+        audience_size=AudienceSize(1_200, 900),
+    )
+    page = Browser(world).open(path)
+    assert "Would be added900" in page.text.replace("added ", "added")
+    assert "After2,100" in page.text.replace("After ", "After")
+
+
+@pytest.mark.parametrize(
+    ("language", "stopped", "everything"),
+    [
+        ("en", "Sending has stopped", "Everything is sent"),
+        ("ko", "보내기를 중지했습니다", "모두 보냈"),
+    ],
+)
+def test_a_canceled_run_that_is_being_finished_does_not_claim_that_everything_is_sent(
+    language: str, stopped: str, everything: str
+) -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(run.id, status=RunStatus.FINISHING, cancel_requested=True)
+    for path in (f"/runs/{run.id}", f"/runs/{run.id}/progress"):
+        page = Browser(world, language).open(path)
+        assert stopped in page.text
+        assert everything not in page.text
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "line"),
+    [
+        ("en", "9 people lost a tag and 7 contacts archived.", "had added: 7."),
+        ("ko", "9명의 태그 제거 및 연락처 7개 보관.", "보관한 연락처: 7개."),
+    ],
+)
+def test_an_undo_says_how_many_contacts_it_archived(
+    language: str, sentence: str, line: str
+) -> None:
+    world = World()
+    path = ended(
+        world,
+        RunStatus.SUCCESSFUL,
+        counts=Counts(left=9, removed=9),
+        consent_proof=ConsentProof(archived=7),
+        undo_of="run-9",
+    )
+    world.outcomes.kept = [OutcomeRow("C1", "x@example.com", (), "removed", "", "")]
+    page = Browser(world, language).open(path)
+    assert sentence in page.text
+    assert line in page.text

@@ -19,7 +19,7 @@ SELECT
          AND code NOT IN ('noConsent', 'consentWithdrawn', 'excluded', 'addressChangedInMailchimp')),
     (SELECT coalesce(sum(status_sent), 0)::BIGINT FROM results),
     (SELECT count(*) FROM removals WHERE removed AND tag_id = $unsubscribe_tag),
-    (SELECT count(*) FROM removals WHERE removed AND tag_id = $former_tag);
+    (SELECT count(*) FROM removals WHERE removed AND list_contains($archive_tags::BIGINT[], tag_id));
 
 -- name: unsubscribes_missed
 -- People who withdrew consent and may still be subscribed. Those in another status need no change,

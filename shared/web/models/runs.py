@@ -124,7 +124,7 @@ class ConsentProofView(View):
     ]
     archived: Annotated[
         int,
-        Field(description="The number of contacts with a former address that the run archived"),
+        Field(description="The number of contacts that the run archived"),
     ]
 
 

@@ -12,7 +12,6 @@ from functools import partial
 
 from babel.lists import format_list
 
-from shared.model.audience import BILLED
 from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
 from shared.web.texts import text
 
@@ -51,15 +50,10 @@ def rows_per_second(run: Run) -> float | None:
     seconds = seconds_of(run)
     if not seconds or seconds < 1 or not run.counts.source_rows or not run.mode.sends_everyone:
         return None
-    if _has_sent_nothing(run):
+    if has_sent_nothing(run):
         return None
     rate = run.counts.source_rows / seconds
     return round(rate) if rate >= 10 else round(rate, 1)
-
-
-def billed_contacts(run: Run) -> int | None:
-    """The contacts of the audience that Mailchimp bills after a run, by its own count; None if it was not read."""
-    return sum(line.after for line in run.proof if line.status in BILLED) if run.proof else None
 
 
 def summary(run: Run, language: str) -> Summary:
@@ -68,7 +62,7 @@ def summary(run: Run, language: str) -> Summary:
     is_preview = run.mode is Mode.PREVIEW
     sent = (
         [Tile("new", counts.new), Tile("changed", counts.changed)]
-        if is_preview or _has_sent_nothing(run)
+        if is_preview or has_sent_nothing(run)
         else [Tile("created", counts.created), Tile("updated", counts.updated)]
     )
     sent += [Tile("unchanged", counts.unchanged), Tile("kept", counts.kept)]
@@ -80,7 +74,7 @@ def summary(run: Run, language: str) -> Summary:
         refused = min(refused, counts.rejected)
     unusable = counts.rejected - refused
     people = [*sent, Tile("refused", refused)]
-    if _has_sent_nothing(run) and _not_zero(people):
+    if has_sent_nothing(run) and _not_zero(people):
         # A guard stops a run when only its new people are known.
         people.append(Tile("notCompared", counts.distinct - sum(tile.count for tile in people)))
     tags = [Tile("left", counts.left)]
@@ -100,7 +94,7 @@ def summary(run: Run, language: str) -> Summary:
     )
 
 
-def _has_sent_nothing(run: Run) -> bool:
+def has_sent_nothing(run: Run) -> bool:
     """Whether a run waits or ended before its first call, so that its counts are those of the plan."""
     counts = run.counts
     outcomes = counts.created or counts.updated or counts.not_sent
@@ -137,7 +131,7 @@ def _sentence(run: Run, language: str) -> str:
         return say("archived", people=run.consent_proof.archived)
     if not run.undo_of and _only_rejected(run.counts):
         return say("nothingToSend", people=run.counts.rejected)
-    if parts := _parts(run.counts, language):
+    if parts := _parts(run.counts, language, run.consent_proof.archived if run.undo_of else 0):
         return say("done", parts=parts)
     if run.undo_of:
         return say("nothingUndone")
@@ -203,12 +197,13 @@ def _sent_parts(counts: Counts, language: str) -> str:
     return _parts(replace(counts, rejected=0, not_sent=0), language)
 
 
-def _parts(counts: Counts, language: str) -> str:
-    """What happened, as a list in words; empty when nothing did."""
+def _parts(counts: Counts, language: str, archived: int = 0) -> str:
+    """What happened, as a list in words; empty when nothing did. `archived` counts contacts that an undo archived."""
     named = (
         ("added", counts.created),
         ("updated", counts.updated),
         ("lostTag", counts.removed),
+        ("archivedToo", archived),
         ("rejected", counts.rejected),
         ("notSent", counts.not_sent),
     )

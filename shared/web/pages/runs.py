@@ -19,11 +19,12 @@ from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import FindingView, RunView, finding_views, in_words, run_view
+from shared.web.pages.billed_contacts import size_tiles
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
-from shared.web.pages.run_summary import billed_contacts, summary
+from shared.web.pages.run_summary import summary
 from shared.web.pages.run_warnings import by_severity, shown_findings, warnings
 from shared.web.parameters import Id
 
@@ -82,7 +83,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         export=export,
         earlier=_earlier(page, run),
         summary=summary(run, page.language),
-        billed=billed_contacts(run),
+        size_tiles=size_tiles(run),
         actions=actions,
         question_etag=runs.question_etag(run),
         next_steps=next_steps(page, run, export, actions, lists_rejected=bool(rejected)),
