@@ -57,7 +57,7 @@ def test_the_options_and_limits_are_correct() -> None:
     assert [number(row[1]) for row in rows("Options")] == [
         5 * 7.30 + 4 * 0.50,
         round(2 * 2_628_000 * 0.000004, 2),
-        round(20 * 2 * 2_628_000 * 0.000004, 2),
+        round(20 * 2 * 2_628_000 * 0.000004 + 16 * 2 * 2_628_000 * 0.004 / 10_000, 2),
     ]
     assert f"{40 * 2 * 86_400 * 0.000026:.2f} dollars" in PAGE
     assert f"{(30 - 5) * 2.30:.2f} dollars" in PAGE
@@ -70,7 +70,8 @@ def test_zone_redundancy_costs_two_warm_instances_of_each_function() -> None:
         for bindings in code.read().functions.values()
     ]
     others = [one for one in triggers if one != "httpTrigger"]
-    assert f"{2 * (1 + len(others))} warm instances x 21.02" in PAGE
+    reads = 2 * triggers.count("queueTrigger") * 2 * 2_628_000
+    assert f"{2 * (1 + len(others))} warm instances x 21.02 + {reads:,} reads" in PAGE
     assert "each of\nthe other nine functions" in PAGE
     assert len(others) == 9
 
