@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.errors import Changed, Conflict
+from shared.model.clocks import WRONG_CLOCK
 from shared.model.ports import Records, update
 
 # Ten lanes that are throttled at the same moment halve the pace once.
@@ -50,6 +51,22 @@ class Pace:
     def unchanged_since(self) -> datetime:
         """The time from which lanes have used the present number of slots."""
         return max(self.changed_at, self.paused_until or self.changed_at)
+
+    def without_future(self, now: datetime) -> Pace:
+        """The same without times that only a wrong clock can have written: no one must wait until then."""
+        latest = now + WRONG_CLOCK
+        longest = timedelta(seconds=LONGEST_ACCOUNT_PAUSE)
+        return replace(
+            self,
+            changed_at=self.changed_at if self.changed_at <= latest else now - _GROW_APART,
+            reserved_until=_unless_after(self.reserved_until, latest + _RESERVED_FOR),
+            halved_at=_unless_after(self.halved_at, latest),
+            paused_until=_unless_after(self.paused_until, latest + longest),
+        )
+
+
+def _unless_after(moment: datetime | None, latest: datetime) -> datetime | None:
+    return None if moment is None or moment > latest else moment
 
 
 @dataclass(frozen=True)
@@ -150,7 +167,7 @@ class AccountPace:
         stored = self._paces.read(account_id)
         if stored is None:
             return Allowance(self._connections, self._connections)
-        pace = stored.value
+        pace = stored.value.without_future(now)
         runs = max(1, len(pace.runs))
         if pace.paused_until is not None and now < pace.paused_until:
             return Allowance(0, 0, runs, (pace.paused_until - now).total_seconds())
@@ -199,7 +216,8 @@ class AccountPace:
     def usable_slots(self, account_id: str) -> UsableSlots:
         """Return how many slots lanes could use and will be able to use, to estimate the time left."""
         stored = self._paces.read(account_id)
-        return UsableSlots(self._connections, stored.value if stored else None)
+        pace = stored.value.without_future(self._now()) if stored else None
+        return UsableSlots(self._connections, pace)
 
     def throttled(self, account_id: str, pause: float = 0.0) -> None:
         """Halve the number of lanes (at least one stays), because Mailchimp asked to slow down.
@@ -210,6 +228,7 @@ class AccountPace:
         until = now + timedelta(seconds=min(pause, LONGEST_ACCOUNT_PAUSE))
 
         def slow_down(pace: Pace) -> Pace | None:
+            pace = pace.without_future(now)
             if pause >= _SHORTEST_PAUSE:
                 pace = replace(pace, paused_until=max(until, pace.paused_until or until))
             if pace.limit < self._connections and now - pace.changed_at < _HALVE_APART:

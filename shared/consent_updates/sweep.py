@@ -26,7 +26,7 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import StatusChange, changes_since
+from shared.model.audience import CLOCK_TOLERANCE, StatusChange, changes_since
 from shared.model.consent import ConsentSweep
 from shared.model.names import audience_in, audience_key, contacts_blob, contacts_folder
 from shared.model.ports import Files, Records, Stored, create_or_replace, download_if_exists
@@ -60,8 +60,8 @@ class Sweep:
         """
         key = audience_key(account_id, audience_id)
         stored = self.records.read(key)
-        before = stored.value if stored else ConsentSweep()
         started = self.now()
+        before = _without_wrong_clock(stored.value if stored else ConsentSweep(), started)
         found, since, all_read = _read(session, audience_id, None, before.since, started)
         archived, archived_since, all_archived = _read(
             session, audience_id, "archived", before.archived_since, started
@@ -199,6 +199,16 @@ class Sweep:
         erased = _SQL.number(db, "erased")
         _SQL.run(db, "delete_erased")
         return erased
+
+
+def _without_wrong_clock(before: ConsentSweep, now: datetime) -> ConsentSweep:
+    """The state from which a sweep continues: from the beginning if the clock of the last one was ahead.
+
+    The time from which it would read is ahead as well, and the changes until then would never be read.
+    """
+    if before.swept_at is None or before.swept_at - now <= CLOCK_TOLERANCE:
+        return before
+    return replace(before, since="", archived_since="")
 
 
 def _load_changed_contacts(db: DuckDBPyConnection, found: Sequence[StatusChange]) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, Conflict, NotFound
+from shared.model.clocks import WRONG_CLOCK
 from shared.model.consent import ConsentSweep, PublishedConsent
 from shared.model.names import audience_in, audience_key
 from shared.model.ports import Files, Records, create_or_replace, delete_all, update
@@ -118,8 +119,10 @@ class ConsentTable:
     def _too_recent(self, published: PublishedConsent) -> float:
         if published.published_at is None:
             return 0
-        pause = timedelta(seconds=published.rows / ROWS_A_SECOND)
-        return (published.published_at + pause - self.now()).total_seconds()
+        pause = published.rows / ROWS_A_SECOND
+        left = pause - (self.now() - published.published_at).total_seconds()
+        # A time of publication in the future was written by a wrong clock.
+        return left if left <= pause + WRONG_CLOCK.total_seconds() else 0
 
     def remove(self, key: str) -> None:
         """Remove an audience from the table. May be repeated."""

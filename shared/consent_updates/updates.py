@@ -122,7 +122,8 @@ class ConsentUpdates:
     def request(self, key: str, delay: float = 0) -> bool:
         """Request a sweep of an audience in `delay` seconds. False when it was requested before."""
         stored = self.requests.read(key)
-        if stored and self.now() - stored.value.at < _REQUEST_LIFETIME:
+        # A time in the future was written by a wrong clock, and must not prevent sweeps until then.
+        if stored and abs(self.now() - stored.value.at) < _REQUEST_LIFETIME:
             return False
         try:
             create_or_replace(self.requests, key, SweepRequest(self.now()), stored)
@@ -286,7 +287,7 @@ class ConsentUpdates:
             return False
         stored = self.sweeps.read(key)
         sweep = stored.value if stored else ConsentSweep()
-        if sweep.complete and sweep.swept_at and self.now() - sweep.swept_at < _SWEEP_EVERY:
+        if sweep.complete and sweep.swept_at and abs(self.now() - sweep.swept_at) < _SWEEP_EVERY:
             return False
         return not self._is_busy(use)
 

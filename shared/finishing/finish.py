@@ -14,6 +14,7 @@ from shared.errors import Unavailable
 from shared.finishing.finish_steps import FinishSteps
 from shared.finishing.ledger_pointers import LedgerSuperseded
 from shared.model.chunk import Chunk
+from shared.model.clocks import WRONG_CLOCK
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Leases, Records
 from shared.model.run import Reason, Run, RunStatus
@@ -25,7 +26,6 @@ from shared.sending.run_checks import VALID_SECONDS
 _RETRY_SECONDS = 5.0
 # Twice the time for which a lane relies on the state of its run that it has read.
 _LANES_STOP_WITHIN = 2 * VALID_SECONDS
-_WRONG_CLOCK = 60.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,6 @@ class Finisher:
         if run.moved_at is None:
             return 0.0
         stopped_for = (self.now() - run.moved_at).total_seconds()
-        # A time far in the future was written by an instance whose clock is wrong.
-        if stopped_for < -_WRONG_CLOCK:
+        if stopped_for < -WRONG_CLOCK.total_seconds():
             return 0.0
         return min(_LANES_STOP_WITHIN, max(0.0, _LANES_STOP_WITHIN - stopped_for))

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.errors import InputError, Unavailable
 from shared.messaging.events import log_event
 from shared.messaging.messages import refresh_of
+from shared.model.clocks import WRONG_CLOCK
 from shared.model.export import Export, Repeat
 from shared.model.ports import Records, Stored, readable
 from shared.scheduling.open_refreshes import OpenRefreshes
@@ -62,7 +63,7 @@ class Refreshes:
     def announce(self, announced: BlobCreated) -> None:
         """Open a refresh, after a `model.json` was written, for every export that may read it."""
         for stored in self._exports_with_refresh():
-            if not _is_older(announced, stored.value):
+            if not _is_older(announced, stored.value, self.open_refreshes.now()):
                 self.open_refreshes.open(stored.key, announced)
 
     def check(self, export_id: str, check_number: int) -> None:
@@ -98,10 +99,13 @@ def _runs_with_refresh(export: Export) -> bool:
     )
 
 
-def _is_older(announced: BlobCreated, export: Export) -> bool:
+def _is_older(announced: BlobCreated, export: Export, now: datetime) -> bool:
     """Whether it was written before the export was created: saving an export does not run it.
 
-    Some times of writing are precise to the second only.
+    Some times of writing are precise to the second only. A time of creation that is ahead of `now` was written by a wrong
+    clock, and must not hide the refreshes until then.
     """
     written, made = announced.written_at, export.created_at
-    return written is not None and made is not None and written + timedelta(seconds=1) < made
+    if written is None or made is None or made > now + WRONG_CLOCK:
+        return False
+    return written + timedelta(seconds=1) < made

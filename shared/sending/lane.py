@@ -41,7 +41,7 @@ def pause_without_slot(allowed: Allowance, sending_for: timedelta | None = None)
     stays the same, and a free slot is still taken soon. A run that has just begun to send (`sending_for`)
     tries more often: the other runs release slots for it within one call.
     """
-    if sending_for is not None and sending_for < _BEGINNING:
+    if sending_for is not None and abs(sending_for) < _BEGINNING:
         return _FIRST_PAUSE
     return min(_LONGEST_PAUSE, max(WAIT_FOR_SLOT * allowed.runs, allowed.pause))
 
@@ -117,5 +117,5 @@ class Lanes:
 
     def _mark_waiting(self, run: Run, lane: int) -> None:
         """Keep the watchdog from resuming a run that only waits for a connection."""
-        if lane == 0 and not (run.moved_at and self.now() - run.moved_at < MARK_WAITING):
+        if lane == 0 and not (run.moved_at and abs(self.now() - run.moved_at) < MARK_WAITING):
             self.transitions.mark_waiting(run.id)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
-from shared.capacity.pace import AccountPace
+from shared.capacity.pace import AccountPace, Pace
 from tests.capacity.new_slots import new_slots
 from tests.fakes import MemoryRecords, MemoryStore, ProcessKilled, StoreClient
 
@@ -84,6 +85,30 @@ def test_the_pace_is_halved_at_once_and_grows_slowly() -> None:
         store.clock.forward(6)
         pace.throttled("acc")
     assert pace.allowance("acc").slots == 1
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_clock_that_is_hours_ahead_does_not_stop_or_slow_down_an_account_until_then(
+    hours: int,
+) -> None:
+    store = MemoryStore()
+    records = MemoryRecords[Pace](StoreClient(store), "paces")
+    ahead = AccountPace(records, 10, lambda: store.clock.now() + timedelta(hours=hours))
+    pace = AccountPace(records, 10, store.clock.now)
+    ahead.throttled("acc", 400)
+    ahead.reserve_slot("acc")
+
+    assert pace.allowance("acc").slots == 6
+    assert pace.usable_slots("acc").pause(store.clock.now())[1] == 0
+    # Throttling counts at once, and so does a pause that is named now.
+    store.clock.forward(6)
+    pace.throttled("acc", 60)
+    assert pace.allowance("acc").slots == 0
+    store.clock.forward(61)
+    assert pace.allowance("acc").slots == 3
+    for expected in (4, 5, 6):
+        store.clock.forward(20)
+        assert pace.allowance("acc").slots == expected
 
 
 def test_runs_of_one_account_share_its_connections() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -164,6 +165,25 @@ def test_replaced_files_are_kept_for_two_hours(made: ConsentDeployment) -> None:
 
     (name,) = [name for name in made.container if name.endswith("MailchimpConsent.csv")]
     assert name.encode() in made.container[MODEL]
+    assert made.statuses()["1"] == "unsubscribed"
+
+
+def test_a_sweep_by_an_instance_whose_clock_is_ahead_delays_and_hides_no_change(
+    made: ConsentDeployment,
+) -> None:
+    deployment, clock = made.deployment, made.deployment.clock
+    ahead = deployment.build(
+        deployment.client,
+        replace(deployment.runtime(), now=lambda: clock.now() + timedelta(hours=3)),
+    )
+    ahead.consent_updates.request_due()
+    message = deployment.store.messages.pop()
+    ahead.consent_updates.update(audience_of(message.body))
+    assert made.statuses()["1"] == "subscribed"
+
+    made.audience.unsubscribe("p1@example.com")
+    made.sweep()
+
     assert made.statuses()["1"] == "unsubscribed"
 
 

@@ -119,6 +119,17 @@ def test_a_refresh_older_than_the_export_does_not_start_it(world: World) -> None
     assert world.outcomes() == ["successful"]
 
 
+def test_a_refresh_starts_an_export_although_a_wrong_clock_created_it_in_the_future(
+    world: World,
+) -> None:
+    world.export()
+    made = replace(world.exports.kept["e1"].value, created_at=world.now + timedelta(hours=3))
+    world.exports.keep("e1", made)
+    world.announce(refresh(world))
+    world.wait(300)
+    assert world.outcomes() == ["successful"]
+
+
 def test_a_model_json_elsewhere_does_not_start_an_export(world: World) -> None:
     world.announce(refresh(world))
     world.wait(300)

@@ -123,6 +123,18 @@ def test_a_run_waiting_for_a_slot_is_not_resumed_repeatedly() -> None:
         assert waiting.resumed() == 0
 
 
+def test_a_waiting_run_is_not_resumed_repeatedly_because_a_wrong_clock_wrote_its_last_move() -> (
+    None
+):
+    waiting = Waiting(others=99)
+    waiting.now += timedelta(hours=3)
+    waiting.transitions.mark_waiting("r0")
+    waiting.now = BEGAN
+    waiting.retries_after(lane=0)
+    waiting.now += STALLED_AFTER / 2
+    assert waiting.resumed() == 0
+
+
 def test_duplicated_messages_do_not_multiply_lanes() -> None:
     waiting = Waiting(others=2)
     messages: list[Mapping[str, Any]] = [{"lane": lane} for lane in range(10)]

@@ -1,0 +1,7 @@
+"""Times that an instance with a wrong clock has written."""
+
+from datetime import timedelta
+
+WRONG_CLOCK = timedelta(minutes=1)
+"""The clocks of two instances differ by less. A time that is further in the future was written by a clock that was wrong,
+and nothing must wait until then."""
