@@ -28,6 +28,12 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
     _SQL.run(db, "rejects")
 
 
+def suppress_erased_in_taken_over(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
+    """Remove erased people from `taken_over`."""
+    if _finds_erased(db, mark, "candidates_in_taken_over"):
+        _SQL.run(db, "taken_over")
+
+
 def erased_people_sent(db: DuckDBPyConnection, mark: MarkErased | None) -> list[str]:
     """The addresses of erased people that a run has added or updated, by `outcomes`."""
     if mark is None:

@@ -41,6 +41,13 @@ class Undo:
             return False
         return True
 
+    def returns_taken_over(self, run_id: str) -> bool:
+        """Whether an undo gives back a tag that the run took over from others. Earlier versions did not record who had it."""
+        try:
+            return exists(self.files, self.plan_of(run_id).taken_over)
+        except NotFound:
+            return False
+
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:
         """Start the run that undoes a run. Conflict with the reason when it cannot be undone."""
         run = read_run(self.runs, run_id)

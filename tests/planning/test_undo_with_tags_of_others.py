@@ -1,4 +1,4 @@
-"""An undo leaves tags alone that another export has taken over since the run."""
+"""An undo leaves tags alone that another export owns now, and gives back those that the run took over from others."""
 
 from __future__ import annotations
 
@@ -30,3 +30,36 @@ def test_an_undo_keeps_a_tag_that_another_export_owns_now(
 
     assert undo.status is RunStatus.SUCCESSFUL
     assert [rows.tags(number) for number in range(3)] == [frozenset({"People"})] * 3
+
+
+def test_an_undo_gives_a_tag_back_that_the_run_took_over(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    rows = RowDeployment(new_deployment())
+    deployment, audience = rows.deployment, rows.deployment.audience
+    rows.define(new_contacts=NewContacts(), exclusion_segments=("Complaints",))
+    everyone = [person(number) for number in range(4)]
+    # Persons 0 and 1 are in the segment, 7 and 8 are not, and 9 is excluded.
+    for number in (0, 7, 8, 9):
+        audience.add(f"p{number}@example.com", tags=["People", "Other"])
+    audience.add("p1@example.com")
+    waiting = rows.run(*everyone, Complaints=[person(9)])
+    assert waiting.reason.code == "tagExists"
+    deployment.app.commands.confirm(waiting.id)
+    run = deployment.run_to_end(waiting.id)
+    assert "tagTakenOver" in codes(run)
+    tagged = {"People"}
+    assert [rows.tags(number) for number in (0, 1, 2)] == [tagged | {"Other"}, tagged, tagged]
+    assert [rows.tags(number) for number in (7, 8, 9)] == [{"Other"}] * 3
+    audience.unsubscribe("p8@example.com")
+
+    undo = deployment.undo(run)
+
+    assert [rows.tags(number) for number in range(4)] == [tagged | {"Other"}, set(), set(), set()]
+    assert [rows.tags(number) for number in (7, 8, 9)] == [tagged | {"Other"}, {"Other"}, {"Other"}]
+    assert codes(undo)["undoNotSubscribed"] == {"people": "1"}
+    assert audience.members()["p7@example.com"].merge_fields.get("FNAME", "") == ""
+    # The tag follows the segment again with the next run.
+    again = rows.run(*everyone, Complaints=[person(9)])
+    assert (again.status, again.counts.removed) == (RunStatus.SUCCESSFUL, 1)
+    assert [rows.tags(number) for number in (0, 1, 7)] == [tagged | {"Other"}, tagged, {"Other"}]

@@ -523,12 +523,19 @@ def test_an_undo_shows_when_the_run_that_it_undoes_was_started() -> None:
 def test_the_page_of_an_undo_says_what_happens_to_tags_that_the_run_took_over() -> None:
     world = World()
     path = ended(world, RunStatus.SUCCESSFUL, counts=FINISHED)
-    sentence = "Contacts that had this tag before the run do not get it back"
-    assert sentence not in Browser(world).open(f"{path}/undo").text
+    returned = "Subscribers who had this tag before the run have it again afterwards"
+    lost = "Contacts that had this tag before the run do not get it back"
 
+    def shown() -> list[bool]:
+        text = Browser(world).open(f"{path}/undo").text
+        return [sentence in text for sentence in (returned, lost)]
+
+    assert shown() == [False, False]
     finding = Finding(Severity.WARNING, "tagTakenOver", values={"tag": "VIP"})
     world.runs.move("run-1", findings=(finding,))
-    assert sentence in Browser(world).open(f"{path}/undo").text
+    assert shown() == [False, True]
+    world.services.undo.recorded.add("run-1")
+    assert shown() == [True, False]
 
 
 @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELED])

@@ -312,10 +312,16 @@ class FakeRuns:
 
 @dataclass
 class FakeUndo:
+    """`recorded` are the runs that recorded who had the tags that they took over."""
+
     runs: FakeRuns
+    recorded: set[str] = field(default_factory=set)
 
     def is_possible(self, run: Run) -> bool:
         return run.is_over and run.undo_of is None and run.counts.created + run.counts.updated > 0
+
+    def returns_taken_over(self, run_id: str) -> bool:
+        return run_id in self.recorded
 
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:
         export_id = self.runs.read(run_id).export_id

@@ -6,7 +6,7 @@ created after every check that could stop the run, except the contact budget.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +32,7 @@ from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import create_fields, field_findings, limit_findings
 from shared.planning.audience.not_subscribed import NotSubscribedList
 from shared.planning.audience.tags import FoundTags, TagPreparation
+from shared.planning.audience.taken_over import read_taken_over
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
 
@@ -121,6 +122,11 @@ class AudienceClient:
                 lambda session: self._tags(session, create=True, taken_over=found.taken_over)
             )
             return replace(found, merge_fields=fields.result(), tags=tags.result())
+
+    def read_taken_over(self, db: DuckDBPyConnection, tags: Sequence[int]) -> None:
+        """Fill `taken_over` with the contacts that have tags of others, before the run takes them over."""
+        with self._session() as session:
+            read_taken_over(db, session, self._id, tags)
 
     def compare_samples(self, db: DuckDBPyConnection) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see audience_overlap.py)."""

@@ -32,7 +32,8 @@ class FoundTags:
     created or taken over. `former_ids`: for each foreign tag whose name the export owns, the id of the tag before it
     was deleted. A call of a run may have created the tag again. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
-    tags, without those that another export owns now: that export decides who has them.
+    tags, without those that another export owns now: that export decides who has them. `taken_over` are the ids of tags that
+    others made and that the run takes over.
     """
 
     tags: tuple[Tag, ...]
@@ -41,6 +42,7 @@ class FoundTags:
     changes: bool = False
     existing: frozenset[int] = frozenset()
     former_ids: Mapping[str, int] = field(default_factory=dict)
+    taken_over: tuple[int, ...] = ()
 
 
 @dataclass
@@ -63,6 +65,7 @@ class TagPreparation:
         self.findings: list[Finding] = []
         self.foreign: list[str] = []
         self.former_ids: dict[str, int] = {}
+        self.taken_over: list[int] = []
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
@@ -85,6 +88,7 @@ class TagPreparation:
             self.changes,
             frozenset(tag.id for tag in self._in_mailchimp) - of_others,
             self.former_ids,
+            tuple(self.taken_over),
         )
 
     def _find(self, choice: SegmentChoice) -> Tag:
@@ -120,6 +124,7 @@ class TagPreparation:
                     self.former_ids[name] = owner.value.tag_id
                 return by_name
             self._warn("tagTakenOver", name)
+            self.taken_over.append(by_name.id)
         return by_name
 
     def _create_and_record(self, choice: SegmentChoice, tag: Tag) -> Tag:

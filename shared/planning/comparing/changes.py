@@ -5,12 +5,16 @@ When the run ends or waits instead, it still carries out withdrawals of consent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.memory import waiting_for_network
 from shared.model.export import Leavers
+from shared.model.plan import TAKEN_OVER
 from shared.model.run import AudienceSize, Finding, Severity
+from shared.people.suppression import suppress_erased_in_taken_over
 from shared.planning.audience.found_audience import FoundAudience
+from shared.planning.audience.taken_over import write_taken_over
 from shared.planning.checking.audience_size import check_budget, predict_size
 from shared.planning.checking.automations import automation_findings
 from shared.planning.checking.guards import apply_guards, guard_tags
@@ -80,7 +84,20 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
         return found
     inputs.source.settle(db)
     with waiting_for_network(db):
-        return context.audience.create_missing(found)
+        created = context.audience.create_missing(found)
+    if created.tags.taken_over:
+        _record_taken_over(context, created.tags.taken_over)
+    return created
+
+
+def _record_taken_over(context: PlanContext, tags: Sequence[int]) -> None:
+    """Store who has these tags now, for an undo."""
+    with waiting_for_network(context.db):
+        context.audience.read_taken_over(context.db, tags)
+    suppress_erased_in_taken_over(context.db, context.dependencies.erasures.marker_for_all())
+    file = context.scratch / TAKEN_OVER
+    write_taken_over(context.db, file)
+    context.uploads.begin(file)
 
 
 def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) -> list[Finding]:

@@ -29,7 +29,8 @@ _SQL = SqlFile.of(__file__)
 class UndoFiles:
     """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones.
 
-    `changes`: what the undone run, the later runs and the newest run of all rows planned.
+    `changes`: what the undone run, the later runs and the newest run of all rows planned. `taken_over`: who had the tags that
+    the run took over from others.
     """
 
     ledger: Path
@@ -37,6 +38,7 @@ class UndoFiles:
     outcomes: Path
     later: Sequence[Path] = ()
     changes: Sequence[Path] = ()
+    taken_over: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     _SQL.run(db, "keep_before")
     load_ledger(db, files.ledger)
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
+    if files.taken_over is not None:
+        _SQL.run(db, "add_taken_over", file=str(files.taken_over))
     for later in files.later:
         _SQL.run(db, "add_later_outcomes", file=str(later))
     for changes in files.changes:

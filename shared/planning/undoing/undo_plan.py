@@ -18,7 +18,7 @@ from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
-from shared.model.plan import Plan, PlannedTag
+from shared.model.plan import TAKEN_OVER, Plan, PlannedTag
 from shared.model.ports import download_if_exists
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
@@ -66,7 +66,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
     if request.account_id != undone.account_id:
         raise Conflict("undoOtherAccount")
     pointer = current.pointer
-    load_for_undo(db, _download(context, current))
+    load_for_undo(db, _download(context, current, undone))
     columns = merge_tags(undone.mapping)
     audience = _read_audience(context, undone, columns)
     tags = _tags_to_restore(undone, audience.tags, tags_before(db))
@@ -135,9 +135,10 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
         return _UndoAudience(tags, fields, contacts)
 
 
-def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
+def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
     later = {run_id: scratch / f"{run_id}.parquet" for run_id in current.later_runs}
+    taken_over = scratch / TAKEN_OVER
     changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.plans}
     local = UndoFiles(
         ledger=scratch / "ledger.parquet",
@@ -150,6 +151,7 @@ def _download(context: PlanContext, current: StateAtUndo) -> UndoFiles:
             if download_if_exists(files, outcomes_table(run_id), file)
         ],
         changes=[file for blob, file in changes.items() if download_if_exists(files, blob, file)],
+        taken_over=taken_over if download_if_exists(files, undone.taken_over, taken_over) else None,
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:

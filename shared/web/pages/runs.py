@@ -199,14 +199,17 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
 
 
 def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
-    run = page.services.runs.read(run_id)
+    run, services = page.services.runs.read(run_id), page.services
+    took_over = any(finding.code == "tagTakenOver" for finding in run.findings)
+    returns = took_over and services.undo.returns_taken_over(run_id)
+    about_tags = "undo.takenOver" if returns else "undo.takenOverUnknown" if took_over else ""
     return page.render(
         "undo.html",
         errors=errors,
         run=run,
         audience=run.audience_name,
-        took_over_tags=any(finding.code == "tagTakenOver" for finding in run.findings),
-        export=page.services.definitions.find(run.export_id),
+        about_tags=about_tags,
+        export=services.definitions.find(run.export_id),
     )
 
 

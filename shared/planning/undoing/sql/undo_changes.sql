@@ -207,6 +207,19 @@ SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag;
 -- name: keep_before
 CREATE OR REPLACE TABLE before AS FROM ledger;
 
+-- name: add_taken_over
+-- Contacts that had a tag before the run took it over from others get it back, as if the export had given it. Those of them
+-- whom the export does not know become people of the ledger.
+CREATE OR REPLACE TABLE had_tags AS
+SELECT address, list(DISTINCT tag_id) AS tags FROM read_parquet($file) GROUP BY address;
+
+UPDATE before SET tags = list_distinct(list_concat(coalesce(before.tags, []), h.tags))
+FROM had_tags h WHERE h.address = before.address;
+
+INSERT INTO before BY NAME FROM had_tags ANTI JOIN before USING (address);
+
+INSERT INTO ledger BY NAME SELECT address FROM had_tags ANTI JOIN ledger USING (address);
+
 -- name: load_outcomes
 CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
 CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, customer_id VARCHAR, code VARCHAR);

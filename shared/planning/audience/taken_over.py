@@ -1,0 +1,35 @@
+"""Records who has a tag of others before a run takes it over, so that an undo can give it back.
+
+From then on the tag follows the segment: other contacts lose it, and no ledger shows that they had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from shared.mailchimp.session import MailchimpSession
+
+
+_SQL = SqlFile.of(__file__)
+
+
+def read_taken_over(
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, tags: Sequence[int]
+) -> None:
+    """Fill `taken_over` with the contacts that have these tags, in all statuses."""
+    _SQL.run(db, "create")
+    for tag_id in tags:
+        for page in session.members_with_tag(audience_id, tag_id):
+            _SQL.run(db, "add", tag_id=tag_id, addresses=[contact.address for contact in page])
+
+
+def write_taken_over(db: DuckDBPyConnection, target: Path) -> None:
+    """Write `taken_over` to a Parquet file, without people who must not be sent. Needs `do_not_send` and `excluded`."""
+    _SQL.write(db, "write", target)
