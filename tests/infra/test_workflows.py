@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from infra import package
+from infra.check import code
 from infra.check.access import ROLES
 from infra.check.deployment import Deployment
 from infra.check.project import INFRA
@@ -114,7 +115,13 @@ def test_the_package_is_built_before_anything_is_deployed() -> None:
     runs = [step.get("run", "") for step in yaml.safe_load(DEPLOY)["jobs"]["deploy"]["steps"]]
     order = [
         next(i for i, run in enumerate(runs) if part in run)
-        for part in ("infra/package.py", "deployment group create", "upload.sh", "smoke.sh")
+        for part in (
+            "infra/package.py",
+            "deployment group create",
+            "upload.sh",
+            "smoke.sh",
+            "triggers.sh",
+        )
     ]
     assert order == sorted(order)
     assert "--build-remote false" in (INFRA / "scripts/upload.sh").read_text(encoding="utf-8")
@@ -187,6 +194,32 @@ def test_an_upload_succeeds_although_the_azure_cli_cannot_ask_the_app_about_its_
     done = with_az(tmp_path, answer, "sh", "infra/scripts/upload.sh", "rg", "app", "app.zip")
     assert done.returncode == code
     assert says in done.stdout
+
+
+FUNCTIONS = code.read().functions
+
+
+@pytest.mark.parametrize(("known_after", "result"), [(0, 0), (3, 0), (99, 1)])
+def test_azure_is_asked_to_read_the_triggers_until_it_knows_every_function(
+    tmp_path: Path, known_after: int, result: int
+) -> None:
+    """Flex Consumption may know only WarmUp after a deployment, and then no timer and no queue starts the app."""
+    names = " ".join(f"func-x/{name}" for name in FUNCTIONS)
+    az = f"""case "$*" in
+  "functionapp show"*) echo /site ;;
+  "rest --method post --url https://management.azure.com/site/host/default/sync?"*)
+    echo x >> {tmp_path}/requests; echo "the app does not run"; exit 1 ;;
+  "functionapp function list"*)
+    [ "$(wc -l < {tmp_path}/requests)" -gt {known_after} ] || {{ echo func-x/WarmUp; exit; }}
+    printf '%s\\n' {names} ;;
+esac"""
+    program(tmp_path, "sleep", "")
+    done = with_az(tmp_path, az, "sh", "infra/scripts/triggers.sh", "rg", "func-x")
+    assert done.returncode == result, done.stderr
+    assert len((tmp_path / "requests").read_text().split()) == min(known_after + 1, 10)
+    if result:
+        assert "the app does not run" in done.stderr
+        assert all(f" {name}" in done.stderr for name in FUNCTIONS)
 
 
 class _Site(BaseHTTPRequestHandler):
@@ -485,7 +518,9 @@ def test_azd_finds_the_service_by_its_tag(deployments: dict[str, Deployment]) ->
         if one.get("tags")
     )
     for hook in content["hooks"]["postdeploy"].values():
-        assert ".github/smoke.sh" in hook["run"]
+        assert hook["run"].index(".github/smoke.sh") < hook["run"].index(
+            "infra/scripts/triggers.sh"
+        )
 
 
 def test_azd_deploys_the_package_that_is_built_with_the_python_of_the_site() -> None:
