@@ -5,7 +5,8 @@ not in the audience. So the counts are compared. When they differ, the members i
 read, because a count may be minutes old. People who should have the tag get it; people who have it
 and are neither in the segment nor in the ledger lose it. People who still do not have it are no
 longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
-refusal. A remaining difference is reported as a finding.
+refusal. People who were only allowed to keep the tag, and from whom others took it, do not get it again.
+A remaining difference is reported as a finding.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 
@@ -81,7 +82,8 @@ class TagCheck:
         if not self.tag.read_back and self._count() == expected:
             return expected, []
         self._read_tag_members()
-        missing, extra = self._missing(), _SQL.number(self.db, "extra")
+        missing, extra, lost = self._missing(), self._number("extra"), self._number("lost")
+        expected -= lost
         with waiting_for_network(self.db):
             for part in self._parts("missing_part", missing):
                 self.session.retag(self.audience_id, self._tag_id, part)
@@ -91,7 +93,7 @@ class TagCheck:
         if counted != expected:
             if missing or extra:
                 self._read_tag_members()
-            counted = _SQL.number(self.db, "subscribers")
+            counted = self._number("subscribers")
             expected -= _SQL.number(self.db, "unsubscribed_leavers", tag_id=self._tag_id)
         findings = []
         gone = self._forget_missing() if missing and counted < expected else 0
@@ -109,6 +111,9 @@ class TagCheck:
                     values={"tag": name, "added": str(given), "removed": str(extra)},
                 )
             )
+        if lost and counted == expected:
+            make_next_writable(self.db)
+            _SQL.run(self.db, "forget_lost", tag_id=self._tag_id)
         if counted != expected:
             findings.append(
                 Finding(
@@ -151,15 +156,16 @@ class TagCheck:
         self._find_changed_members()
 
     def _find_differences(self) -> None:
-        """Fill `missing_members` and `extra_members`. They may have as many people as the run."""
+        """Fill `without_tag`, `missing_members` and `extra_members`. They may have as many people as the run."""
         _SQL.run(self.db, "find_differences", tag_id=self._tag_id, segment=self.tag.segment)
 
     def _find_changed_members(self) -> None:
         """Find people who have the tag under an address that they chose in Mailchimp (record 92)."""
         # With more people, the audience was probably emptied.
-        if not 0 < self._missing() <= _MOST_CHANGED or not _SQL.number(self.db, "extra"):
+        if not 0 < self._number("without_tag") <= _MOST_CHANGED or not self._number("extra"):
             return
-        found = self.contact_ids(self._part("missing_part", 0, _MOST_CHANGED))
+        rows = _SQL.rows(self.db, "without_tag_addresses")
+        found = self.contact_ids([address for (address,) in rows])
         pairs = [(address, one) for address, of_person in found.items() for one in of_person]
         _SQL.run(
             self.db,
@@ -170,7 +176,10 @@ class TagCheck:
         self._find_differences()
 
     def _missing(self) -> int:
-        return _SQL.number(self.db, "missing")
+        return self._number("missing")
+
+    def _number(self, group: str) -> int:
+        return _SQL.number(self.db, group)
 
     def _parts(self, group: str, people: int) -> Iterator[list[str]]:
         """The addresses of a group, in parts for one call each."""

@@ -41,13 +41,21 @@ WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
   AND t.address NOT IN (SELECT address FROM changes);
 
 -- name: find_differences
--- People who should have the tag but do not, and contacts that have it but should not. Members of the segment may have a tag
--- that others gave them, unless they withdrew consent or are excluded.
-CREATE OR REPLACE TABLE missing_members AS
-SELECT address FROM tagged
+-- People who have the tag in the ledger but not in Mailchimp, and contacts that have it but should not. Of the former, only people
+-- whom the run sends to should have it. The others left the segment or must not be sent, and the tag was only not taken from
+-- them: because people who leave keep it, or because its removal waits for a confirmation. Members of the segment may have a
+-- tag that others gave them, unless they withdrew consent or are excluded.
+CREATE OR REPLACE TABLE without_tag AS
+SELECT
+    address,
+    address IN (
+        SELECT address FROM changes WHERE kind NOT IN ('left', 'kept') AND list_contains(segments, $segment)
+    ) AS should_have
+FROM tagged
 WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)
-  AND address NOT IN (SELECT former FROM changed_members)
-ORDER BY address;
+  AND address NOT IN (SELECT former FROM changed_members);
+
+CREATE OR REPLACE TABLE missing_members AS SELECT address FROM without_tag WHERE should_have ORDER BY address;
 
 CREATE OR REPLACE TABLE extra_members AS
 SELECT DISTINCT address FROM tag_members
@@ -58,6 +66,15 @@ WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_
           AND code IS DISTINCT FROM 'excluded' AND list_contains(segments, $segment)
   )
 ORDER BY address;
+
+-- name: without_tag
+SELECT count(*) FROM without_tag;
+
+-- name: without_tag_addresses
+SELECT address FROM without_tag;
+
+-- name: lost
+SELECT count(*) FROM without_tag WHERE NOT should_have;
 
 -- name: missing
 SELECT count(*) FROM missing_members;
@@ -70,6 +87,10 @@ SELECT address FROM missing_members WHERE rowid >= $first AND rowid < $first + $
 
 -- name: extra_part
 SELECT address FROM extra_members WHERE rowid >= $first AND rowid < $first + $most ORDER BY rowid;
+
+-- name: forget_lost
+UPDATE next SET tags = list_filter(tags, lambda t: t <> $tag_id)
+WHERE address IN (SELECT address FROM without_tag WHERE NOT should_have);
 
 -- name: forget_missing
 UPDATE next
