@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -23,6 +24,10 @@ _FORMULA = re.compile(rf"\A(?={_BLANK}{_SIGN}|[\t\r\n])|(?<=[;|\t\r\n])(?={_BLAN
 _UNSHOWN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+# File systems refuse some of these characters in names.
+_NOT_IN_NAMES = re.compile(r"[^\w&()+,.-]")
+_LONGEST_TITLE = 60
 
 
 def neutral(cell: str) -> str:
@@ -49,6 +54,13 @@ class CsvResponse(Response):
     media_type = "text/csv"
 
 
-def csv_response(data: bytes, name: str) -> Response:
-    """A CSV file to save under a name."""
-    return CsvResponse(data, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+def csv_response(data: bytes, kind: str, id: str, title: str) -> Response:
+    """A CSV file to save. Its name has what it contains, the title of that, and an id.
+
+    Browsers use the name with the title, and other programs the one without.
+    https://www.rfc-editor.org/rfc/rfc6266
+    """
+    words = " ".join(_NOT_IN_NAMES.sub(" ", title).split())[:_LONGEST_TITLE].strip()
+    full = quote("-".join(filter(None, (kind, words, id))) + ".csv", safe="")
+    names = f"filename=\"{kind}-{id}.csv\"; filename*=UTF-8''{full}"
+    return CsvResponse(data, headers={"Content-Disposition": f"attachment; {names}"})

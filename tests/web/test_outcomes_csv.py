@@ -2,12 +2,16 @@
 
 import csv
 import io
+from urllib.parse import unquote
 
 import pytest
 
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
-from shared.web.csv_files import neutral
+from shared.web.csv_files import csv_response, neutral
 from shared.web.outcomes_csv import outcomes_csv
+from tests.web.client import call, new_export
+from tests.web.world import World
 
 
 @pytest.mark.parametrize(
@@ -54,3 +58,37 @@ def test_every_row_is_one_row_regardless_of_its_cells() -> None:
     assert [len(row) for row in found] == [len(header)] * len(nasty)
     assert [row[1] for row in found] == [neutral(cell) for cell in nasty]
     assert not set(text) & set("\0\x1a")
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Weekly newsletter", "outcomes-Weekly newsletter-run-1.csv"),
+        ("서울 매장 오픈 안내", "outcomes-서울 매장 오픈 안내-run-1.csv"),
+        ("../../etc/passwd\r\nX: 1", "outcomes-.. .. etc passwd X 1-run-1.csv"),
+        ('a"b;c\u202egpj', "outcomes-a b c gpj-run-1.csv"),
+        ("x" * 200, "outcomes-" + "x" * 60 + "-run-1.csv"),
+        ("", "outcomes-run-1.csv"),
+    ],
+)
+def test_a_file_is_named_after_its_export(title: str, shown: str) -> None:
+    header = csv_response(b"", "outcomes", "run-1", title).headers["Content-Disposition"]
+    assert header.startswith("attachment; filename=\"outcomes-run-1.csv\"; filename*=UTF-8''")
+    assert unquote(header.partition("UTF-8''")[2]) == shown
+    assert header.isascii()
+    assert header.isprintable()
+
+
+def test_each_download_has_the_name_of_its_export() -> None:
+    world = World()
+    export = new_export(world, displayName="서울 매장")
+    run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+    world.runs.move(run, status=RunStatus.SUCCESSFUL)
+    world.outcomes.kept = [OutcomeRow("C1", "a@b.example", (), "created", "", "")]
+    for path, name in (
+        (f"/api/runs/{run}/outcomes.csv", f"outcomes-서울 매장-{run}.csv"),
+        (f"/api/exports/{export}/exclusions.csv", f"exclusions-서울 매장-{export}.csv"),
+    ):
+        answer = call(world, "GET", path)
+        assert answer.status == 200, answer.body
+        assert unquote(answer.headers["Content-Disposition"]).endswith(name)

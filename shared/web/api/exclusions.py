@@ -68,7 +68,7 @@ def download(export_id: Id, context: CurrentContext) -> Response:
     listed = exclusions.read(context, export_id)
     people = (*listed.addresses, *listed.customers)
     data = csv_file(["excluded"], ([neutral(person)] for person in people))
-    response = csv_response(data, f"exclusions-{export_id}.csv")
+    response = csv_response(data, "exclusions", export_id, exclusions.title(context, export_id))
     if etag := exclusions.etag(listed):
         response.headers["ETag"] = etag
     return response

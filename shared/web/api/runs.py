@@ -172,7 +172,8 @@ def differences(run_id: Id, context: CurrentContext) -> Response:
     """One line per person that the run would change: new, changed or leaving. `sentLast` columns have what this
     export sent last, which may differ from Mailchimp; they are empty for people that it has never sent."""
     fields, rows = runs.differences(context, run_id)
-    return csv_response(differences_csv(fields, rows), f"differences-{run_id}.csv")
+    data = differences_csv(fields, rows)
+    return csv_response(data, "differences", run_id, runs.title(context, run_id))
 
 
 @router.get(
@@ -188,4 +189,5 @@ def outcomes(
 ) -> Response:
     """One line per source row, with the reason and what to do. Cells that look like formulas are neutralized."""
     rows = runs.outcomes(context, run_id, only.value if only else None)
-    return csv_response(outcomes_csv(rows, context.language), f"outcomes-{run_id}.csv")
+    data = outcomes_csv(rows, context.language)
+    return csv_response(data, "outcomes", run_id, runs.title(context, run_id))

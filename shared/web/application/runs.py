@@ -196,6 +196,12 @@ def _acted(context: Context, action: str, before: Run, run: Run) -> Run:
     return run
 
 
+def title(context: Context, run_id: str) -> str:
+    """The name of the export of a run, or nothing once the export is removed."""
+    export = context.services.definitions.find(context.services.runs.read(run_id).export_id)
+    return export.display_name if export else ""
+
+
 def outcomes(context: Context, run_id: str, only: str | None) -> Iterator[OutcomeRow]:
     """The outcome of every row. The read is recorded: it is personal data."""
     run = context.services.runs.read(run_id)
