@@ -72,3 +72,22 @@ def test_an_unknown_customer_is_not_shown_as_a_failure_of_mailchimp() -> None:
     assert "No export has this person" in page.text
     assert "Could not be read" not in page.text
     assert "Could not be read" in page.send("/people", {"person": "a@b.example"}).text
+
+
+def test_an_erased_person_is_in_no_export_and_the_page_says_what_is_left_to_do() -> None:
+    world = World()
+    world.people.known["ada@contoso.example"] = [
+        PersonInExport("e1", "Weekly", (), "absent", "kept", "erased", NOW),
+        PersonInExport("e2", "Win back", (), "absent", "kept", "erased", NOW, tags=("VIP",)),
+    ]
+    for language, one, action in (
+        ("en", "1 export has this person", "Delete the person in the source as well."),
+        ("ko", "이 사람이 있는 내보내기 1개", "원본"),
+    ):
+        page = Browser(world, language).open("/people")
+        page.send(fields={"person": "ada@contoso.example"})
+        assert one in page.text  # a tag is still stored there
+        others = page.html.partition("<table")[2]
+        assert "Weekly" in others
+        assert action in others
+        assert "Win back" not in others

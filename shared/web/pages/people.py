@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from shared.model.outcome import Code
 from shared.people.erasures import Erasure
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
@@ -83,7 +84,7 @@ def _people(
     found: Sequence[PersonInExportView] | None = None,
     receipt: Erasure | None = None,
 ) -> Response:
-    holding = [one for one in found or () if one.outcome or one.tags or one.segments]
+    holding = [one for one in found or () if _holds(one)]
     addresses = {one.email.lower() for one in found or () if one.email}
     return page.render(
         "people.html",
@@ -96,3 +97,9 @@ def _people(
         others=[one for one in found or () if one not in holding],
         receipt=receipt,
     )
+
+
+def _holds(one: PersonInExportView) -> bool:
+    """Whether an export has the person. What is known of an erased person is only that they were erased."""
+    is_erased = one.code == Code.ERASED
+    return bool(one.tags or one.segments or (one.outcome and not is_erased))
