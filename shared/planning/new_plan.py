@@ -53,7 +53,7 @@ def make_plan(
         written=context.uploads.begin,
     )
     counted = count_changes(context, inputs, eligible, compared, unconfirmed)
-    if request.is_preview:
+    if request.is_preview and chunks:
         context.findings.append(forecast(chunks, people_per_second))
     return _plan(context, inputs, eligible, compared, counted), chunks
 

@@ -36,3 +36,12 @@ def test_the_forecast_uses_the_speed_of_the_last_large_run(new_deployment: NewDe
     assert seconds >= 1_000 // 7
     assert int(forecast["speed"]) == round(1_000 / seconds)
     assert int(forecast["minutes"]) == math.ceil(1_000 / round(1_000 / seconds, 1) / 60)
+
+
+def test_a_preview_that_changes_nothing_has_no_forecast(new_deployment: NewDeployment) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define(new_contacts=NewContacts())
+    people = [person(number) for number in range(3)]
+    assert "expectedCalls" in codes(rows.preview(*people))
+    rows.run(*people)
+    assert not {"expected", "expectedCalls"} & set(codes(rows.preview(*people)))
