@@ -5,6 +5,7 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.model.audience import Audience
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import get, new_connection, new_export
@@ -208,3 +209,13 @@ def test_the_form_leads_an_administrator_to_a_connection_that_was_lost() -> None
     other = Browser(world.seen_by(Role.CONTRIBUTOR)).open(f"/exports/{export}/edit")
     assert other.answer.status == 200
     assert link not in other.html
+
+
+def test_the_form_says_that_the_account_has_no_longer_the_audience_of_the_export() -> None:
+    world = World()
+    export = new_export(world)
+    path = f"/exports/{export}/edit"
+    assert "not in this Mailchimp account" not in Browser(world).open(path).text
+    world.accounts[KEY].audiences[:] = [Audience("f6e5d4c3b2", "Other", 5, False)]
+    assert "a1b2c3d4e5 – not in this Mailchimp account" in Browser(world).open(path).text
+    assert "a1b2c3d4e5 – 이 Mailchimp 계정에 없음" in Browser(world, "ko").open(path).text
