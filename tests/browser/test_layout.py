@@ -132,5 +132,5 @@ def test_a_printed_run_has_no_buttons_and_no_menu(place: Place, open_page: Open)
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator(".sentence")).to_be_visible()
     expect(page.get_by_role("navigation")).to_be_hidden()
-    for button in page.locator("main .actions > *").all():
+    for button in page.locator("main .actions > *, main button, main .button").all():
         expect(button).to_be_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -18,7 +19,7 @@ from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import new_connection, new_export, send
 from tests.web.run_states import ended, finished
-from tests.web.world import World
+from tests.web.world import NOW, World
 
 
 def actions(page: Browser) -> set[str]:
@@ -244,3 +245,35 @@ def test_a_stopped_run_says_how_a_retry_differs_from_a_run(
     assert {"retry", "run"} <= actions(page)
     assert page.text.count(sentence) == 1
     assert vague not in page.text
+
+
+def test_an_export_can_be_changed_while_its_run_waits_before_sending() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    tags = Reason("tagExists", {"tags": "“VIP” (20)"})
+    world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION, reason=tags)
+    page = Browser(world).open(f"/runs/{run.id}")
+    assert "Choose other tags, or confirm" in page.text
+    assert "edit" in actions(page)
+    # The rest is sent already.
+    world.runs.move(run.id, reason=Reason("removalGuard", {"people": "9"}))
+    assert "edit" not in actions(Browser(world).open(f"/runs/{run.id}"))
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "The run was confirmed on Nov 23, 2026 08:00. It asks again"),
+        ("ko", "2026. 11. 23. 08:00에 실행을 확인했습니다. 그 확인에 이 내용이 포함되지 않아"),
+    ],
+)
+def test_a_run_that_asks_again_after_a_confirmation_says_so(language: str, sentence: str) -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    reason = Reason("growthGuard", {"people": "319", "allowed": "10"})
+    world.runs.move(run.id, status=RunStatus.AWAITING_CONFIRMATION, reason=reason)
+    assert sentence not in Browser(world, language).open(f"/runs/{run.id}").text
+    world.runs.move(run.id, confirmed_at=NOW - timedelta(hours=1))
+    assert sentence in Browser(world, language).open(f"/runs/{run.id}").text
+    world.runs.move(run.id, status=RunStatus.SUCCESSFUL, reason=None)
+    assert sentence not in Browser(world, language).open(f"/runs/{run.id}").text

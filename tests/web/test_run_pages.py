@@ -622,3 +622,38 @@ def test_an_undo_says_how_many_contacts_it_archived(
     page = Browser(world, language).open(path)
     assert sentence in page.text
     assert line in page.text
+
+
+@pytest.mark.parametrize(
+    ("language", "undone", "retried"),
+    [
+        ("en", "Undo of this run:", "Retry of this run:"),
+        ("ko", "이 실행의 되돌리기:", "이 실행의 다시 시도:"),
+    ],
+)
+def test_a_run_names_the_runs_that_undo_and_retry_it(
+    language: str, undone: str, retried: str
+) -> None:
+    world = World()
+    path = ended(world, RunStatus.FAILED, counts=Counts(distinct=2, created=1, not_sent=1))
+    run = world.runs.read(path.rpartition("/")[2])
+    before = Browser(world, language).open(path)
+    assert undone not in before.text
+    assert retried not in before.text
+    later = {}
+    for field in ("retry_of", "undo_of"):
+        later[field] = world.runs.start(run.export_id, Trigger.RETRY, Mode.EXPORT, "Ada").id
+        world.runs.move(later[field], status=RunStatus.SUCCESSFUL, **{field: run.id})
+    page = Browser(world, language).open(path)
+    card = page.html.partition('class="card outcome')[2].partition("</section>")[0]
+    assert undone in card
+    assert retried in card
+    for one in later.values():
+        assert f'href="/runs/{one}"' in card
+        assert undone not in Browser(world, language).open(f"/runs/{one}").text
+
+
+def test_a_run_names_its_audience() -> None:
+    world = World()
+    page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, audience_name="뉴스레터"))
+    assert "뉴스레터" in page.text.partition("Progress details")[2]

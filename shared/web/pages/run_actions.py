@@ -68,7 +68,7 @@ def actions_of(
         ),
         run=is_over and (is_preview or stopped),
         send_again=is_over and run.mode is Mode.ONE_PERSON,
-        edit=is_over and run.status is RunStatus.FAILED,
+        edit=(is_over and run.status is RunStatus.FAILED) or run.waits_to_send,
         connect=run.status is RunStatus.FAILED and _may_connect(page, export),
         add_archived=run.is_over and any(f.code == "archivedByUndo" for f in run.findings),
         undo=not is_preview and page.services.undo.is_possible(run),

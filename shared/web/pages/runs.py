@@ -12,6 +12,7 @@ from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run
 from shared.planning.planner import LONGEST_WAIT
+from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
@@ -31,6 +32,8 @@ from shared.web.parameters import Id
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/runs/{id:id}"
+# More runs are not searched for those that undo or retry a run, because each is read.
+_MOST_LATER = 40
 
 
 @router.get(_ONE)
@@ -82,6 +85,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         is_preview=is_preview,
         export=export,
         earlier=_earlier(page, run),
+        later=_later(page, run),
         summary=summary(run, page.language),
         size_tiles=size_tiles(run),
         actions=actions,
@@ -99,6 +103,15 @@ def _earlier(page: Page, run: Run) -> Run | None:
     """The run that this one undoes or retries; None for other runs."""
     earlier = run.undo_of or run.retry_of
     return next(iter(page.services.history.with_ids([earlier])), None) if earlier else None
+
+
+def _later(page: Page, run: Run) -> list[Run]:
+    """The undos and retries of a run among the newest runs of its export, newest first."""
+    if run.is_active or run.mode is Mode.PREVIEW:
+        return []
+    newer = RunFilter(run.export_id, since=run.queued_at)
+    found = page.services.history.newest(newer, _MOST_LATER)
+    return [one for one in found if run.id in (one.undo_of, one.retry_of)]
 
 
 def _findings(page: Page, run: Run, view: RunView) -> list[FindingView]:
