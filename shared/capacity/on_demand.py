@@ -39,10 +39,19 @@ class OnDemandSessions:
 
     @contextmanager
     def session(
-        self, connection_id: str, account_id: str, patience: float = 60.0
+        self,
+        connection_id: str,
+        account_id: str,
+        patience: float = 60.0,
+        *,
+        person_waits: bool = False,
     ) -> Iterator[MailchimpSession]:
-        """Open a session for the duration of the context. Unavailable when no connection became free."""
-        with self._session(connection_id, self.slot(account_id, patience)) as session:
+        """Open a session for the duration of the context. Unavailable when no connection became free.
+
+        `person_waits` is for HTTP requests, which Azure ends after 230 seconds.
+        """
+        slot = self.slot(account_id, patience)
+        with self._session(connection_id, slot, person_waits) as session:
             yield session
 
     @contextmanager
@@ -71,14 +80,19 @@ class OnDemandSessions:
     def for_request(self, connection_id: str) -> Iterator[MailchimpSession]:
         """A session for an HTTP request, which waits at most 15 seconds for a connection."""
         account_id = self.account_of(connection_id)
-        with self.session(connection_id, account_id, _REQUEST_PATIENCE) as session:
+        patience = _REQUEST_PATIENCE
+        with self.session(connection_id, account_id, patience, person_waits=True) as session:
             yield session
 
     @contextmanager
-    def _session(self, connection_id: str, slot: Slot) -> Iterator[MailchimpSession]:
+    def _session(
+        self, connection_id: str, slot: Slot, person_waits: bool = False
+    ) -> Iterator[MailchimpSession]:
         with slot:
             session = self.mailchimp.open(
-                connection_id, lambda pause: self.pace.throttled(slot.account_id, pause)
+                connection_id,
+                lambda pause: self.pace.throttled(slot.account_id, pause),
+                person_waits,
             )
             with closing(session):
                 yield session

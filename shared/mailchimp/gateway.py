@@ -33,15 +33,18 @@ class MailchimpGateway:
     sleep: Callable[[float], object]
     random: Callable[[], float]
     api_url: str = API_URL
-    retry_policy: RetryPolicy | None = None
+    retry_policy: RetryPolicy = RetryPolicy()  # noqa: RUF009 - frozen
 
     def open(
-        self, connection_id: str, on_throttled: Callable[[float], None] | None = None
+        self,
+        connection_id: str,
+        on_throttled: Callable[[float], None] | None = None,
+        person_waits: bool = False,
     ) -> MailchimpSession:
         """Open a session with the grant of a connection. Disconnected when it has no valid grant.
 
         `on_throttled` is called whenever Mailchimp throttles a call, with the seconds to wait that its response
-        names, or 0.
+        names, or 0. With `person_waits`, a call that took long is not repeated.
         """
         grant, secret = self._grant(connection_id)
         account_id, used = grant.account_id, (grant.kind, secret, grant.data_centre)
@@ -58,7 +61,7 @@ class MailchimpGateway:
             used = current
             return api_base(self.api_url, grant.data_centre), credential(grant.kind, secret)
 
-        return self._open(*used, on_throttled, read_new_grant)
+        return self._open(*used, on_throttled, read_new_grant, person_waits=person_waits)
 
     def _grant(self, connection_id: str) -> tuple[Grant, str]:
         """Read the grant of a connection and its secret. Disconnected when there is no valid one."""
@@ -74,7 +77,7 @@ class MailchimpGateway:
 
     def open_with(self, kind: GrantKind, secret: str, data_centre: str) -> MailchimpSession:
         """Open a session with a grant that is not stored yet, to check it. A person waits for the result."""
-        return self._open(kind, secret, data_centre, asks_again=False)
+        return self._open(kind, secret, data_centre, person_waits=True, asks_again=False)
 
     def _open(
         self,
@@ -84,8 +87,10 @@ class MailchimpGateway:
         on_throttled: Callable[[float], None] | None = None,
         read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
         *,
+        person_waits: bool,
         asks_again: bool = True,
     ) -> MailchimpSession:
+        policy = self.retry_policy
         transport = Transport(
             api_base(self.api_url, data_centre),
             credential(kind, secret),
@@ -94,7 +99,7 @@ class MailchimpGateway:
             random=self.random,
             on_throttled=on_throttled,
             read_new_grant=read_new_grant,
-            retry_policy=self.retry_policy,
+            retry_policy=policy.while_a_person_waits() if person_waits else policy,
             asks_again=asks_again,
         )
         return MailchimpSession(transport)

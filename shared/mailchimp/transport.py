@@ -17,7 +17,7 @@ import email.utils
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 
@@ -41,6 +41,8 @@ from shared.model.audience import CallCounts
 from shared.version import USER_AGENT
 
 Parse = Callable[[bytearray], object]
+
+_LATEST_RETRY_OF_A_REQUEST = 30.0
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
 
@@ -72,6 +74,15 @@ class RetryPolicy:
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
+
+    def while_a_person_waits(self) -> RetryPolicy:
+        """The policy for calls of an HTTP request: a try that took long is not repeated.
+
+        Azure ends a request after 230 seconds. Two tries that Mailchimp does not answer would take 250 seconds, so the person
+        would not see the reason.
+        https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits
+        """
+        return replace(self, budget=min(self.budget, _LATEST_RETRY_OF_A_REQUEST))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class AllAudiences:
     ) -> Unreached:
         """Call `work` with a session and the key of each audience that these exports use, once for each.
 
-        Audiences (ids) in `without` are left out. A session waits `patience` seconds for a connection.
+        Audiences (ids) in `without` are left out. A session waits `patience` seconds for a connection. A person waits
+        for the result.
         """
         done: set[str] = set(without)
         unavailable: Unavailable | None = None
@@ -56,7 +57,9 @@ class AllAudiences:
                 account_id = self.account_of(export.connection_id)
                 if account_id in unavailable_accounts:
                     continue
-                with self.sessions.session(export.connection_id, account_id, patience) as session:
+                with self.sessions.session(
+                    export.connection_id, account_id, patience, person_waits=True
+                ) as session:
                     work(session, audience_key(account_id, audience))
             except (ConfigError, Refused):
                 continue

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, ConnectorError, NotFound
+from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
 from shared.fields.address import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
@@ -103,7 +103,9 @@ class Search:
                 for export, address in zip(exports, addresses, strict=True)
                 if address
             }
-            pending = {target: pool.submit(self._status, *target) for target in targets}
+            # The accounts that did not answer, each of which is asked once.
+            silent: set[str] = set()
+            pending = {target: pool.submit(self._status, *target, silent) for target in targets}
             statuses = {target: future.result() for target, future in pending.items()}
         found = []
         for export, address, result in zip(exports, addresses, stored, strict=True):
@@ -114,14 +116,24 @@ class Search:
             found.append(replace(result, in_audience=status))
         return sorted(found, key=lambda one: not (one.tags or one.segments or one.outcome))
 
-    def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
-        """Return the current status in Mailchimp, without a long wait when Mailchimp is unavailable."""
+    def _status(
+        self, connection_id: str | None, audience_id: str, address: str, silent: set[str]
+    ) -> str:
+        """Return the current status in Mailchimp, unless its account is `silent`. Adds an account that is unavailable."""
         if not connection_id:
             return _UNKNOWN
+        account_id = ""
         try:
             account_id = self.account_of(connection_id)
-            with self.sessions.session(connection_id, account_id, _WAIT_FOR_MAILCHIMP) as session:
+            if account_id in silent:
+                return _UNKNOWN
+            with self.sessions.session(
+                connection_id, account_id, _WAIT_FOR_MAILCHIMP, person_waits=True
+            ) as session:
                 return session.status_of(audience_id, address) or _ABSENT
+        except Unavailable:
+            silent.add(account_id)
+            return _UNKNOWN
         except ConnectorError:
             return _UNKNOWN
 

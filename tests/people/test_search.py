@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import requests
 
 from sandbox.samples import Sample, Segment
 from shared.model.names import outcomes_table
@@ -42,6 +44,31 @@ def test_a_search_finds_tags_values_and_times_by_address_and_by_profile(
     assert sent["FNAME"] == contact.merge_fields["FNAME"]
     [unknown] = search.find(customer_id="no-such-profile")
     assert (unknown.code, unknown.in_audience, unknown.values) == ("notInSegment", "unknown", ())
+
+
+def test_a_search_asks_an_account_that_does_not_answer_once(
+    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    deployment.run()
+    stored = deployment.app.exports.read(EXPORT)
+    assert stored is not None
+    for number in range(5):
+        other = replace(stored.value, id=f"other{number}", audience_id=f"a{number}")
+        deployment.app.exports.create(other.id, other)
+    asked = []
+
+    def send(self: object, request: object, timeout: tuple[float, float], **_: object) -> None:
+        asked.append(request)
+        deployment.clock.forward(timeout[1])
+        raise requests.ReadTimeout
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    found = deployment.app.search.find("ada@example.com")
+    assert [one.in_audience for one in found] == ["unknown"] * 6
+    # Two calls are made at a time.
+    assert 1 <= len(asked) <= 2
 
 
 def test_a_search_after_an_undo_still_says_why_a_person_was_not_sent(
