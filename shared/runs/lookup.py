@@ -47,11 +47,25 @@ def newest_run(newest: Records[NewestRun], runs: Records[Run], export_id: str) -
     return stored.value if stored else None
 
 
-def was_started_since(newest: Records[NewestRun], export_id: str, moment: datetime) -> bool:
-    """Whether the newest run of an export sends all changes, and was started at a moment or later."""
+def newest_run_id(newest: Records[NewestRun], export_id: str) -> str:
+    """The id of the newest run of an export; empty without one."""
+    known = newest.read(export_id)
+    return known.value.run.id if known else ""
+
+
+def was_started_after(
+    newest: Records[NewestRun], export_id: str, earlier: str | None, moment: datetime
+) -> bool:
+    """Whether the newest run of an export sends all changes, and was started after the run `earlier`.
+
+    The clocks of two instances may differ, so times are compared only for records of earlier versions, in which `earlier` is
+    None: the run was started at the moment or later.
+    """
     known = newest.read(export_id)
     run = known.value.run if known and known.value.run.sends_all_changes else None
-    return run is not None and run.queued_at is not None and run.queued_at >= moment
+    if run is None or earlier is not None:
+        return run is not None and run.id != earlier
+    return run.queued_at is not None and run.queued_at >= moment
 
 
 def read_run(runs: Records[Run], run_id: str) -> Run:

@@ -86,7 +86,8 @@ class RefreshProgress:
     last check found, unchanged since `found_since`. `opened_at` is the time of the newest announcement.
     `incomplete_since` is the time of the first announcement after the last check that found all files, or of the last
     report. `exported` is the fingerprint of the files that were exported last, and `exported_files`
-    a short digest of each. `starting_at` is set during a start. Until `recheck_until`, checks continue after a start,
+    a short digest of each. `starting_at` is set during a start, and `newest_before` is then the id of the newest run before
+    it (None in records of earlier versions). Until `recheck_until`, checks continue after a start,
     because files may still be rewritten in place.
     """
 
@@ -104,6 +105,7 @@ class RefreshProgress:
     exported: Annotated[str, Field(alias="started")] = ""
     exported_files: Annotated[tuple[str, ...], Field(alias="marks")] = ()
     starting_at: datetime | None = None
+    newest_before: str | None = None
     incomplete_since: datetime | None = None
     recheck_until: Annotated[datetime | None, Field(alias="linger_until")] = None
 

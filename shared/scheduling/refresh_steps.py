@@ -14,7 +14,7 @@ from shared.messaging.events import log_event
 from shared.model.export import Export
 from shared.model.ports import Records, Stored
 from shared.model.run import Finding, Mode, Reason, Run, RunStatus, Severity, Trigger
-from shared.runs.lookup import NewestRun, newest_run, run_id_at, was_started_since
+from shared.runs.lookup import NewestRun, newest_run, newest_run_id, run_id_at, was_started_after
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.open_refreshes import OpenRefreshes
@@ -73,7 +73,9 @@ class RefreshSteps:
         """
         progress, now = stored.value, self.now()
         intended_at = progress.starting_at
-        if intended_at is None or not was_started_since(self.newest, stored.key, intended_at):
+        if intended_at is None or not was_started_after(
+            self.newest, stored.key, progress.newest_before, intended_at
+        ):
             try:
                 run = self.starter.start(stored.key, Trigger.REFRESH, Mode.EXPORT)
             except ConfigError as error:
@@ -84,7 +86,7 @@ class RefreshSteps:
                     delay = self.times.longest_interval
                     self._wait(stored, wait(progress, now, delay, self.times))
                     return None
-        started = replace(progress, starting_at=None)
+        started = replace(progress, starting_at=None, newest_before=None)
         if progress.announced_models:
             return self.open_refreshes.write(stored, started)
         if progress.recheck_until is not None and now < progress.recheck_until:
@@ -105,7 +107,12 @@ class RefreshSteps:
         self, stored: Stored[RefreshProgress], progress: RefreshProgress, result: CheckResult
     ) -> None:
         """Start a run exactly once: the intent is stored first."""
-        begun = replace(_closed(progress, result), open=True, starting_at=self.now())
+        begun = replace(
+            _closed(progress, result),
+            open=True,
+            starting_at=self.now(),
+            newest_before=newest_run_id(self.newest, stored.key),
+        )
         written = self.open_refreshes.write(stored, begun)
         if written is not None:
             self.complete_start(written)

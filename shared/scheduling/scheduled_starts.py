@@ -18,7 +18,7 @@ from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Records, Stored, create_or_replace, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.lookup import NewestRun, newest_run, run_id_at, was_started_since
+from shared.runs.lookup import NewestRun, newest_run, newest_run_id, run_id_at, was_started_after
 from shared.runs.start import Starter
 from shared.scheduling.schedule import due
 
@@ -40,7 +40,8 @@ class ScheduleState:
     """The state of an export's schedule. Times are in UTC.
 
     `since` is the scheduled moment that was started last, or when the schedule was set
-    (`set_at`). `claimed` is the moment that is being started since `claimed_at`; `overdue_checked` the moment of the
+    (`set_at`). `claimed` is the moment that is being started since `claimed_at`, after the run `newest_before` (None in
+    records of earlier versions); `overdue_checked` the moment of the
     last check whether the export is overdue.
     """
 
@@ -49,6 +50,7 @@ class ScheduleState:
     set_at: datetime
     claimed: datetime | None = None
     claimed_at: datetime | None = None
+    newest_before: str | None = None
     overdue_checked: datetime | None = None
 
 
@@ -166,7 +168,8 @@ class ScheduledStarts:
         moment = due(state.schedule, state.since, now)
         if moment is None or state.claimed is not None or self._has_to_wait(export.id):
             return stored, 0
-        claimed = replace(state, claimed=moment, claimed_at=now)
+        earlier = newest_run_id(self.newest, export.id)
+        claimed = replace(state, claimed=moment, claimed_at=now, newest_before=earlier)
         stored = self.states.replace(export.id, claimed, stored.etag)
         run = self.starter.start(export.id, Trigger.SCHEDULE, Mode.EXPORT)
         if not run.sends_all_changes:  # another run began after the check
@@ -183,7 +186,9 @@ class ScheduledStarts:
         state = stored.value
         if state.claimed_at is None or self.now() - state.claimed_at < _CLAIMED:
             return stored
-        is_started = was_started_since(self.newest, stored.key, state.claimed_at)
+        is_started = was_started_after(
+            self.newest, stored.key, state.newest_before, state.claimed_at
+        )
         return self._done(stored) if is_started else self._free(stored)
 
     def _free(self, stored: Stored[ScheduleState]) -> Stored[ScheduleState]:

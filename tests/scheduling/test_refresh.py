@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +129,20 @@ def test_a_refresh_starts_an_export_although_a_wrong_clock_created_it_in_the_fut
     world.announce(refresh(world))
     world.wait(300)
     assert world.outcomes() == ["successful"]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(hours=3)])
+def test_a_refresh_starts_a_run_although_the_clock_of_the_last_run_was_ahead(
+    world: World, ahead: timedelta
+) -> None:
+    world.now += ahead
+    world.announce(refresh(world))
+    world.wait(60)
+    world.now -= ahead
+    assert world.outcomes() == ["successful"]
+    world.announce(refresh(world, 7))
+    world.wait(300)
+    assert world.outcomes() == ["successful", "successful"]
 
 
 def test_a_model_json_elsewhere_does_not_start_an_export(world: World) -> None:

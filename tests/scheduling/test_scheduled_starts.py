@@ -316,6 +316,19 @@ def test_a_tick_killed_after_the_start_does_not_start_a_second_run(
     assert next(dying, None) is None
 
 
+def test_a_tick_killed_before_the_start_loses_no_run_although_the_clock_of_the_last_run_was_ahead(
+    simulation: TickSimulation,
+) -> None:
+    simulation.export()
+    simulation.now = at(23, 8)
+    simulation.starter.start("e1")
+    simulation.broken = {"e1"}
+    simulation.tick(at(23, 6))
+    simulation.broken = set()
+    simulation.every(5, at(23, 7), simulation.tick)
+    assert simulation.started() == ["23 06:05", "23 08:00"]
+
+
 def test_two_simultaneous_ticks_start_one_run(simulation: TickSimulation) -> None:
     simulation.export()
     second = iter([True])
