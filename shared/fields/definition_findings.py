@@ -31,10 +31,17 @@ def definition_findings(
     for other in others:
         if other.id == export.id or other.audience_id != export.audience_id:
             continue
-        for choice in chosen_fields(other.mapping):
-            if ours.get(_target(choice.tag, choice.part), choice.attribute) != choice.attribute:
-                values = {"field": choice.tag.upper(), "export": other.display_name}
-                findings.append(Finding(Severity.WARNING, "fieldSharedWithExport", values=values))
+        shared = dict.fromkeys(
+            choice.tag.upper()
+            for choice in chosen_fields(other.mapping)
+            if ours.get(_target(choice.tag, choice.part), choice.attribute) != choice.attribute
+        )
+        if len(shared) == 1:
+            values = {"field": next(iter(shared)), "export": other.display_name}
+            findings.append(Finding(Severity.WARNING, "fieldSharedWithExport", values=values))
+        elif shared:
+            values = {"fields": ", ".join(shared), "export": other.display_name}
+            findings.append(Finding(Severity.WARNING, "fieldsSharedWithExport", values=values))
     if export.schedule.enabled and export.schedule.repeat is Repeat.EVERY_REFRESH:
         for segment in plain:
             values = {"segment": segment}

@@ -37,6 +37,18 @@ def test_another_attribute_in_the_same_field_of_the_same_audience_is_reported() 
     assert codes(EXPORT, replace(EXPORT, id="e2")) == []
 
 
+def test_the_fields_that_another_export_also_writes_are_one_finding() -> None:
+    ours = Mapping("EMail", first_name="First", attributes=(AttributeMapping("Points", "points"),))
+    theirs = replace(ours, first_name="이름", attributes=(AttributeMapping("Visits", "POINTS"),))
+    other = replace(EXPORT, id="e2", display_name="Two", mapping=theirs)
+
+    (finding,) = definition_findings(replace(EXPORT, mapping=ours), [other])
+
+    assert (finding.code, finding.values) == (
+        "fieldsSharedWithExport", {"fields": "FNAME, POINTS", "export": "Two"},
+    )  # fmt: skip
+
+
 def test_a_name_and_a_meaning_that_disagree_are_reported() -> None:
     def export(attribute: str, meaning: ConsentMeaning) -> Export:
         consent = NewContacts(consent_attribute=attribute, consent_meaning=meaning)
