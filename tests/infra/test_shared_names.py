@@ -1,4 +1,4 @@
-"""The checks find the names of the code, and the workflow names the functions."""
+"""The checks find the names of the code, and the page for operators names existing events."""
 
 from __future__ import annotations
 
@@ -21,13 +21,6 @@ def test_every_queue_has_a_poison_trigger() -> None:
     queues = code.read().queues
     work = {one for one in queues if not one.endswith("-poison")}
     assert queues == work | {f"{one}-poison" for one in work}
-
-
-def test_the_workflow_checks_every_function() -> None:
-    deploy = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
-    listed = re.search(r"for name in (.*?); do", deploy, re.DOTALL)
-    assert listed is not None
-    assert set(re.findall(r"\w+", listed[1])) == code.read().functions.keys()
 
 
 def test_the_operations_page_names_existing_events() -> None:
