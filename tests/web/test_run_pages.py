@@ -628,7 +628,7 @@ def test_an_undo_says_how_many_contacts_it_archived(
     ("language", "undone", "retried"),
     [
         ("en", "Undo of this run:", "Retry of this run:"),
-        ("ko", "이 실행의 되돌리기:", "이 실행의 다시 시도:"),
+        ("ko", "이 실행에 대한 되돌리기:", "이 실행에 대한 다시 시도:"),
     ],
 )
 def test_a_run_names_the_runs_that_undo_and_retry_it(
