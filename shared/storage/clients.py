@@ -46,13 +46,14 @@ class ClientOptions:
 
     `backoff` is the delay before the first retry; it grows for tables and is constant for blobs and
     queues. `read_timeout` exceeds the longest table query (5 s) and the transfer of a 4 MB block on
-    a slow line. `connections` is the number of threads that can call at the same time.
+    a slow line; all tries of a call end before Azure ends an HTTP request (230 s). `connections` is the number of
+    threads that can call at the same time.
     """
 
     retries: int = 3
     backoff: float = 0.8
     connect_timeout: float = 5
-    read_timeout: float = 60
+    read_timeout: float = 50
     connections: int = 32
 
 

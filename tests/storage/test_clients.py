@@ -14,9 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
+from azure.core.pipeline.transport import HttpTransport
 
 from devhost.processes import AZURITE, ROOT, node
 from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
+from shared.segments.container import LandingContainer
 from shared.settings import StorageAccount
 from shared.storage.clients import ClientOptions, StorageClients, container_client
 from shared.storage.files import BlobFiles
@@ -89,6 +92,36 @@ def test_an_invalid_storage_connection_is_a_config_error(text: str) -> None:
     for use in (lambda: clients.blobs, lambda: clients.queues, lambda: clients.tables):
         with pytest.raises(ConfigError):
             use()
+
+
+def test_a_person_sees_that_storage_does_not_answer(
+    account: StorageAccount, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = [0.0]
+
+    def wait(seconds: float) -> None:
+        waited[-1] += seconds
+
+    def send(*_: object, timeout: tuple[float, float], **__: object) -> None:
+        wait(timeout[1])
+        raise requests.ReadTimeout
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    monkeypatch.setattr(HttpTransport, "sleep", lambda _, seconds: wait(seconds))
+    clients = StorageClients(account)
+    for call in (
+        lambda: BlobFiles(clients, name).read("a"),
+        lambda: TableRecords(clients, name, Thing).read("a"),
+        lambda: StorageQueue(clients).send(name, {"run": "a"}),
+        lambda: list(LandingContainer(clients.container(name)).entries()),
+    ):
+        waited.append(0.0)
+        with pytest.raises(Unavailable):
+            call()
+    clients.close()
+    assert min(waited[1:]) > 100
+    # Azure ends a request after 230 seconds.
+    assert max(waited) < 220
 
 
 def test_no_address_is_logged(
