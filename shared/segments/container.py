@@ -24,8 +24,8 @@ from azure.storage.blob import ContainerClient
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
 
-# Seconds the service may take for one page or one piece.
-_TIMEOUT = 60
+# Seconds the service may take for one page or one piece: less than the client waits for it (storage/clients.py).
+_TIMEOUT = 45
 
 
 @dataclass(frozen=True)
