@@ -99,6 +99,9 @@ TAG_EXISTS = "tagExists"
 # The reason of a run that was canceled when it had already sent everything.
 CANCELED_AFTER_SENDING = "canceledAfterSending"
 
+# The reason of a run that waited for a confirmation until a newer run took its place. It made only a part of its changes.
+SUPERSEDED = "superseded"
+
 # The reasons of a run that waits because an exclusion segment has lost many of its members, or a segment has grown.
 EXCLUSION_SHRANK = "exclusionShrank"
 SEGMENT_GREW = "segmentGrew"
@@ -414,6 +417,11 @@ class Run:
     def is_stopped(self) -> bool:
         """Whether sending was ended early: by a cancel, or for the reason of the run."""
         return self.cancel_requested or self.reason is not None
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether a newer run took the place of this one while it waited for a confirmation."""
+        return self.reason is not None and self.reason.code == SUPERSEDED
 
     @property
     def sent_everything_before_cancel(self) -> bool:

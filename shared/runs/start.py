@@ -15,7 +15,7 @@ from shared.errors import Changed, Conflict
 from shared.messaging.trace import current
 from shared.model.export import Export
 from shared.model.ports import Queue, Records, create_or_replace
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import SUPERSEDED, Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.lookup import NewestRun, export_of, run_id_at
 from shared.runs.run_messages import send_plan_message
 from shared.runs.transitions import Transitions
@@ -183,5 +183,5 @@ class Starter:
     def _supersede(self, run: Run) -> Run:
         """End a run that waits for a confirmation. Returns it as it is then: someone may have confirmed it meanwhile."""
         return self._transitions.close_waiting(
-            run.id, RunStatus.COMPLETED_WITH_WARNINGS, Reason("superseded")
+            run.id, RunStatus.COMPLETED_WITH_WARNINGS, Reason(SUPERSEDED)
         )

@@ -657,3 +657,37 @@ def test_a_run_names_its_audience() -> None:
     world = World()
     page = Browser(world).open(ended(world, RunStatus.SUCCESSFUL, audience_name="뉴스레터"))
     assert "뉴스레터" in page.text.partition("Progress details")[2]
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "after"),
+    [
+        ("en", "took over before anything was sent.", "after a part was sent: 3 people added."),
+        (
+            "ko",
+            "보내기 전에 새 실행으로 대체",
+            "일부를 보낸 후 새 실행으로 대체되었습니다: 3명 추가.",
+        ),
+    ],
+)
+def test_a_run_whose_place_a_newer_run_took_does_not_claim_that_it_compared_everyone(
+    language: str, before: str, after: str
+) -> None:
+    world = World()
+    # It waited because many people would be new.
+    waited = Counts(source_rows=300, distinct=297, new=297)
+    page = Browser(world, language).open(superseded(world, waited))
+    assert before in page.text
+    assert re.search(r"(New|신규)297", page.text)
+    assert not re.search("Refused by Mailchimp|Mailchimp에서 거부|Nothing has changed", page.text)
+    assert not re.search("rows per second|초당", page.text)
+    # It waited to remove tags, after everything else was sent.
+    world = World()
+    guarded = Counts(source_rows=3, distinct=3, new=3, created=3, left=295)
+    assert after in Browser(world, language).open(superseded(world, guarded)).text
+
+
+def superseded(world: World, counts: Counts) -> str:
+    """A run with these counts whose place a newer run took while it waited."""
+    reason = Reason("superseded")
+    return ended(world, RunStatus.COMPLETED_WITH_WARNINGS, reason=reason, counts=counts)

@@ -69,7 +69,7 @@ def summary(run: Run, language: str) -> Summary:
     if not is_preview:
         sent.append(Tile("notSent", counts.not_sent))
     refused = counts.distinct - sum(tile.count for tile in sent)
-    if not is_preview and not run.status.is_completed:
+    if not is_preview and not _is_completed(run):
         # The others have no outcome.
         refused = min(refused, counts.rejected)
     unusable = counts.rejected - refused
@@ -98,7 +98,12 @@ def has_sent_nothing(run: Run) -> bool:
     """Whether a run waits or ended before its first call, so that its counts are those of the plan."""
     counts = run.counts
     outcomes = counts.created or counts.updated or counts.not_sent
-    return not run.status.is_completed and not outcomes and not run.progress.profiles_done
+    return not _is_completed(run) and not outcomes and not run.progress.profiles_done
+
+
+def _is_completed(run: Run) -> bool:
+    """Whether a run has an outcome for every person of its plan."""
+    return run.status.is_completed and not run.is_superseded
 
 
 def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:
@@ -127,6 +132,9 @@ def _sentence(run: Run, language: str) -> str:
                 f"{stopped}Within", done=progress.profiles_done, total=progress.profiles_total
             )
         return say(f"{stopped}Before")
+    if run.is_superseded:
+        done = _sent_parts(run.counts, language)
+        return say("supersededAfter", parts=done) if done else say("supersededBefore")
     if run.mode is Mode.ARCHIVE:
         return say("archived", people=run.consent_proof.archived)
     if not run.undo_of and _only_rejected(run.counts):
