@@ -277,3 +277,24 @@ def test_a_run_that_asks_again_after_a_confirmation_says_so(language: str, sente
     assert sentence in Browser(world, language).open(f"/runs/{run.id}").text
     world.runs.move(run.id, status=RunStatus.SUCCESSFUL, reason=None)
     assert sentence not in Browser(world, language).open(f"/runs/{run.id}").text
+
+
+@pytest.mark.parametrize("mode", [Mode.ONE_PERSON, Mode.ARCHIVE, Mode.PREVIEW])
+@pytest.mark.parametrize(
+    ("language", "again", "run_again"),
+    [
+        ("en", "then try again.", "run the export again"),
+        ("ko", "해결한 후 다시 시도하세요.", "내보내기를 다시 실행"),
+    ],
+)
+def test_a_run_that_was_no_export_does_not_advise_to_run_the_export(
+    mode: Mode, language: str, again: str, run_again: str
+) -> None:
+    world = World()
+    reason = Reason("disconnected")
+    page = Browser(world, language).open(ended(world, RunStatus.FAILED, mode, reason=reason))
+    assert again in page.text
+    assert run_again not in page.text
+    world = World()
+    page = Browser(world, language).open(ended(world, RunStatus.CANCELED, mode))
+    assert run_again not in page.text

@@ -70,6 +70,15 @@ def test_what_a_retry_or_a_preview_leaves_undone_is_no_warning() -> None:
     assert "should have lost" not in reasons(page)
 
 
+def test_a_run_that_archives_contacts_removes_no_tags() -> None:
+    world = World()
+    gone = Finding(Severity.WARNING, "contactsNotArchived", values={"people": "6"})
+    counts = Counts(left=10, removed=4)
+    page = Browser(world).open(ended(world, WARNED, Mode.ARCHIVE, counts=counts, findings=(gone,)))
+    assert "should have lost" not in reasons(page)
+    assert "Why there are warnings" in reasons(page)
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [(RunStatus.SUCCESSFUL, None), (WARNED, Reason("superseded")), (RunStatus.FAILED, None)],

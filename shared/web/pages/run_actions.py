@@ -155,12 +155,14 @@ def _step_after(run: Run, actions: RunActions, *, may_act: bool) -> str:
     if not may_act:
         return ""
     if run.status is RunStatus.FAILED:
-        return "failedUndo" if run.undo_of else "failed"
+        if run.undo_of:
+            return "failedUndo"
+        return "failed" if run.mode.sends_everyone else "failedOther"
     if run.status is RunStatus.CANCELED:
         if run.sent_everything_before_cancel:
             return ""
         if run.undo_of:
             return "canceledUndo"
         # A retry is explained together with a run.
-        return "" if run.mode is Mode.ARCHIVE or actions.retry else "canceled"
+        return "canceled" if run.mode.sends_everyone and not actions.retry else ""
     return "preview" if run.mode is Mode.PREVIEW else ""

@@ -34,6 +34,8 @@ def warnings(run: Run, language: str, most: int = MOST_FINDINGS) -> list[str]:
     numbers = {"rejected": counts.rejected}
     if run.mode is not Mode.PREVIEW:
         numbers["notSent"] = counts.not_sent - _omitted_by_retry(run)
+    # Contacts that were not archived have a finding.
+    if run.mode not in (Mode.PREVIEW, Mode.ARCHIVE):
         numbers["keptTag"] = counts.left - counts.removed
     found = [in_words(finding, language) for finding in shown_findings(run, most)]
     numbered = [say(name, number=number) for name, number in numbers.items() if number > 0]
