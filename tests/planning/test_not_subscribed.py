@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -63,23 +64,36 @@ class AudienceMembers:
         return list(self.people.values()).count(status)
 
 
+class StoredList:
+    """The stored list of an audience, and a database into which it is read."""
+
+    def __init__(self, members: AudienceMembers, db: DuckDBPyConnection, scratch: Path) -> None:
+        self.store = MemoryStore()
+        self.pointers = MemoryRecords[NotSubscribedPointer](StoreClient(self.store), "held")
+        self.files = MemoryFiles(StoreClient(self.store))
+        self._members, self._db, self._scratch = members, db, scratch
+
+    def look(
+        self, version: str, whole: bool = False, ahead: timedelta = timedelta()
+    ) -> dict[str, str]:
+        """Read the list, by a clock that may be ahead. Returns the statuses by name."""
+        self._members.full_reads.clear()
+        now = self.store.clock.now() + ahead
+        stored = NotSubscribedList(self.pointers, self.files, "acc", "aud", version, now)
+        with ParallelCalls(self._members, lambda: None) as calls:  # type: ignore[arg-type]
+            stored.read(self._db, calls, self._scratch, whole=whole)
+        rows = self._db.execute("SELECT address, status FROM not_subscribed").fetchall()
+        return {address.split("@")[0]: status for address, status in rows}
+
+
 def test_the_list_of_unsubscribed_contacts_is_read_once_and_then_incrementally(
     db: DuckDBPyConnection, scratch: Path
 ) -> None:
-    store = MemoryStore()
-    pointers: MemoryRecords[NotSubscribedPointer] = MemoryRecords(StoreClient(store), "held")
-    files = MemoryFiles(StoreClient(store))
     members = AudienceMembers(
         ann="unsubscribed", bob="unsubscribed", cem="cleaned", dee="subscribed"
     )
-
-    def look(version: str, whole: bool = False) -> dict[str, str]:
-        members.full_reads.clear()
-        stored = NotSubscribedList(pointers, files, "acc", "aud", version, store.clock.now())
-        with ParallelCalls(members, lambda: None) as calls:  # type: ignore[arg-type]
-            stored.read(db, calls, scratch, whole=whole)
-        rows = db.execute("SELECT address, status FROM not_subscribed").fetchall()
-        return {address.split("@")[0]: status for address, status in rows}
+    stored = StoredList(members, db, scratch)
+    look, files = stored.look, stored.files
 
     assert look("v1") == {"ann": "unsubscribed", "bob": "unsubscribed", "cem": "cleaned"}
     assert len(members.full_reads) == 5
@@ -103,3 +117,15 @@ def test_the_list_of_unsubscribed_contacts_is_read_once_and_then_incrementally(
     assert len(members.full_reads) == 5
     look("v5", whole=True)
     assert len(members.full_reads) == 5
+
+
+def test_changes_after_a_reading_by_a_clock_that_was_ahead_are_not_missed(
+    db: DuckDBPyConnection, scratch: Path
+) -> None:
+    members = AudienceMembers(ann="unsubscribed", dee="subscribed")
+    stored = StoredList(members, db, scratch)
+    assert stored.look("v1", ahead=timedelta(hours=3)) == {"ann": "unsubscribed"}
+
+    # The number stays the same, and Mailchimp reports no change since three hours from now.
+    members.people |= {"ann": "subscribed", "dee": "unsubscribed"}
+    assert stored.look("v2") == {"dee": "unsubscribed"}

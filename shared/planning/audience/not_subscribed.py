@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING
 from shared.errors import Changed
 from shared.fields.address import mail_form
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import NOT_SUBSCRIBED, NotSubscribedPointer, changes_since
+from shared.model.audience import (
+    CLOCK_TOLERANCE,
+    NOT_SUBSCRIBED,
+    NotSubscribedPointer,
+    changes_since,
+)
 from shared.model.names import audience_key, not_subscribed_blob
 from shared.model.ports import Files, Records, Stored, create_or_replace, download_if_exists
 from shared.workspace import SqlFile
@@ -109,7 +114,10 @@ class NotSubscribedList:
     def _load(
         self, db: DuckDBPyConnection, pointer: NotSubscribedPointer, scratch: Path
     ) -> str | None:
-        """Load the stored list. Returns the time since which changes must be read; None without a list."""
+        """Load the stored list. Returns the time since which changes must be read; None without a usable list."""
+        if pointer.read_at - self.now > CLOCK_TOLERANCE:
+            # The clock was wrong when it was read, so the changes since then would be missed.
+            return None
         local = scratch / "not-subscribed-before.parquet"
         if not download_if_exists(self.files, pointer.blob, local):
             return None
