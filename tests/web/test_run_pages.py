@@ -691,3 +691,24 @@ def superseded(world: World, counts: Counts) -> str:
     """A run with these counts whose place a newer run took while it waited."""
     reason = Reason("superseded")
     return ended(world, RunStatus.COMPLETED_WITH_WARNINGS, reason=reason, counts=counts)
+
+
+@pytest.mark.parametrize(
+    ("language", "not_subscribed", "others"),
+    [
+        ("en", "3 people who are not subscribed", "2 other people were left unchanged: without"),
+        ("ko", "구독하지 않은 3명을", "그 밖에 2명을 그대로 두었습니다. 동의하지 않았거나"),
+    ],
+)
+def test_a_run_says_why_people_were_kept_who_are_not_unsubscribed(
+    language: str, not_subscribed: str, others: str
+) -> None:
+    world = World()
+    world.outcomes.kept = [OutcomeRow("C1", "x@example.com", (), "kept", "noConsent", "")]
+    counts = Counts(source_rows=9, distinct=9, created=4, kept=5)
+    path = ended(world, RunStatus.SUCCESSFUL, counts=counts, consent_proof=ConsentProof(kept=3))
+    page = Browser(world, language).open(path)
+    assert not_subscribed in page.text
+    assert others in page.text
+    world.runs.move(path.rpartition("/")[2], consent_proof=ConsentProof(kept=5))
+    assert others not in page.open(path).text
