@@ -77,7 +77,7 @@ class MailchimpGateway:
 
     def open_with(self, kind: GrantKind, secret: str, data_centre: str) -> MailchimpSession:
         """Open a session with a grant that is not stored yet, to check it. A person waits for the result."""
-        return self._open(kind, secret, data_centre, person_waits=True, asks_again=False)
+        return self._open(kind, secret, data_centre, person_waits=True, new_grant=True)
 
     def _open(
         self,
@@ -88,7 +88,7 @@ class MailchimpGateway:
         read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
         *,
         person_waits: bool,
-        asks_again: bool = True,
+        new_grant: bool = False,
     ) -> MailchimpSession:
         policy = self.retry_policy
         transport = Transport(
@@ -100,6 +100,6 @@ class MailchimpGateway:
             on_throttled=on_throttled,
             read_new_grant=read_new_grant,
             retry_policy=policy.while_a_person_waits() if person_waits else policy,
-            asks_again=asks_again,
+            new_grant=new_grant,
         )
         return MailchimpSession(transport)

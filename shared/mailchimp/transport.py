@@ -131,8 +131,8 @@ class Transport:
     """Makes calls to one account, one at a time. `clock` counts seconds from any point.
 
     `read_new_grant` is called when Mailchimp refuses the grant. It returns the base URL and the authentication of the
-    grant that has replaced it, or None. Without `asks_again`, a refusal because of the account or the grant is believed at
-    once.
+    grant that has replaced it, or None. With `new_grant`, a refusal of the grant is believed at once: a person has just
+    entered it.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class Transport:
         on_throttled: Callable[[float], None] | None = None,
         retry_policy: RetryPolicy | None = None,
         read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
-        asks_again: bool = True,
+        new_grant: bool = False,
     ) -> None:
         self.calls = CallCounts()
         self._base = base_url
@@ -155,7 +155,7 @@ class Transport:
         self._random = random
         self._on_throttled = on_throttled
         self._read_new_grant = read_new_grant
-        self._asks_again = asks_again
+        self._new_grant = new_grant
         self._retry_policy = retry_policy or RetryPolicy()
         self._http = HttpSession()
         # Without an explicit `auth`, requests would use a .netrc file.
@@ -208,7 +208,7 @@ class Transport:
         # The number of tries that may have been applied.
         maybe_applied = 0
         tried = 0
-        is_believed = not self._asks_again
+        is_believed = False
         while True:
             tried += 1
             self.calls += CallCounts(
@@ -220,9 +220,13 @@ class Transport:
                 if isinstance(refused, Disconnected):
                     if self._use_new_grant():
                         continue
+                    is_believed = is_believed or self._new_grant
                 elif refused.code not in ABOUT_ACCOUNT:
                     raise
-                if is_believed:
+                is_late = (
+                    self._clock() - began + retry_policy.before_believing > retry_policy.budget
+                )
+                if is_believed or is_late:
                     raise
                 is_believed = True
                 self._sleep(retry_policy.before_believing)

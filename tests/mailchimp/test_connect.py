@@ -17,7 +17,7 @@ from shared.mailchimp.api_url import API_URL, api_base
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.oauth import MailchimpSignIn
 from shared.model.connection import Connection, ConnectionStatus, Consent, Grant, GrantKind
-from tests.mailchimp.scripted_server import RESET, Answer, ScriptedServer, html, json
+from tests.mailchimp.scripted_server import RESET, Answer, ScriptedServer, html, json, problem
 
 LOGIN_URL = "https://login.mailchimp.com"
 BACK = "http://127.0.0.1:7071/api/oauth/mailchimp/callback"
@@ -171,6 +171,14 @@ def test_api_endpoint_and_login_url_are_never_called(time):
             assert server.asked[1].headers["authorization"] == "OAuth 0123456789abcdef"
             assert server.asked[2].headers["authorization"] == "Bearer 0123456789abcdef"
         assert evil.asked == []
+    assert grant.account.id == "acc"
+
+
+def test_a_single_refusal_does_not_hide_which_account_a_grant_is_for(time):
+    account = json('{"account_id":"acc","account_name":"Acme"}')
+    answers = TOKEN, json('{"dc":"us1"}'), json("{}"), problem(403, "Forbidden"), account
+    with ScriptedServer(*answers) as server:
+        grant = signing_in_at(server, time).redeem("code", BACK)
     assert grant.account.id == "acc"
 
 

@@ -16,6 +16,7 @@ from tests.mailchimp.scripted_server import (
     HANG,
     RESET,
     Answer,
+    ReceivedRequest,
     ScriptedServer,
     html,
     json,
@@ -307,10 +308,21 @@ def test_a_single_refusal_of_the_account_is_not_believed(answer, code, transport
         assert transport(server.url).write("POST", "/lists/a", {}, resend=False) == {"id": 1}, code
 
 
+def test_a_refusal_that_took_long_is_believed_at_once(transport, time):
+    def refused(_request: ReceivedRequest) -> Answer:
+        time.now += 129
+        return problem(403, "Forbidden")
+
+    with ScriptedServer(refused) as server:
+        with pytest.raises(Refused):
+            transport(server.url, retry_policy=RetryPolicy()).get("/lists")
+        assert len(server.asked) == 1
+
+
 def test_a_key_that_a_person_enters_is_checked_at_once(transport, time):
     with ScriptedServer(problem(401, "API Key Invalid")) as server:
         with pytest.raises(Disconnected):
-            transport(server.url, asks_again=False).get("/ping")
+            transport(server.url, new_grant=True).get("/ping")
         assert len(server.asked) == 1
     assert time.slept == []
 
