@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.model.run import RunSegment, RunStatus
+from shared.people.search import PersonInExport
 from shared.segments.choosing.catalogue import SegmentInfo
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import describe_attributes, used_app
@@ -134,3 +135,27 @@ def test_a_printed_run_has_no_buttons_and_no_menu(place: Place, open_page: Open)
     expect(page.get_by_role("navigation")).to_be_hidden()
     for button in page.locator("main .actions > *, main button, main .button").all():
         expect(button).to_be_hidden()
+
+
+# The cells that are grids with a label, and have more than one part beside it.
+SPLIT = """[...document.querySelectorAll("td[data-label]")]
+    .filter(cell => getComputedStyle(cell).display === "grid")
+    .filter(cell => [...cell.childNodes].filter(part => part.textContent.trim()).length > 1)
+    .map(cell => cell.innerText)"""
+
+
+def test_a_phone_shows_the_whole_text_of_a_cell_beside_its_label(
+    place: Place, open_page: Open
+) -> None:
+    pages = used_app(place.world)
+    person = PersonInExport("e2", "Win back", (), "absent", "kept", "erased", NOW)
+    place.world.people.known["ada@contoso.example"] = [person]
+    page = open_page(width=390)
+    for name, path in pages.items():
+        page.goto(path)
+        assert page.evaluate(SPLIT) == [], name
+    page.goto("/people")
+    page.locator("input[name=person]").fill("ada@contoso.example")
+    page.locator("form.search button").click()
+    expect(page.get_by_text("Delete the person in the source as well.")).to_be_visible()
+    assert page.evaluate(SPLIT) == []
