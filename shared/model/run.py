@@ -351,9 +351,10 @@ class Run:
     undone_at: datetime | None = None
     # The `traceparent` of its start; every message about the run continues this trace.
     trace: str = ""
-    # How often the watchdog has resumed it since it last moved, and when it did so last.
+    # How often the watchdog has resumed it without progress, when it did so last, and how far the run was then.
     resumed: int = 0
     resumed_at: datetime | None = None
+    resumed_progress: str = ""
     # The name of the audience at that time, for pages: they make no calls to Mailchimp.
     audience_name: str = ""
     # Recorded from time to time while the run is being planned.

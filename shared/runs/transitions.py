@@ -252,10 +252,14 @@ class Transitions:
             run_id, {RunStatus.SENDING}, lambda run: replace(run, moved_at=self.now())
         )
 
-    def mark_resumed(self, run_id: str, times: int) -> Run:
-        """Record how often the run was resumed since its last progress."""
+    def mark_resumed(self, run_id: str, times: int, progress: str) -> Run:
+        """Record how often the run was resumed without progress, and how far it is."""
         return self._change(
-            run_id, ACTIVE, lambda run: replace(run, resumed=times, resumed_at=self.now())
+            run_id,
+            ACTIVE,
+            lambda run: replace(
+                run, resumed=times, resumed_at=self.now(), resumed_progress=progress
+            ),
         )
 
     # --- commands ---

@@ -44,7 +44,8 @@ class Watchdog:
         count = 0
         for stored in readable(self.runs.all(where={"stage": Stage.ACTIVE})):
             run = stored.value
-            moved = self._last_move(run)
+            done = self._done_times(run)
+            moved = max(filter(None, (run.moved_at, run.queued_at, *done)))
             last = max(moved, run.resumed_at or moved)
             # Progress dated far in the future was written by an instance whose clock is wrong. It
             # does not count, and an extra message does no harm (messaging/sequence.py).
@@ -52,16 +53,17 @@ class Watchdog:
                 continue
             count += 1
             with continue_trace(run.trace):
-                self._resume(run, moved)
+                # Not a time alone: that of an instance whose clock is behind does not grow for hours.
+                self._resume(run, f"{run.moved_at} {len(done)}")
         return count
 
-    def _resume(self, run: Run, moved: datetime) -> None:
+    def _resume(self, run: Run, progress: str) -> None:
         log_event("run.stalled", level=logging.WARNING, runId=run.id, status=run.status)
-        resumed = run.resumed if run.resumed_at and moved <= run.resumed_at else 0
+        resumed = run.resumed if progress == run.resumed_progress else 0
         if resumed >= MOST_RESUMES:
             self.abandon.end(run.id, Reason("stalled"))
             return
-        self.transitions.mark_resumed(run.id, resumed + 1)
+        self.transitions.mark_resumed(run.id, resumed + 1, progress)
         if run.status in (RunStatus.QUEUED, RunStatus.PLANNING):
             send_plan_message(self.queue, run)
         else:
@@ -74,8 +76,9 @@ class Watchdog:
         """
         log_event("lane.gaveUp", level=logging.ERROR, runId=run_id)
 
-    def _last_move(self, run: Run) -> datetime:
-        moves = [run.moved_at, run.queued_at]
-        if run.status is RunStatus.SENDING:
-            moves += [stored.value.done_at for stored in self.chunks.all(run.id)]
-        return max(move for move in moves if move is not None)
+    def _done_times(self, run: Run) -> list[datetime]:
+        """When the chunks of a run that is sending were done."""
+        if run.status is not RunStatus.SENDING:
+            return []
+        times = (stored.value.done_at for stored in self.chunks.all(run.id))
+        return [time for time in times if time is not None]

@@ -54,11 +54,11 @@ class World:
         assert stored is not None
         return stored.value
 
-    def chunk_is_done(self, number: int) -> None:
+    def chunk_is_done(self, number: int, behind: timedelta = timedelta()) -> None:
+        """Record a chunk as an instance does whose clock may be behind."""
         chunk = Chunk(number, ChunkKind.ADD, 0, 0, 1, 500)
-        self.chunks.create(
-            f"r1/{number}", replace(chunk, state=ChunkState.DONE, done_at=self.clock.now())
-        )
+        done_at = self.clock.now() - behind
+        self.chunks.create(f"r1/{number}", replace(chunk, state=ChunkState.DONE, done_at=done_at))
 
 
 def no_plan(_: str) -> Any:
@@ -110,6 +110,16 @@ def test_a_run_that_progresses_slowly_is_never_ended() -> None:
     world.minutes(70)
     assert world.run.status is RunStatus.FAILED
     assert world.run.progress.chunks_done == 10
+
+
+def test_a_run_that_progresses_is_not_ended_because_the_clock_of_its_instance_is_behind() -> None:
+    world = World(RunStatus.SENDING)
+
+    for number in range(6):
+        world.minutes(30)
+        world.chunk_is_done(number, behind=timedelta(hours=5))
+
+    assert world.run.status is RunStatus.SENDING
 
 
 def test_a_clock_that_is_hours_ahead_does_not_delay_a_run_by_hours() -> None:
