@@ -32,6 +32,27 @@ def test_an_undo_keeps_a_tag_that_another_export_owns_now(
     assert [rows.tags(number) for number in range(3)] == [frozenset({"People"})] * 3
 
 
+def test_a_withdrawal_in_a_run_that_asks_about_a_tag_of_others_leaves_the_tag_alone(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define()
+    everyone = [person(number) for number in range(4)]
+    rows.run(*everyone)
+    for number in (1, 2, 8):
+        rows.deployment.audience.add(f"p{number}@example.com", tags=["VIP"])
+    rows.change(segments=(SegmentChoice("People", "VIP"),))
+
+    waiting = rows.run(person(0, "no"), *everyone[1:])
+
+    assert (waiting.status, waiting.reason.code) == (RunStatus.AWAITING_CONFIRMATION, "tagExists")
+    assert [rows.tags(number) for number in (0, 1, 8)] == [set(), {"People", "VIP"}, {"VIP"}]
+    run = rows.deployment.run_to_end(rows.deployment.app.commands.confirm(waiting.id).id)
+    assert [rows.tags(number) for number in (1, 3, 8)] == [{"VIP"}, {"VIP"}, set()]
+    rows.deployment.undo(run)
+    assert [rows.tags(number) for number in (1, 3, 8)] == [{"People", "VIP"}, {"People"}, {"VIP"}]
+
+
 def test_an_undo_gives_a_tag_back_that_the_run_took_over(
     new_deployment: Callable[[], SimulatedDeployment],
 ) -> None:

@@ -33,7 +33,7 @@ class FoundTags:
     was deleted. A call of a run may have created the tag again. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
     tags, without those that another export owns now: that export decides who has them. `taken_over` are the ids of tags that
-    others made and that the run takes over.
+    others made and that the run takes over, and `foreign_ids` those of the tags that `foreign` names.
     """
 
     tags: tuple[Tag, ...]
@@ -43,6 +43,13 @@ class FoundTags:
     existing: frozenset[int] = frozenset()
     former_ids: Mapping[str, int] = field(default_factory=dict)
     taken_over: tuple[int, ...] = ()
+    foreign_ids: frozenset[int] = frozenset()
+
+    def without_others(self) -> FoundTags:
+        """The tags for a run that takes nothing over: those that others made have the id 0, so nothing is done with them."""
+        others = self.foreign_ids.union(self.taken_over)
+        tags = tuple(replace(tag, id=0) if tag.id in others else tag for tag in self.tags)
+        return replace(self, tags=tags)
 
 
 @dataclass
@@ -66,6 +73,7 @@ class TagPreparation:
         self.foreign: list[str] = []
         self.former_ids: dict[str, int] = {}
         self.taken_over: list[int] = []
+        self.foreign_ids: list[int] = []
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
@@ -89,6 +97,7 @@ class TagPreparation:
             frozenset(tag.id for tag in self._in_mailchimp) - of_others,
             self.former_ids,
             tuple(self.taken_over),
+            frozenset(self.foreign_ids),
         )
 
     def _find(self, choice: SegmentChoice) -> Tag:
@@ -120,6 +129,7 @@ class TagPreparation:
         ):
             if not self.take_over(name):
                 self.foreign.append(name)
+                self.foreign_ids.append(by_name.id)
                 if owner is not None and ours is None:
                     self.former_ids[name] = owner.value.tag_id
                 return by_name

@@ -6,7 +6,7 @@ When the run ends or waits instead, it still carries out withdrawals of consent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.memory import waiting_for_network
 from shared.model.export import Leavers
@@ -65,7 +65,10 @@ def check_and_compare(
         if request.person is not None or not any_withdrawals(db, request.export):
             raise
         _compare_withdrawals(context, inputs, eligible, end)
-        return ComparisonResult(eligible.audience, end.audience_size, end)
+        # The finish compares the tags of the plan with the ledger, and would take those of others from everyone.
+        found = eligible.audience
+        unchanged = replace(found, tags=found.tags.without_others())
+        return ComparisonResult(unchanged, end.audience_size, end)
     return ComparisonResult(audience, size)
 
 
