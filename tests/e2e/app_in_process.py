@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -181,6 +181,9 @@ class AppInProcess(TestedApp):
             leases=MemoryLeases(client),
             secrets=MemorySecrets(client),
         )
+        # The pauses are real here.
+        mailchimp = self._app.mailchimp
+        mailchimp.retry_policy = replace(mailchimp.retry_policy, before_believing=0.1)
         session = requests.Session()
         session.mount(ORIGIN, _WebAdapter(self._app))
         super().__init__(storage, sandbox, ApiClient(ORIGIN, session=session))
