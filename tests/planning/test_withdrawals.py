@@ -536,7 +536,7 @@ def test_an_undo_does_not_archive_a_person_who_gets_a_tag_of_others_meanwhile(
     assert (rows.status(0), rows.tags(0)) == ("subscribed", {"Other"})
     assert rows.status(1) == "archived"
     assert rows.outcomes(ended)["p0@example.com"][0] == "removed"
-    assert ended.consent_proof.archived == 0
+    assert ended.consent_proof.archived == 1
 
 
 def test_an_undo_does_not_archive_a_person_who_unsubscribes_meanwhile(rows: RowDeployment) -> None:
