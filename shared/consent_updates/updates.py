@@ -167,7 +167,7 @@ class ConsentUpdates:
     def delete_webhooks(self, connection_id: str) -> None:
         """Delete the webhooks that only this connection can delete, before its grant is deleted.
 
-        If Mailchimp does not answer, they stay there, and their calls are refused.
+        If Mailchimp does not answer or refuses the grant, they stay there, and their calls are refused.
         """
         uses, _ = self._uses()
         remaining, _ = self._uses(without=connection_id)
@@ -177,12 +177,12 @@ class ConsentUpdates:
             try:
                 with self.sessions.for_request(connection_id) as session:
                     self.webhooks.remove(session, key)
-            except (ConfigError, Refused) as error:
-                log_event("consent.webhookStays", audience=key, reason=error.code)
-            except Unavailable as error:
+            except (Disconnected, Unavailable) as error:
                 # A person is waiting, and the other audiences are in the same account.
                 log_event("consent.webhookStays", audience=key, reason=error.code)
                 return
+            except (ConfigError, Refused) as error:
+                log_event("consent.webhookStays", audience=key, reason=error.code)
 
     def update(self, key: str) -> None:
         """Sweep an audience and publish its statuses, or delete them when no export uses the audience."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, NotFound, Refused, Unavailable
+from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
 from shared.model.names import audience_key
@@ -44,7 +44,9 @@ class AllAudiences:
         """
         done: set[str] = set(without)
         unavailable: Unavailable | None = None
-        unavailable_accounts: set[str] = set()  # each is called only once
+        # Each of these accounts, and of these connections, is called only once.
+        unavailable_accounts: set[str] = set()
+        refused_connections: set[str | None] = set()
         unreached: dict[str, str] = {}
         for export in sorted(exports, key=lambda one: one.sort_key):
             audience, account_id = export.audience_id, ""
@@ -57,10 +59,15 @@ class AllAudiences:
                 account_id = self.account_of(export.connection_id)
                 if account_id in unavailable_accounts:
                     continue
+                if export.connection_id in refused_connections:
+                    continue
                 with self.sessions.session(
                     export.connection_id, account_id, patience, person_waits=True
                 ) as session:
                     work(session, audience_key(account_id, audience))
+            except Disconnected:
+                refused_connections.add(export.connection_id)
+                continue
             except (ConfigError, Refused):
                 continue
             except Unavailable as error:

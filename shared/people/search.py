@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
+from shared.errors import ConfigError, ConnectorError, Disconnected, NotFound, Unavailable
 from shared.fields.address import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
@@ -103,7 +103,7 @@ class Search:
                 for export, address in zip(exports, addresses, strict=True)
                 if address
             }
-            # The accounts that did not answer, each of which is asked once.
+            # The accounts that did not answer and the connections that were refused. Each is used once.
             silent: set[str] = set()
             pending = {target: pool.submit(self._status, *target, silent) for target in targets}
             statuses = {target: future.result() for target, future in pending.items()}
@@ -119,8 +119,8 @@ class Search:
     def _status(
         self, connection_id: str | None, audience_id: str, address: str, silent: set[str]
     ) -> str:
-        """Return the current status in Mailchimp, unless its account is `silent`. Adds an account that is unavailable."""
-        if not connection_id:
+        """Return the current status in Mailchimp, unless the account or connection is `silent`. Adds one that fails."""
+        if not connection_id or connection_id in silent:
             return _UNKNOWN
         account_id = ""
         try:
@@ -133,6 +133,9 @@ class Search:
                 return session.status_of(audience_id, address) or _ABSENT
         except Unavailable:
             silent.add(account_id)
+            return _UNKNOWN
+        except Disconnected:
+            silent.add(connection_id)
             return _UNKNOWN
         except ConnectorError:
             return _UNKNOWN
