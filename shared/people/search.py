@@ -38,6 +38,9 @@ _SQL = SqlFile.of(__file__)
 
 _AT_ONCE = 2
 _WAIT_FOR_MAILCHIMP = 5.0
+# A call may take two minutes, and Azure ends a request after 230 seconds. If an account does not answer, no call begins
+# later than this (seconds).
+_LATEST_CALL = 30.0
 # Skipped runs have no outcomes. This many runs are checked before the ledger is used.
 _RUNS = 50
 
@@ -85,6 +88,7 @@ class Search:
         With `customer_id`, the address is the one that the export has for this profile. A person who changed the address
         in Mailchimp is found by the new one as well; then the result has the address that the export has.
         """
+        began = self.sessions.clock()
         address = "" if customer_id else address_key(email)
         person = ChosenPerson(address, customer_id)
         exports = sorted(
@@ -105,7 +109,9 @@ class Search:
             }
             # The accounts that did not answer and the connections that were refused. Each is used once.
             silent: set[str] = set()
-            pending = {target: pool.submit(self._status, *target, silent) for target in targets}
+            pending = {
+                target: pool.submit(self._status, *target, silent, began) for target in targets
+            }
             statuses = {target: future.result() for target, future in pending.items()}
         found = []
         for export, address, result in zip(exports, addresses, stored, strict=True):
@@ -117,7 +123,12 @@ class Search:
         return sorted(found, key=lambda one: not (one.tags or one.segments or one.outcome))
 
     def _status(
-        self, connection_id: str | None, audience_id: str, address: str, silent: set[str]
+        self,
+        connection_id: str | None,
+        audience_id: str,
+        address: str,
+        silent: set[str],
+        began: float,
     ) -> str:
         """Return the current status in Mailchimp, unless the account or connection is `silent`. Adds one that fails."""
         if not connection_id or connection_id in silent:
@@ -125,7 +136,8 @@ class Search:
         account_id = ""
         try:
             account_id = self.account_of(connection_id)
-            if account_id in silent:
+            is_late = bool(silent) and self.sessions.clock() - began > _LATEST_CALL
+            if is_late or account_id in silent:
                 return _UNKNOWN
             with self.sessions.session(
                 connection_id, account_id, _WAIT_FOR_MAILCHIMP, person_waits=True
