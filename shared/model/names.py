@@ -44,6 +44,16 @@ def plan_folder(run_id: str, attempt: str) -> str:
     return f"runs/{run_id}/plan-{attempt}/"
 
 
+def taken_over_folder(run_id: str) -> str:
+    """Who had the tags of others that a run took over. All attempts at planning share it: only one of them takes a tag over."""
+    return f"runs/{run_id}/plan-taken-over/"
+
+
+def taken_over_blob(run_id: str, tag_id: int) -> str:
+    """Who had one of these tags."""
+    return f"{taken_over_folder(run_id)}{tag_id}.parquet"
+
+
 def person_blob(run_id: str) -> str:
     """The person that a run sends, if it sends one person only."""
     return f"runs/{run_id}/person.json"

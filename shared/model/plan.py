@@ -27,10 +27,6 @@ _FIRST_FORM = 1
 _RESULTS_IN_CHUNKS = 3
 
 
-TAKEN_OVER = "taken_over.parquet"
-"""The file of the contacts that had a tag of others before the run took it over."""
-
-
 class PlanGone(NotFound):
     """A file of a run's plan was deleted or damaged: the run cannot continue."""
 
@@ -117,11 +113,6 @@ class Plan:
     def chunk_list(self) -> str:
         """The blob of the list of chunks."""
         return f"{self.folder}chunks.json"
-
-    @property
-    def taken_over(self) -> str:
-        """The blob of who had the tags that the run took over from others. It exists only if there were any."""
-        return f"{self.folder}{TAKEN_OVER}"
 
     @property
     def samples(self) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table
+from shared.model.names import outcomes_table, taken_over_blob, taken_over_folder
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, exists
 from shared.model.run import Mode, Run, RunStatus, Trigger
@@ -44,7 +44,7 @@ class Undo:
     def returns_taken_over(self, run_id: str) -> bool:
         """Whether an undo gives back a tag that the run took over from others. Earlier versions did not record who had it."""
         try:
-            return exists(self.files, self.plan_of(run_id).taken_over)
+            return bool(recorded_taken_over(self.files, self.plan_of(run_id)))
         except NotFound:
             return False
 
@@ -78,6 +78,14 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
     if not all(exists(files, blob) for blob in needed):
         raise _too_old()
     return pointer
+
+
+def recorded_taken_over(files: Files, plan: Plan) -> list[str]:
+    """The blobs of who had the tags that a run took over from others, as far as they were recorded."""
+    recorded = set(files.names(taken_over_folder(plan.run_id)))
+    return [
+        blob for tag in plan.tags if (blob := taken_over_blob(plan.run_id, tag.tag_id)) in recorded
+    ]
 
 
 def _too_old() -> Conflict:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from shared.errors import Unavailable
 from shared.model.export import NewContacts, SegmentChoice
 from shared.model.run import RunStatus
+from shared.planning.audience.client import AudienceClient
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
@@ -84,3 +89,32 @@ def test_an_undo_gives_a_tag_back_that_the_run_took_over(
     again = rows.run(*everyone, Complaints=[person(9)])
     assert (again.status, again.counts.removed) == (RunStatus.SUCCESSFUL, 1)
     assert [rows.tags(number) for number in (0, 1, 7)] == [tagged | {"Other"}, tagged, {"Other"}]
+
+
+def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeated(
+    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = RowDeployment(new_deployment())
+    deployment, audience = rows.deployment, rows.deployment.audience
+    rows.define(new_contacts=NewContacts())
+    for number in (0, 7):
+        audience.add(f"p{number}@example.com", tags=["People"])
+    waiting = rows.run(person(0), person(1))
+    create, created = AudienceClient.create_missing, []
+
+    def create_once(*given: Any) -> Any:
+        made = create(*given)
+        created.append(made)
+        if len(created) == 1:
+            raise Unavailable("mailchimpUnavailable")
+        return made
+
+    monkeypatch.setattr(AudienceClient, "create_missing", create_once)
+    deployment.app.commands.confirm(waiting.id)
+    run = deployment.run_to_end(waiting.id)
+    assert [rows.tags(number) for number in (0, 1, 7)] == [{"People"}, {"People"}, set()]
+    assert deployment.app.undo.returns_taken_over(run.id)
+
+    deployment.undo(run)
+
+    assert [rows.tags(number) for number in (0, 1, 7)] == [{"People"}, set(), {"People"}]

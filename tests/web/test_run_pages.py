@@ -534,6 +534,9 @@ def test_the_page_of_an_undo_says_what_happens_to_tags_that_the_run_took_over() 
     finding = Finding(Severity.WARNING, "tagTakenOver", values={"tag": "VIP"})
     world.runs.move("run-1", findings=(finding,))
     assert shown() == [False, True]
+    # The findings of an attempt at planning that was repeated are gone.
+    world.runs.move("run-1", findings=(), confirmed=("tagExists",))
+    assert shown() == [False, True]
     world.services.undo.recorded.add("run-1")
     assert shown() == [True, False]
 

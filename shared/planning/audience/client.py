@@ -6,7 +6,7 @@ created after every check that could stop the run, except the contact budget.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -98,7 +98,7 @@ class AudienceClient:
 
         A call of a run creates a tag that was deleted meanwhile. Needs `people`, and `ledger` with the deleted tags.
         """
-        taken_over = set()
+        taken_over, ids = set(), set(found.tags.taken_over)
         with self._session() as session:
             for segment, choice in enumerate(self._request.export.segments):
                 name, tag = choice.tag_name, found.tags.tags[segment]
@@ -107,8 +107,9 @@ class AudienceClient:
                     db, session, self._id, tag, segment, former_id
                 ):
                     taken_over.add(name)
+                    ids.add(tag.id)
         foreign = tuple(name for name in found.tags.foreign if name not in taken_over)
-        tags = replace(found.tags, foreign=foreign)
+        tags = replace(found.tags, foreign=foreign, taken_over=tuple(sorted(ids)))
         return replace(found, tags=tags, taken_over=frozenset(taken_over))
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
@@ -123,10 +124,10 @@ class AudienceClient:
             )
             return replace(found, merge_fields=fields.result(), tags=tags.result())
 
-    def read_taken_over(self, db: DuckDBPyConnection, tags: Sequence[int]) -> None:
-        """Fill `taken_over` with the contacts that have tags of others, before the run takes them over."""
+    def read_taken_over(self, db: DuckDBPyConnection, tag_id: int) -> None:
+        """Fill `taken_over` with the contacts that have a tag of others, before the run takes it over."""
         with self._session() as session:
-            read_taken_over(db, session, self._id, tags)
+            read_taken_over(db, session, self._id, tag_id)
 
     def compare_samples(self, db: DuckDBPyConnection) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see audience_overlap.py)."""

@@ -5,7 +5,6 @@ From then on the tag follows the segment: other contacts lose it, and no ledger 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +20,12 @@ _SQL = SqlFile.of(__file__)
 
 
 def read_taken_over(
-    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, tags: Sequence[int]
+    db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, tag_id: int
 ) -> None:
-    """Fill `taken_over` with the contacts that have these tags, in all statuses."""
+    """Fill `taken_over` with the contacts that have this tag, in all statuses."""
     _SQL.run(db, "create")
-    for tag_id in tags:
-        for page in session.members_with_tag(audience_id, tag_id):
-            _SQL.run(db, "add", tag_id=tag_id, addresses=[contact.address for contact in page])
+    for page in session.members_with_tag(audience_id, tag_id):
+        _SQL.run(db, "add", tag_id=tag_id, addresses=[contact.address for contact in page])
 
 
 def write_taken_over(db: DuckDBPyConnection, target: Path) -> None:

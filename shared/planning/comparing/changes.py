@@ -5,12 +5,11 @@ When the run ends or waits instead, it still carries out withdrawals of consent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared.memory import waiting_for_network
 from shared.model.export import Leavers
-from shared.model.plan import TAKEN_OVER
+from shared.model.names import taken_over_blob
 from shared.model.run import AudienceSize, Finding, Severity
 from shared.people.suppression import suppress_erased_in_taken_over
 from shared.planning.audience.found_audience import FoundAudience
@@ -86,21 +85,22 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
         context.findings[:] = [one for one in context.findings if one.code not in _ABOUT_CREATION]
         return found
     inputs.source.settle(db)
+    for tag_id in found.tags.taken_over:
+        _record_taken_over(context, tag_id)
     with waiting_for_network(db):
-        created = context.audience.create_missing(found)
-    if created.tags.taken_over:
-        _record_taken_over(context, created.tags.taken_over)
-    return created
+        return context.audience.create_missing(found)
 
 
-def _record_taken_over(context: PlanContext, tags: Sequence[int]) -> None:
-    """Store who has these tags now, for an undo."""
-    with waiting_for_network(context.db):
-        context.audience.read_taken_over(context.db, tags)
-    suppress_erased_in_taken_over(context.db, context.dependencies.erasures.marker_for_all())
-    file = context.scratch / TAKEN_OVER
-    write_taken_over(context.db, file)
-    context.uploads.begin(file)
+def _record_taken_over(context: PlanContext, tag_id: int) -> None:
+    """Store who has a tag, for an undo, before the export owns it: a later attempt at planning takes over nothing."""
+    db, dependencies = context.db, context.dependencies
+    with waiting_for_network(db):
+        context.audience.read_taken_over(db, tag_id)
+    suppress_erased_in_taken_over(db, dependencies.erasures.marker_for_all())
+    file = context.scratch / "taken-over.parquet"
+    write_taken_over(db, file)
+    with waiting_for_network(db):
+        dependencies.files.upload(file, taken_over_blob(context.request.run.id, tag_id))
 
 
 def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) -> list[Finding]:

@@ -38,7 +38,7 @@ class UndoFiles:
     outcomes: Path
     later: Sequence[Path] = ()
     changes: Sequence[Path] = ()
-    taken_over: Path | None = None
+    taken_over: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     _SQL.run(db, "keep_before")
     load_ledger(db, files.ledger)
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
-    if files.taken_over is not None:
-        _SQL.run(db, "add_taken_over", file=str(files.taken_over))
+    for taken_over in files.taken_over:
+        _SQL.run(db, "add_taken_over", file=str(taken_over))
     for later in files.later:
         _SQL.run(db, "add_later_outcomes", file=str(later))
     for changes in files.changes:

@@ -18,7 +18,7 @@ from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
-from shared.model.plan import TAKEN_OVER, Plan, PlannedTag
+from shared.model.plan import Plan, PlannedTag
 from shared.model.ports import download_if_exists
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
@@ -38,6 +38,7 @@ from shared.planning.undoing.undo_changes import (
 from shared.planning.writing.chunking import write_chunks
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.lookup import moment_of
+from shared.runs.undo import recorded_taken_over
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -138,7 +139,10 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
 def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
     later = {run_id: scratch / f"{run_id}.parquet" for run_id in current.later_runs}
-    taken_over = scratch / TAKEN_OVER
+    taken_over = {
+        blob: scratch / f"taken-over-{number}.parquet"
+        for number, blob in enumerate(recorded_taken_over(files, undone))
+    }
     changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.plans}
     local = UndoFiles(
         ledger=scratch / "ledger.parquet",
@@ -151,7 +155,9 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
             if download_if_exists(files, outcomes_table(run_id), file)
         ],
         changes=[file for blob, file in changes.items() if download_if_exists(files, blob, file)],
-        taken_over=taken_over if download_if_exists(files, undone.taken_over, taken_over) else None,
+        taken_over=[
+            file for blob, file in taken_over.items() if download_if_exists(files, blob, file)
+        ],
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:

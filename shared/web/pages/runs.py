@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
-from shared.model.run import Mode, Run
+from shared.model.run import TAG_EXISTS, Mode, Run
 from shared.planning.planner import LONGEST_WAIT
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomeReason
@@ -213,7 +213,9 @@ def ask_undo(run_id: Id, page: CurrentPage) -> Response:
 
 def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     run, services = page.services.runs.read(run_id), page.services
-    took_over = any(finding.code == "tagTakenOver" for finding in run.findings)
+    # The attempt at planning that took the tag over may have been repeated, and its findings are gone then.
+    reported = any(finding.code == "tagTakenOver" for finding in run.findings)
+    took_over = reported or TAG_EXISTS in run.confirmed
     returns = took_over and services.undo.returns_taken_over(run_id)
     about_tags = "undo.takenOver" if returns else "undo.takenOverUnknown" if took_over else ""
     return page.render(
