@@ -8,12 +8,18 @@ set -eu
 cd "$(dirname "$0")/../.."
 group=${1:?the resource group}
 app=${2:?the function app}
+# azd deploys to its own subscription, and that of the Azure CLI may be another one.
+set --
+[ -z "${AZURE_SUBSCRIPTION_ID:-}" ] || set -- --subscription "$AZURE_SUBSCRIPTION_ID"
 names=$(sed -n 's/^@app\.function_name("\(.*\)")$/\1/p' function_app.py)
-site=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv)
+site=$(az functionapp show --resource-group "$group" --name "$app" --query id --output tsv "$@")
+# On Windows, the lines of the Azure CLI end with a carriage return.
+site=${site%"$(printf '\r')"}
 tries=0
 while :; do
   answer=$(az rest --method post --url "https://management.azure.com$site/host/default/sync?api-version=2022-03-01" 2>&1) || true
-  known=$(az functionapp function list --resource-group "$group" --name "$app" --query "[].name" --output tsv | sed 's|.*/||')
+  known=$(az functionapp function list --resource-group "$group" --name "$app" --query "[].name" --output tsv "$@" |
+    tr -d '\r' | sed 's|.*/||')
   missing=
   for name in $names; do
     printf '%s\n' "$known" | grep -qx "$name" || missing="$missing $name"

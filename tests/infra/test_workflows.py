@@ -199,6 +199,23 @@ def test_an_upload_succeeds_although_the_azure_cli_cannot_ask_the_app_about_its_
 FUNCTIONS = code.read().functions
 
 
+@pytest.mark.parametrize("end", ["", "\\r"])
+def test_the_functions_are_found_in_the_subscription_of_azd_and_on_windows(
+    tmp_path: Path, end: str
+) -> None:
+    names = " ".join(f"func-x/{name}" for name in FUNCTIONS)
+    az = f"""case "$*" in
+  "functionapp show"*" --subscription ours") printf '/site{end}\\n' ;;
+  "rest --method post --url https://management.azure.com/site/host/default/sync?"*) ;;
+  "functionapp function list"*" --subscription ours") printf '%s{end}\\n' {names} ;;
+  *) exit 3 ;;
+esac"""
+    program(tmp_path, "sleep", "")
+    script = ("sh", "infra/scripts/triggers.sh", "rg", "func-x")
+    assert with_az(tmp_path, az, *script, AZURE_SUBSCRIPTION_ID="ours").returncode == 0
+    assert with_az(tmp_path, az, *script, AZURE_SUBSCRIPTION_ID="").returncode == 3
+
+
 @pytest.mark.parametrize(("known_after", "result"), [(0, 0), (3, 0), (99, 1)])
 def test_azure_is_asked_to_read_the_triggers_until_it_knows_every_function(
     tmp_path: Path, known_after: int, result: int
