@@ -32,10 +32,11 @@ def without_reason_if_all_sent(run: Run, chunks: Sequence[Chunk]) -> Run:
     A connection may be lost after the last chunk, and another lane may have sent the chunk that Mailchimp refused. Only the
     comparison with Mailchimp may be missing then. The next run makes it.
     """
-    all_sent = all(
-        chunk.state in (ChunkState.DONE, ChunkState.UNCONFIRMED) and not chunk.gave_up
-        for chunk in chunks
+    # A chunk keeps the state `unconfirmed` until a lane claims it after the confirmation.
+    ready = (
+        {ChunkState.DONE} if run.removals_confirmed else {ChunkState.DONE, ChunkState.UNCONFIRMED}
     )
+    all_sent = all(chunk.state in ready and not chunk.gave_up for chunk in chunks)
     return replace(run, reason=None) if all_sent else run
 
 

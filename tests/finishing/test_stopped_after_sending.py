@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.model.run import Reason, RunStatus
+from shared.model.export import NewContacts
+from shared.model.run import REMOVAL_GUARD, Reason, RunStatus
 from shared.sending.chunk_payload import ChunkPayloads
 from tests.faults.simulated_deployment import CONNECTION, EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person
@@ -47,3 +48,18 @@ def test_a_run_whose_refused_chunk_was_sent_by_another_lane_has_sent_everything(
 
     assert (run.status, run.reason) == (RunStatus.SUCCESSFUL, None)
     assert run.counts.created == 2
+
+
+def test_removals_that_were_confirmed_but_not_sent_do_not_ask_again(rows: RowDeployment) -> None:
+    rows.define(new_contacts=NewContacts(), max_removal_share=0.3)
+    app = rows.deployment.app
+    rows.run(*map(person, range(10)))
+    waiting = rows.run(person(0))
+    assert waiting.reason.code == REMOVAL_GUARD
+    app.commands.confirm(waiting.id)
+    app.connections.delete(CONNECTION)
+
+    run = rows.deployment.run_to_end(waiting.id)
+
+    assert (run.status, run.reason.code) == (RunStatus.FAILED, "disconnected")
+    assert (run.counts.left, run.counts.removed) == (9, 0)
