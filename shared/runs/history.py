@@ -62,7 +62,9 @@ class History:
             where["status"] = wanted.status.value
         if wanted.until is not None:
             after = max(after, run_id_at(wanted.until, _ABOVE_ALL_DIGITS))
-        stored = self.runs.all(where=where or None, after=after, page=min(page, 1_000))
+        # Otherwise a query that finds no earlier run of its export would search those of all exports.
+        last = run_id_at(wanted.since, _ABOVE_ALL_DIGITS) if wanted.since is not None else ""
+        stored = self.runs.all(where=where or None, after=after, last=last, page=min(page, 1_000))
         return (one.value for one in readable(stored))
 
     def last_run(self, export_id: str) -> Run | None:

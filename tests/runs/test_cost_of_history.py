@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -199,6 +199,25 @@ def test_chunks_are_not_read_to_find_out_whether_a_run_is_active(
     assert set(records) == {0}
 
 
+def test_runs_since_a_time_are_found_without_reading_earlier_ones(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    deployment.run()
+    add_history(deployment)
+    deployment.clock.forward(3600)
+    run = deployment.run()
+    history, reads = deployment.app.history, Reads(monkeypatch)
+    found: list[Any] = []
+
+    records, _ = reads.during(
+        lambda: found.extend(history.newest(RunFilter(EXPORT, since=run.queued_at), 40))
+    )
+
+    assert ([one.id for one in found], records) == ([run.id], 1)
+
+
 def test_runs_are_read_page_by_page_with_filters(new_deployment: NewDeployment) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
@@ -222,3 +241,6 @@ def test_runs_are_read_page_by_page_with_filters(new_deployment: NewDeployment) 
     second = started[1].queued_at
     assert ids(RunFilter(since=second)) == newest_first[:3]
     assert ids(RunFilter(until=second)) == newest_first[3:]
+    early, late = (datetime(year, 1, 1, tzinfo=UTC) for year in (1, 9999))
+    assert ids(RunFilter(since=early, until=late)) == newest_first
+    assert ids(RunFilter(since=late)) == ids(RunFilter(until=early)) == []
