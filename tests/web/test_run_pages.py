@@ -663,31 +663,40 @@ def test_a_run_names_its_audience() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "before", "after"),
+    ("language", "before", "after", "why"),
     [
-        ("en", "took over before anything was sent.", "after a part was sent: 3 people added."),
+        (
+            "en",
+            "Nothing was sent.",
+            "A part was sent: 3 people added.",
+            "A newer run took the place of",
+        ),
         (
             "ko",
-            "보내기 전에 새 실행으로 대체",
-            "일부를 보낸 후 새 실행으로 대체되었습니다: 3명 추가.",
+            "아무것도 보내지 않았습니다.",
+            "일부를 보냈습니다: 3명 추가.",
+            "이 실행을 새 실행이 대신합니다.",
         ),
     ],
 )
 def test_a_run_whose_place_a_newer_run_took_does_not_claim_that_it_compared_everyone(
-    language: str, before: str, after: str
+    language: str, before: str, after: str, why: str
 ) -> None:
     world = World()
     # It waited because many people would be new.
     waited = Counts(source_rows=300, distinct=297, new=297)
     page = Browser(world, language).open(superseded(world, waited))
     assert before in page.text
+    assert page.text.count(why) == 1
     assert re.search(r"(New|신규)297", page.text)
     assert not re.search("Refused by Mailchimp|Mailchimp에서 거부|Nothing has changed", page.text)
     assert not re.search("rows per second|초당", page.text)
     # It waited to remove tags, after everything else was sent.
     world = World()
     guarded = Counts(source_rows=3, distinct=3, new=3, created=3, left=295)
-    assert after in Browser(world, language).open(superseded(world, guarded)).text
+    page = Browser(world, language).open(superseded(world, guarded))
+    assert after in page.text
+    assert page.text.count(why) == 1
 
 
 def superseded(world: World, counts: Counts) -> str:

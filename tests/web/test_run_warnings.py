@@ -70,6 +70,15 @@ def test_what_a_retry_or_a_preview_leaves_undone_is_no_warning() -> None:
     assert "should have lost" not in reasons(page)
 
 
+def test_rows_that_the_run_before_rejected_as_well_are_no_warning() -> None:
+    world = World()
+    before = Finding(Severity.INFO, "rejectedBefore", values={"rows": "2"})
+    path = ended(world, WARNED, counts=Counts(distinct=9, rejected=2), findings=(GONE[0], before))
+    assert "Rejected rows:" not in reasons(Browser(world).open(path))
+    world.runs.move(path.rpartition("/")[2], counts=Counts(distinct=9, rejected=3))
+    assert "Rejected rows: 3." in reasons(Browser(world).open(path))
+
+
 def test_a_run_that_archives_contacts_removes_no_tags() -> None:
     world = World()
     gone = Finding(Severity.WARNING, "contactsNotArchived", values={"people": "6"})

@@ -31,9 +31,13 @@ def warnings(run: Run, language: str, most: int = MOST_FINDINGS) -> list[str]:
         return []
     say = partial(_say, language)
     counts = run.counts
-    numbers = {"rejected": counts.rejected}
+    numbers = {}
+    # Rows that the run before rejected as well are no warning.
+    if counts.rejected > _number_in(run, "rejectedBefore", "rows"):
+        numbers["rejected"] = counts.rejected
     if run.mode is not Mode.PREVIEW:
-        numbers["notSent"] = counts.not_sent - _omitted_by_retry(run)
+        # Nor are the people that a retry omitted on purpose.
+        numbers["notSent"] = counts.not_sent - _number_in(run, NOT_RETRIED, "people")
     # Contacts that were not archived have a finding.
     if run.mode not in (Mode.PREVIEW, Mode.ARCHIVE):
         numbers["keptTag"] = counts.left - counts.removed
@@ -51,9 +55,9 @@ def _serious(run: Run) -> list[Finding]:
     return [one for one in by_severity(run.findings) if one.severity is not Severity.INFO]
 
 
-def _omitted_by_retry(run: Run) -> int:
-    """The people that a retry omitted on purpose, which is no warning."""
-    return sum(int(f.values["people"]) for f in run.findings if f.code == NOT_RETRIED)
+def _number_in(run: Run, code: str, value: str) -> int:
+    """The number in the findings with a code; 0 without one."""
+    return sum(int(finding.values[value]) for finding in run.findings if finding.code == code)
 
 
 def _say(language: str, name: str, **values: object) -> str:
