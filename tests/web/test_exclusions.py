@@ -58,13 +58,14 @@ def test_an_invalid_list_is_refused_as_a_whole() -> None:
     assert get(world, f"/api/exports/{export}/exclusions")["addresses"] == 1
 
 
-def test_a_request_without_a_body_does_not_clear_the_list() -> None:
+@pytest.mark.parametrize("empty", [b"", b"\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
+def test_a_request_without_a_line_does_not_clear_the_list(empty: bytes) -> None:
     world = World()
     export = new_export(world)
     path = f"/api/exports/{export}/exclusions"
     put(world, export, LIST)
 
-    assert put(world, export, b"").status == 400
+    assert put(world, export, empty).status == 400
     assert get(world, path)["addresses"] == 1
 
     assert put(world, export, b"email\n").status == 200

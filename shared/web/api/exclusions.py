@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -26,7 +27,8 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A CSV file in UTF-8 of at most 1 MB. Its first column has an email address or "
-        "a CustomerId per line; a header is ignored. A file with only a header excludes no one.",
+        "a CustomerId per line; a header is ignored. An empty file is refused. A file with only a header excludes "
+        "no one.",
         "content": {
             _CSV: {"schema": {"type": "string"}, "example": "email\nada@contoso.example\n4711\n"}
         },
@@ -41,10 +43,13 @@ def _shown(listed: ExclusionList, response: Response) -> ExclusionsView:
 
 
 async def _csv(request: Request) -> bytes:
-    """The body of a request. 415 for another type than CSV, 400 for none: a client that lost the list must not clear it."""
+    """The body of a request. 415 for another type than CSV, and 400 for an empty file.
+
+    A client that lost the list must not clear it. Some programs write a byte order mark and a line end into an empty file.
+    """
     refuse_other_types(request, _CSV)
     body = await request.body()
-    if not body:
+    if not body.removeprefix(BOM_UTF8).strip():
         raise HttpProblem(400, "malformed")
     return body
 
