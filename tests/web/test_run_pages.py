@@ -708,8 +708,16 @@ def superseded(world: World, counts: Counts) -> str:
 @pytest.mark.parametrize(
     ("language", "not_subscribed", "others"),
     [
-        ("en", "3 people who are not subscribed", "2 other people were left unchanged: without"),
-        ("ko", "구독하지 않은 3명을", "그 밖에 2명을 그대로 두었습니다. 동의하지 않았거나"),
+        (
+            "en",
+            "3 people who are not subscribed",
+            "2 other people were left unchanged, for example without consent",
+        ),
+        (
+            "ko",
+            "구독하지 않은 3명을",
+            "그 밖에 2명을 그대로 두었습니다. 예를 들어 동의하지 않았거나",
+        ),
     ],
 )
 def test_a_run_says_why_people_were_kept_who_are_not_unsubscribed(
