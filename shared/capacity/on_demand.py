@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.parallel_calls import ParallelCalls
@@ -21,6 +21,9 @@ from shared.mailchimp.session import MailchimpSession
 NO_SLOT = "noSlot"
 _LOOK_EVERY = 0.5
 _REQUEST_PATIENCE = 15.0
+# In seconds. A call that took longer before it failed got no answer.
+_LONG = 30.0
+_REMEMBERED = 30.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class OnDemandSessions:
     account_of: Callable[[str], str]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
+    _silent: dict[str, tuple[float, Unavailable]] = field(default_factory=dict, init=False)
 
     @contextmanager
     def session(
@@ -78,11 +82,24 @@ class OnDemandSessions:
 
     @contextmanager
     def for_request(self, connection_id: str) -> Iterator[MailchimpSession]:
-        """A session for an HTTP request, which waits at most 15 seconds for a connection."""
+        """A session for an HTTP request, which waits at most 15 seconds for a connection.
+
+        An account that did not answer is left alone for a short time: a request may need several sessions, and Azure ends
+        it after 230 seconds.
+        """
         account_id = self.account_of(connection_id)
+        until, silent = self._silent.get(account_id, (0.0, None))
+        began = self.clock()
+        if silent is not None and began < until:
+            raise silent
         patience = _REQUEST_PATIENCE
-        with self.session(connection_id, account_id, patience, person_waits=True) as session:
-            yield session
+        try:
+            with self.session(connection_id, account_id, patience, person_waits=True) as session:
+                yield session
+        except Unavailable as error:
+            if self.clock() - began > _LONG:
+                self._silent[account_id] = (self.clock() + _REMEMBERED, error)
+            raise
 
     @contextmanager
     def _session(

@@ -75,6 +75,24 @@ def test_a_person_sees_that_mailchimp_does_not_answer(
     assert clock.seconds() - began < LONGEST_REQUEST
 
 
+def test_a_request_that_needs_an_account_again_does_not_wait_for_it_twice(clock: Clock) -> None:
+    sessions = _sessions(clock)
+
+    def ask() -> float:
+        began = clock.seconds()
+        with (
+            pytest.raises(Unavailable, match="did not answer"),
+            sessions.for_request("c") as session,
+        ):
+            list(session.audiences())
+        return clock.seconds() - began
+
+    assert ask() > 100
+    assert ask() == 0
+    clock.forward(31)
+    assert ask() > 100
+
+
 def test_a_run_makes_a_second_try(clock: Clock) -> None:
     began = clock.seconds()
     with _sessions(clock).session("c", "account") as session, pytest.raises(Unavailable):
