@@ -63,6 +63,8 @@ def actions_of(
         confirm=run.status is RunStatus.AWAITING_CONFIRMATION,
         retry=(
             has_outcomes
+            # The newer run does it.
+            and not run.is_superseded
             and can_retry(run)
             and _retry_changes_something(run, [group.code for group in rejected])
         ),
