@@ -42,7 +42,7 @@ def test_a_refused_key_of_a_connected_account_can_be_corrected_where_it_was_ente
     ("language", "broken", "connected"),
     [
         ("en", "Mailchimp no longer accepts this access to the account Contoso", "Connected to"),
-        ("ko", "Mailchimp에서 Contoso 계정에 대한 이 액세스를 더 이상 허용하지 않습니다", "연결됨"),
+        ("ko", "Mailchimp에서 이 연결의 Contoso 계정 액세스를 더 이상 허용하지 않습니다", "연결됨"),
     ],
 )
 def test_a_connection_that_mailchimp_refuses_says_so_and_not_that_it_is_connected(
