@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
-from shared.web.application import exclusions
+from shared.web.application import exclusions, exports
 from shared.web.authentication import Role
 from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
@@ -73,7 +73,7 @@ def download(export_id: Id, context: CurrentContext) -> Response:
     listed = exclusions.read(context, export_id)
     people = (*listed.addresses, *listed.customers)
     data = csv_file(["excluded"], ([neutral(person)] for person in people))
-    response = csv_response(data, "exclusions", export_id, exclusions.title(context, export_id))
+    response = csv_response(data, "exclusions", export_id, exports.title_of(context, export_id))
     if etag := exclusions.etag(listed):
         response.headers["ETag"] = etag
     return response

@@ -23,12 +23,6 @@ def read(context: Context, export_id: str) -> ExclusionList:
     return context.services.exclusions.read(export_id)
 
 
-def title(context: Context, export_id: str) -> str:
-    """The name of an export, or nothing once it is removed."""
-    export = context.services.definitions.find(export_id)
-    return export.display_name if export else ""
-
-
 def put(
     context: Context, export_id: str, data: bytes, if_match: str | None = None
 ) -> ExclusionList:

@@ -48,6 +48,12 @@ def read(context: Context, export_id: str, *, saved: bool = False) -> ExportDeta
     return _with_others(context, context.services.definitions.read(export_id), saved=saved)
 
 
+def title_of(context: Context, export_id: str) -> str:
+    """The name of an export, or nothing once it is removed."""
+    export = context.services.definitions.find(export_id)
+    return export.display_name if export else ""
+
+
 def create(context: Context, body: ExportBody) -> ExportDetails:
     """Create an export; this does not run it. ConfigError with every fault, Conflict for a taken tag."""
     draft, usable = body.draft(), usable_connections(context)

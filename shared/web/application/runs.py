@@ -17,6 +17,7 @@ from shared.runs.transitions import question_of
 from shared.web.application import audit
 from shared.web.application.connections import usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
+from shared.web.application.exports import title_of
 from shared.web.authentication import Role
 from shared.web.context import Context
 
@@ -198,8 +199,7 @@ def _acted(context: Context, action: str, before: Run, run: Run) -> Run:
 
 def title(context: Context, run_id: str) -> str:
     """The name of the export of a run, or nothing once the export is removed."""
-    export = context.services.definitions.find(context.services.runs.read(run_id).export_id)
-    return export.display_name if export else ""
+    return title_of(context, context.services.runs.read(run_id).export_id)
 
 
 def outcomes(context: Context, run_id: str, only: str | None) -> Iterator[OutcomeRow]:
