@@ -5,9 +5,9 @@ to `RetryPolicy.tries` times. A write that may have been applied is repeated onc
 `maybe_applied`) lets the caller split it. A call is never abandoned before Mailchimp's own limit of 120 s, because
 an abandoned call still occupies one of the 10 connections of the account.
 
-A refusal that concerns the account ends the run, and one of the grant stops all exports until someone connects
-again. So the call is made once more before such a response is believed: Mailchimp also answers 403 at high volumes, and
-its own programs take each 403 for throttling.
+If Mailchimp refuses the account, the run ends. If it refuses the grant, all exports stop until someone renews the
+connection. So such a call is repeated once, and only the second refusal counts: Mailchimp also answers 403 at high
+volumes, and its own programs treat every 403 as throttling.
 https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 """
 
@@ -70,7 +70,7 @@ class RetryPolicy:
     first_wait: float = 1.0
     longest_wait: float = 20.0
     before_believing: float = 2.0
-    """The wait before a call is made once more that was refused because of the account or the grant."""
+    """The wait before the one repetition of a call for which Mailchimp refused the account or the grant."""
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
@@ -87,7 +87,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class _Request:
-    """A call: `about_members` as in answers.classify; `parse` reads the body of a successful response."""
+    """A call: `about_members` as in error_responses.classify; `parse` reads the body of a successful response."""
 
     method: str
     path: str
@@ -131,8 +131,8 @@ class Transport:
     """Makes calls to one account, one at a time. `clock` counts seconds from any point.
 
     `read_new_grant` is called when Mailchimp refuses the grant. It returns the base URL and the authentication of the
-    grant that has replaced it, or None. With `new_grant`, a refusal of the grant is believed at once: a person has just
-    entered it.
+    grant that has replaced it, or None. With `new_grant`, a call is not repeated after a refusal of the grant: a
+    person has just entered it.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class Transport:
         # The number of tries that may have been applied.
         maybe_applied = 0
         tried = 0
-        is_believed = False
+        is_repeated = False
         while True:
             tried += 1
             self.calls += CallCounts(
@@ -217,19 +217,14 @@ class Transport:
             try:
                 outcome = self._try(request)
             except Refused as refused:
-                if isinstance(refused, Disconnected):
-                    if self._use_new_grant():
-                        continue
-                    is_believed = is_believed or self._new_grant
-                elif refused.code not in ABOUT_ACCOUNT:
+                if isinstance(refused, Disconnected) and self._use_new_grant():
+                    continue
+                left = retry_policy.budget - (self._clock() - began)
+                wait = retry_policy.before_believing
+                if is_repeated or wait > left or not self._may_be_temporary(refused):
                     raise
-                is_late = (
-                    self._clock() - began + retry_policy.before_believing > retry_policy.budget
-                )
-                if is_believed or is_late:
-                    raise
-                is_believed = True
-                self._sleep(retry_policy.before_believing)
+                is_repeated = True
+                self._sleep(wait)
                 continue
             if not isinstance(outcome, _Failure):
                 return outcome
@@ -246,6 +241,12 @@ class Transport:
             if not may_repeat or tried >= most or wait > left:
                 _give_up(outcome, maybe_applied=maybe_applied > 0)
             self._sleep(wait)
+
+    def _may_be_temporary(self, refused: Refused) -> bool:
+        """Whether the refusal concerns the account or a grant that has worked before."""
+        if isinstance(refused, Disconnected):
+            return not self._new_grant
+        return refused.code in ABOUT_ACCOUNT
 
     def _use_new_grant(self) -> bool:
         """Switch to the grant that has replaced the current one. Returns whether there was one."""
