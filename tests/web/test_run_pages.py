@@ -433,7 +433,7 @@ def test_a_run_shows_the_contacts_that_are_billed_afterwards(exact: bool, after:
         audience_size=size,
     )
     page = Browser(world).open(path)
-    assert after in page.text.replace("After ", "After")
+    assert after in page.text
     assert "2,000" in page.text
 
 
@@ -453,7 +453,7 @@ def test_a_completed_run_shows_the_billed_contacts_that_mailchimp_counted() -> N
     page = Browser(world).open(path)
     assert "at most" not in page.text
     assert "Added2" in page.text
-    assert "After1,202" in page.text.replace("After ", "After")
+    assert "After1,202" in page.text
 
 
 def test_a_run_shows_counts_proof_findings_and_rejected_rows_by_reason() -> None:
@@ -550,8 +550,8 @@ def test_a_stopped_run_shows_the_contacts_that_it_added_and_not_those_that_it_pl
     size = AudienceSize(1_200, 900, archived=3)
     page = Browser(world).open(ended(world, status, counts=counts, audience_size=size))
     billed = page.text.partition("that Mailchimp bills")[2]
-    assert "Before1,200" in billed.replace("Before ", "Before")
-    assert "Added7" in billed.replace("Added ", "Added")
+    assert "Before1,200" in billed
+    assert "Added7" in billed
     assert "After" not in billed.partition("Progress details")[0]
     assert "Archived" not in billed
 
@@ -580,8 +580,8 @@ def test_a_run_that_waits_shows_the_contacts_that_it_would_add() -> None:
         audience_size=AudienceSize(1_200, 900),
     )
     page = Browser(world).open(path)
-    assert "Would be added900" in page.text.replace("added ", "added")
-    assert "After2,100" in page.text.replace("After ", "After")
+    assert "Would be added900" in page.text
+    assert "After2,100" in page.text
 
 
 @pytest.mark.parametrize(
