@@ -19,7 +19,7 @@ from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
-from shared.web.models.runs import FindingView, RunView, finding_views, in_words, run_view
+from shared.web.models.runs import FindingView, finding_views, in_words, run_view
 from shared.web.pages.billed_contacts import size_tiles
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
@@ -80,7 +80,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         run=run,
         view=view,
         warnings=warnings(run, page.language),
-        findings=_findings(page, run, view),
+        findings=_findings(page, run),
         waits_until=_waits_until(run),
         is_preview=is_preview,
         export=export,
@@ -114,13 +114,12 @@ def _later(page: Page, run: Run) -> list[Run]:
     return [one for one in found if run.id in (one.undo_of, one.retry_of)]
 
 
-def _findings(page: Page, run: Run, view: RunView) -> list[FindingView]:
+def _findings(page: Page, run: Run) -> list[FindingView]:
     """The findings that the status of the run does not show yet, the most serious ones first.
 
     Those that ask for a confirmation that was given are left out.
     """
-    shown = {view.reason.message} if view.reason else set()
-    shown |= {in_words(finding, page.language) for finding in shown_findings(run)}
+    shown = {in_words(one, page.language) for one in (run.reason, *shown_findings(run))}
     answered = run.confirmed if run.is_active else ()
     views = finding_views(by_severity(run.findings), page.language)
     return [one for one in views if one.message not in shown and one.code not in answered]
