@@ -82,7 +82,7 @@ class TagCheck:
         if not self.tag.read_back and self._count() == expected:
             return expected, []
         self._read_tag_members()
-        missing, extra, lost = self._missing(), self._number("extra"), self._number("lost")
+        missing, extra, lost = self._number("missing"), self._number("extra"), self._number("lost")
         expected -= lost
         with waiting_for_network(self.db):
             for part in self._parts("missing_part", missing):
@@ -135,7 +135,7 @@ class TagCheck:
 
     def _forget_missing(self) -> int:
         """Mark people who could not get the tag as not sent in `next`. Returns their number."""
-        missing = self._missing()
+        missing = self._number("missing")
         if missing:
             make_next_writable(self.db)
             _SQL.run(self.db, "forget_missing", tag_id=self._tag_id)
@@ -175,17 +175,11 @@ class TagCheck:
         )
         self._find_differences()
 
-    def _missing(self) -> int:
-        return self._number("missing")
-
     def _number(self, group: str) -> int:
         return _SQL.number(self.db, group)
 
     def _parts(self, group: str, people: int) -> Iterator[list[str]]:
         """The addresses of a group, in parts for one call each."""
         for first in range(0, people, CHUNK_SIZE):
-            yield self._part(group, first, CHUNK_SIZE)
-
-    def _part(self, group: str, first: int, most: int) -> list[str]:
-        rows = _SQL.rows(self.db, group, first=first, most=most)
-        return [address for (address,) in rows]
+            rows = _SQL.rows(self.db, group, first=first, most=CHUNK_SIZE)
+            yield [address for (address,) in rows]
