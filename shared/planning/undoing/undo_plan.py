@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
@@ -19,7 +20,7 @@ from shared.model.exclusions import ExclusionList
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
 from shared.model.plan import Plan, PlannedTag
-from shared.model.ports import download_if_exists
+from shared.model.ports import Files, download_if_exists
 from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.context import PlanContext, UnstoredPlan
@@ -138,7 +139,7 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
 
 def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
-    later = {run_id: scratch / f"{run_id}.parquet" for run_id in current.later_runs}
+    later = {outcomes_table(run_id): scratch / f"{run_id}.parquet" for run_id in current.later_runs}
     taken_over = {
         blob: scratch / f"taken-over-{number}.parquet"
         for number, blob in enumerate(recorded_taken_over(files, undone))
@@ -149,21 +150,20 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
         before=scratch / "before.parquet" if pointer.before else None,
         outcomes=scratch / "outcomes.parquet",
         # A run may have ended before it had outcomes.
-        later=[
-            file
-            for run_id, file in later.items()
-            if download_if_exists(files, outcomes_table(run_id), file)
-        ],
-        changes=[file for blob, file in changes.items() if download_if_exists(files, blob, file)],
-        taken_over=[
-            file for blob, file in taken_over.items() if download_if_exists(files, blob, file)
-        ],
+        later=_download_existing(files, later),
+        changes=_download_existing(files, changes),
+        taken_over=_download_existing(files, taken_over),
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:
         files.download(pointer.before, local.before)
     files.download(outcomes_table(context.request.run.undo_of or ""), local.outcomes)
     return local
+
+
+def _download_existing(files: Files, blobs: Mapping[str, Path]) -> list[Path]:
+    """Download the blobs that exist to their local files, and return these."""
+    return [file for blob, file in blobs.items() if download_if_exists(files, blob, file)]
 
 
 def _tags_to_restore(
