@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared.model.source import CsvFormat
 from shared.segments.reading import reader as reader_module
 from shared.segments.reading.exact_csv import read_rows
+from shared.segments.reading.layout import is_without_value
 from shared.segments.reading.unpack import Text, unpack
 from shared.segments.text_encodings import utf16_without_mark
 from shared.settings import NULL_MARKERS
@@ -117,6 +118,18 @@ def test_a_line_without_a_value_is_not_a_row(tmp_path: Path, blank: str) -> None
     assert [counted(data + end, names, CsvFormat(), 9) for end in (b"", b"\r\n", b"\n\n")] == [
         2
     ] * 3
+
+
+def test_every_character_that_is_no_value_is_none_when_rows_are_counted() -> None:
+    characters = [
+        chr(code) for code in (*range(0x3100), 0xFEFF, 0xFFFD) if chr(code) not in '\r\n"'
+    ]
+    blanks = [one for one in characters if is_without_value([one])]
+    values = [one for one in characters if not is_without_value([one])]
+    names = ["CustomerId", "EMail"]
+    for lines, rows in ((blanks, 0), (values, len(values))):
+        data = "\n".join(["CustomerId,EMail", "1,a@example.com", *lines]).encode()
+        assert counted(data, names, CsvFormat()) == 1 + rows
 
 
 simple = st.text(st.sampled_from("abé한 '.-@"), min_size=1, max_size=6)
