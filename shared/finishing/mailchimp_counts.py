@@ -60,7 +60,8 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     sent = _sent_fields(plan) if plan.people_to_send else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
-            # A tag that does not exist in Mailchimp has a negative id: a run without a usable row creates none.
+            # A tag that does not exist in Mailchimp has a negative id: a run without a usable row creates none. A tag of others
+            # that the run leaves alone has the id 0.
             ids = [t.tag_id for t in plan.tags if t.tag_id > 0]
             tag_calls = {tag_id: calls.submit(partial(tag, tag_id=tag_id)) for tag_id in ids}
             status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}

@@ -91,7 +91,8 @@ class Plan:
     # The fingerprint of the source. Unlike `source_fingerprint`, it is also set if the run leaves something to later runs, as a
     # retry does. Empty in plans of earlier versions, of an undo and of archiving.
     read_fingerprint: str = ""
-    # If everything was sent: with how many people of each exclusion segment, by its name, the next run is compared.
+    # By the name of an exclusion segment, the number of people with which the next run is compared, if this one sends everything
+    # (`ExcludedMembers.after_run`).
     excluded_members: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -144,7 +144,8 @@ class PlanBuilder:
     ) -> Callable[[DuckDBPyConnection], None]:
         """Return what waits until the files do not change any more.
 
-        If a person started the run, it waits only if old exclusions beside new members could send people who must not be sent.
+        A run that a person started waits only if the export has exclusion segments: it could combine new members with old
+        exclusions, and send people who must not be sent.
         """
         run, export = request.run, request.export
         excludes = bool(export.exclusion_segments) and run.mode is not Mode.PREVIEW

@@ -62,7 +62,7 @@ class History:
             where["status"] = wanted.status.value
         if wanted.until is not None:
             after = max(after, run_id_at(wanted.until, _ABOVE_ALL_DIGITS))
-        # Otherwise a query that finds no earlier run of its export would search those of all exports.
+        # `last` ends the query at `since`. Without it, a query with too few results reads the older runs of all exports.
         last = run_id_at(wanted.since, _ABOVE_ALL_DIGITS) if wanted.since is not None else ""
         stored = self.runs.all(where=where or None, after=after, last=last, page=min(page, 1_000))
         return (one.value for one in readable(stored))

@@ -23,7 +23,7 @@ class NewestRun:
 def run_id_at(moment: datetime, entropy: str) -> str:
     """Return an id that sorts newest first: the milliseconds left until a fixed end, and random digits.
 
-    Filters have any time: one before 1970 or after the end counts as the nearest.
+    A caller's filter may have any time. One before 1970 or after the fixed end is replaced by the nearest of the two.
     """
     left = _LAST_MOMENT - int(moment.timestamp() * 1000)
     return f"{min(max(left, 0), _LAST_MOMENT):011x}{entropy[:9]}"

@@ -1,7 +1,7 @@
 """Waits until the files of a refresh have settled: nothing was written to them for a while.
 
-Customer Insights does not report the end of a refresh. So a run that a refresh or the schedule started, or that excludes
-segments, is planned while the files may still be written, and they are checked again before anything happens to people.
+Customer Insights does not report the end of a refresh. So a run that a refresh or the schedule started, or whose export has
+exclusion segments, is planned while the files may still be written. They are checked again before anything happens to people.
 """
 
 from __future__ import annotations
