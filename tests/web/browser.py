@@ -61,6 +61,10 @@ class Browser:
     def html(self) -> str:
         return self.answer.body.decode()
 
+    def between(self, start: str, end: str) -> str:
+        """The HTML after the first `start`, up to the next `end`; empty without `start`."""
+        return self.html.partition(start)[2].partition(end)[0]
+
     @property
     def ids(self) -> list[str]:
         return self._read.ids

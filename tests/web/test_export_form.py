@@ -74,7 +74,7 @@ def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
             "do": "save",
         }
     )
-    box = ada.html.partition('id="errors"')[2].partition("</ul>")[0]
+    box = ada.between('id="errors"', "</ul>")
     links = re.findall(r'<a href="#([^"]+)">([^:<]+): ', box)
     assert [field for field, _ in links] == [
         "displayName",

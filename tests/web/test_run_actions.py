@@ -24,7 +24,7 @@ from tests.web.world import NOW, World
 
 def actions(page: Browser) -> set[str]:
     """The paths of the buttons and links for actions on a run."""
-    head = page.html.partition('<div class="actions">')[2].partition("</div>")[0]
+    head = page.between('<div class="actions">', "</div>")
     return {path.rpartition("/")[2] for path in re.findall(r'(?:action|href)="([^"]+)"', head)}
 
 

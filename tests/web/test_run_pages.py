@@ -40,7 +40,7 @@ def test_the_numbers_of_a_run_add_up_and_zeros_are_hidden() -> None:
     path = ended(world, RunStatus.COMPLETED_WITH_WARNINGS, counts=FINISHED)
     page = Browser(world).open(path)
     assert "55 people added, 20 people updated, 3 people lost a tag, and 12 rows" in page.text
-    people = page.html.partition("People in the segments")[2].partition("</section>")[0]
+    people = page.between("People in the segments", "</section>")
     total, *parts = (int(n) for n in re.findall(r"<(?:strong|dd)>(\d+)<", people))
     assert total == sum(parts) == 100
     assert "Rows without a usable address2" in page.text
@@ -648,7 +648,7 @@ def test_a_run_names_the_runs_that_undo_and_retry_it(
         later[field] = world.runs.start(run.export_id, Trigger.RETRY, Mode.EXPORT, "Ada").id
         world.runs.move(later[field], status=RunStatus.SUCCESSFUL, **{field: run.id})
     page = Browser(world, language).open(path)
-    card = page.html.partition('class="card outcome')[2].partition("</section>")[0]
+    card = page.between('class="card outcome', "</section>")
     assert undone in card
     assert retried in card
     for one in later.values():

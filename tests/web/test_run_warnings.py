@@ -16,7 +16,7 @@ GONE = [Finding(Severity.WARNING, "tagGone", values={"tag": f"Tag {n}"}) for n i
 
 def reasons(page: Browser) -> str:
     """The card with the status of a run."""
-    return page.html.partition('class="card outcome')[2].partition("</section>")[0]
+    return page.between('class="card outcome', "</section>")
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_a_run_with_warnings_says_why_beside_its_status_and_in_the_lists(
     for one in (title, rejected, not_sent, kept_tag):
         assert one in shown
     for page in ("/", "/runs"):
-        listed = browser.open(page).html
-        assert rejected in listed.partition('role="tooltip"')[2].partition("</span>")[0], page
+        tip = browser.open(page).between('role="tooltip"', "</span>")
+        assert rejected in tip, page
 
 
 def test_the_findings_that_are_warnings_are_shown_first_and_once() -> None:
@@ -48,10 +48,10 @@ def test_the_findings_that_are_warnings_are_shown_first_and_once() -> None:
     shown = reasons(page)
     assert [f"The tag Tag {n} was deleted" in shown for n in range(5)] == [True] * 3 + [False] * 2
     assert "More warnings in the findings: 2." in shown
-    findings = page.html.partition('class="findings"')[2].partition("</ul>")[0]
+    findings = page.between('class="findings"', "</ul>")
     assert findings.index("Tag 3") < findings.index("Tag 4") < findings.index("FNAME")
     assert "Tag 0" not in findings
-    tip = Browser(world).open("/").html.partition('role="tooltip"')[2].partition("</span>")[0]
+    tip = Browser(world).open("/").between('role="tooltip"', "</span>")
     assert "The tag Tag 0 was deleted" in tip
     assert "More warnings in the findings: 4." in tip
 
