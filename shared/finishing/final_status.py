@@ -18,6 +18,7 @@ from shared.model.run import (
     Reason,
     RunStatus,
     Severity,
+    number_in,
 )
 from shared.planning.selecting.retry import NOT_RETRIED
 from shared.planning.writing.fields_to_send import merge_tags
@@ -147,8 +148,10 @@ def final_status(
     if plan.reason is not None:
         return RunStatus.FAILED, plan.reason
     sent = counts.created + counts.updated + counts.removed
+    # People that a retry omitted on purpose do not count as failures.
+    omitted = number_in(plan.findings, NOT_RETRIED, "people")
     # People who only lose a tag are not source rows, so `not_sent` does not count them.
-    unsent = counts.not_sent + max(0, counts.left - counts.removed) - _not_retried(plan)
+    unsent = counts.not_sent + max(0, counts.left - counts.removed) - omitted
     if not sent:
         if refusals.people > refusals.people_without_answer and not counts.unchanged:
             values = {
@@ -170,8 +173,3 @@ def final_status(
     if unsent or has_warnings or counts.rejected > plan.rejected_before:
         return RunStatus.COMPLETED_WITH_WARNINGS, None
     return RunStatus.SUCCESSFUL, None
-
-
-def _not_retried(plan: Plan) -> int:
-    """Count the people that a retry omitted on purpose. They do not count as failures."""
-    return sum(int(f.values["people"]) for f in plan.findings if f.code == NOT_RETRIED)

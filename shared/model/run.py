@@ -12,6 +12,7 @@ same changes replaces a run that waits. runs/transitions.py makes all changes of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -150,6 +151,11 @@ class Finding:
     def __post_init__(self) -> None:
         if not self.message:
             object.__setattr__(self, "message", text(self.code, "en", self.values))
+
+
+def number_in(findings: Iterable[Finding], code: str, value: str) -> int:
+    """The sum of a value of the findings with a code; 0 without one."""
+    return sum(int(one.values[value]) for one in findings if one.code == code)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from shared.model.run import Finding, Mode, Run, RunStatus, Severity
+from shared.model.run import Finding, Mode, Run, RunStatus, Severity, number_in
 from shared.planning.selecting.retry import NOT_RETRIED
 from shared.web.models.runs import in_words
 from shared.web.texts import text
@@ -33,11 +33,11 @@ def warnings(run: Run, language: str, most: int = MOST_FINDINGS) -> list[str]:
     counts = run.counts
     numbers = {}
     # Rows that the run before rejected as well are no warning.
-    if counts.rejected > _number_in(run, "rejectedBefore", "rows"):
+    if counts.rejected > number_in(run.findings, "rejectedBefore", "rows"):
         numbers["rejected"] = counts.rejected
     if run.mode is not Mode.PREVIEW:
         # Nor are the people that a retry omitted on purpose.
-        numbers["notSent"] = counts.not_sent - _number_in(run, NOT_RETRIED, "people")
+        numbers["notSent"] = counts.not_sent - number_in(run.findings, NOT_RETRIED, "people")
     # Contacts that were not archived have a finding.
     if run.mode not in (Mode.PREVIEW, Mode.ARCHIVE):
         numbers["keptTag"] = counts.left - counts.removed
@@ -53,11 +53,6 @@ def _has_warnings(run: Run) -> bool:
 
 def _serious(run: Run) -> list[Finding]:
     return [one for one in by_severity(run.findings) if one.severity is not Severity.INFO]
-
-
-def _number_in(run: Run, code: str, value: str) -> int:
-    """The number in the findings with a code; 0 without one."""
-    return sum(int(finding.values[value]) for finding in run.findings if finding.code == code)
 
 
 def _say(language: str, name: str, **values: object) -> str:
