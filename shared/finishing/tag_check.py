@@ -5,8 +5,8 @@ not in the audience. So the counts are compared. When they differ, the members i
 read, because a count may be minutes old. People who should have the tag get it; people who have it
 and are neither in the segment nor in the ledger lose it. People who still do not have it are no
 longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
-refusal. People who were only allowed to keep the tag, and from whom others took it, do not get it again.
-A remaining difference is reported as a finding.
+refusal. The ledger may let people keep the tag who left the segment or must not be sent. If someone
+removed it from them in Mailchimp, they do not get it again. A remaining difference is reported as a finding.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 

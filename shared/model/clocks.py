@@ -4,4 +4,5 @@ from datetime import timedelta
 
 WRONG_CLOCK = timedelta(minutes=1)
 """The clocks of two instances differ by less. A time that is further in the future was written by a clock that was wrong,
-and nothing must wait until then."""
+and nothing must wait until then. Moments that are compared with Mailchimp's clock have a larger tolerance: CLOCK_TOLERANCE
+(model/audience.py)."""

@@ -25,7 +25,7 @@ class LedgerPointer:
     people, so that the ledger shows how large the export is; None in records of version 1.0. `rows_of` is the
     newest run with outcomes of all rows, if `run_id` sent one person only. `excluded_members` is the largest number of
     people that each exclusion segment excluded when a run sent all people, since a person last confirmed a loss of the segment.
-    `excluded_before` is the number before `sent_by`, to which an undo returns.
+    `excluded_before` is what `excluded_members` was before `sent_by`; an undo returns to it.
     """
 
     blob: str

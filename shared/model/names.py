@@ -45,7 +45,7 @@ def plan_folder(run_id: str, attempt: str) -> str:
 
 
 def taken_over_folder(run_id: str) -> str:
-    """Who had the tags of others that a run took over. All attempts at planning share it: only one of them takes a tag over."""
+    """The folder of who had tags of others before a run took them over. Only one attempt at planning takes a tag over, so all share it."""
     return f"runs/{run_id}/plan-taken-over/"
 
 

@@ -81,7 +81,7 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
 
 
 def recorded_taken_over(files: Files, plan: Plan) -> list[str]:
-    """The blobs of who had the tags that a run took over from others, as far as they were recorded."""
+    """The blobs that record who had the tags that a run took over from others. Earlier versions recorded none."""
     recorded = set(files.names(taken_over_folder(plan.run_id)))
     return [
         blob for tag in plan.tags if (blob := taken_over_blob(plan.run_id, tag.tag_id)) in recorded

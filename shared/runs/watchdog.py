@@ -53,7 +53,7 @@ class Watchdog:
                 continue
             count += 1
             with continue_trace(run.trace):
-                # Not a time alone: that of an instance whose clock is behind does not grow for hours.
+                # A time alone is not enough: if the clock of an instance is hours behind, its newest times are not the latest.
                 self._resume(run, f"{run.moved_at} {len(done)}")
         return count
 

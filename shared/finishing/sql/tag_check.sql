@@ -41,10 +41,11 @@ WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
   AND t.address NOT IN (SELECT address FROM changes);
 
 -- name: find_differences
--- People who have the tag in the ledger but not in Mailchimp, and contacts that have it but should not. Of the former, only people
--- whom the run sends to should have it. The others left the segment or must not be sent, and the tag was only not taken from
--- them: because people who leave keep it, or because its removal waits for a confirmation. Members of the segment may have a
--- tag that others gave them, unless they withdrew consent or are excluded.
+-- `without_tag`: people who have the tag in the ledger but not in Mailchimp. Only those whom the run sends to should have it
+-- (`missing_members`). The others left the segment or must not be sent. The ledger still has their tag because people who
+-- leave keep it, or because its removal waits for a confirmation.
+-- `extra_members`: contacts that have the tag in Mailchimp but should not. Members of the segment may have a tag that others
+-- gave them, unless they withdrew consent or are excluded.
 CREATE OR REPLACE TABLE without_tag AS
 SELECT
     address,
