@@ -161,7 +161,7 @@ class GrowthGuard:
 class ExclusionGuard:
     """How many members an exclusion segment may lose without a confirmation.
 
-    `max_share` (0-1) is relative to the most members in complete runs since a person last confirmed a loss; 1 is no limit.
+    `max_share` (0-1) is relative to the highest number of members in complete runs since a person last confirmed a loss; 1 is no limit.
     """
 
     max_share: float = 0.5

@@ -196,7 +196,7 @@ class ExclusionGuardBody(Body):
 
     max_share: float = Field(
         default=0.5,
-        description="As a share of the most members that it had in complete runs since a person last confirmed a loss; 1 is no limit",
+        description="As a share of its highest number of members in complete runs since a person last confirmed a loss; 1 is no limit",
         json_schema_extra={"minimum": 0, "maximum": 1},
     )
 
