@@ -23,6 +23,13 @@ PAST = 10_000
 EXPORTS = 20
 
 
+@pytest.fixture
+def deployment(new_deployment: NewDeployment) -> SimulatedDeployment:
+    deployment = new_deployment()
+    deployment.define(SAMPLE)
+    return deployment
+
+
 class Reads:
     """Counts the reads of records, and the calls for files."""
 
@@ -71,10 +78,8 @@ def add_history(deployment: SimulatedDeployment) -> None:
 
 
 def test_the_timer_and_an_erasure_read_no_runs_of_the_past(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
     deployment.run()
     deployment.run()
     app = deployment.app
@@ -100,11 +105,9 @@ def test_the_timer_and_an_erasure_read_no_runs_of_the_past(
 
 
 def test_the_timer_reads_no_runs_whose_files_are_still_kept(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many exports with many runs a day have tens of thousands of them."""
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
     run = deployment.run()
     app, clock = deployment.app, deployment.clock
     recent = clock.now() - timedelta(days=20)
@@ -134,10 +137,8 @@ def test_the_timer_reads_no_runs_whose_files_are_still_kept(
 
 
 def test_a_confirmation_reads_and_writes_no_chunks(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
     deployment.run()
     deployment.define(SAMPLE.later(leaving=14))
     waiting = deployment.run()
@@ -158,10 +159,8 @@ def test_a_confirmation_reads_and_writes_no_chunks(
 
 
 def test_lists_of_exports_and_runs_read_no_runs_of_the_past(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
     newest = deployment.run()
     app, export_id = deployment.app, newest.export_id
     for number in range(2):
@@ -180,10 +179,8 @@ def test_lists_of_exports_and_runs_read_no_runs_of_the_past(
 
 
 def test_chunks_are_not_read_to_find_out_whether_a_run_is_active(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
     history, reads = deployment.app.history, Reads(monkeypatch)
     active: list[bool] = []
     records: list[int] = []
@@ -200,10 +197,8 @@ def test_chunks_are_not_read_to_find_out_whether_a_run_is_active(
 
 
 def test_runs_since_a_time_are_found_without_reading_earlier_ones(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
     deployment.run()
     add_history(deployment)
     deployment.clock.forward(3600)
@@ -218,9 +213,7 @@ def test_runs_since_a_time_are_found_without_reading_earlier_ones(
     assert ([one.id for one in found], records) == ([run.id], 1)
 
 
-def test_runs_are_read_page_by_page_with_filters(new_deployment: NewDeployment) -> None:
-    deployment = new_deployment()
-    deployment.define(SAMPLE)
+def test_runs_are_read_page_by_page_with_filters(deployment: SimulatedDeployment) -> None:
     started = []
     for trigger in (Trigger.SCHEDULE, Trigger.ON_DEMAND, Trigger.SCHEDULE, Trigger.REFRESH):
         deployment.clock.forward(3600)
