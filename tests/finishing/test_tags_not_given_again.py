@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
-
 from shared.model.export import Leavers, NewContacts
 from shared.model.run import Mode, Run, RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
-
-
-@pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
-    return RowDeployment(new_deployment())
 
 
 def take_tags(rows: RowDeployment, number: int) -> None:
