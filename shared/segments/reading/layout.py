@@ -60,10 +60,10 @@ class Layout:
         return not (self.has_last_delimiter and cells[-1].strip())
 
     def with_last_delimiter(self, rows: Sequence[Sequence[str]]) -> Layout:
-        """The layout with a last delimiter, if all these rows have one. An unreadable row is empty.
-        A line without a value is no row.
+        """The layout with a last delimiter, if all these rows have one.
 
-        One row is not enough: a delimiter inside a cell without quotes looks the same if the last cell is empty.
+        Unreadable rows, which are empty, and lines without a value do not count. One row is not enough: a delimiter
+        inside a cell without quotes looks the same if the last cell is empty.
         """
         other = replace(self, has_last_delimiter=True)
         readable = [row for row in rows if row and not is_without_value(row)]
