@@ -21,9 +21,10 @@ from shared.mailchimp.session import MailchimpSession
 NO_SLOT = "noSlot"
 _LOOK_EVERY = 0.5
 _REQUEST_PATIENCE = 15.0
-# In seconds. A call that took longer before it failed got no answer.
-_LONG = 30.0
-_REMEMBERED = 30.0
+# Seconds. If a session took longer before it failed, Mailchimp does not answer for the account.
+_NO_ANSWER_AFTER = 30.0
+# Seconds for which requests do not ask such an account again.
+_LEFT_ALONE_FOR = 30.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class OnDemandSessions:
             with self.session(connection_id, account_id, patience, person_waits=True) as session:
                 yield session
         except Unavailable as error:
-            if self.clock() - began > _LONG:
-                self._silent[account_id] = (self.clock() + _REMEMBERED, error)
+            if self.clock() - began > _NO_ANSWER_AFTER:
+                self._silent[account_id] = (self.clock() + _LEFT_ALONE_FOR, error)
             raise
 
     @contextmanager

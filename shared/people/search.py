@@ -107,10 +107,10 @@ class Search:
                 for export, address in zip(exports, addresses, strict=True)
                 if address
             }
-            # The accounts that did not answer and the connections that were refused. Each is used once.
-            silent: set[str] = set()
+            # The ids of accounts that did not answer, and of connections that were refused. Each is asked only once.
+            failed: set[str] = set()
             pending = {
-                target: pool.submit(self._status, *target, silent, began) for target in targets
+                target: pool.submit(self._status, *target, failed, began) for target in targets
             }
             statuses = {target: future.result() for target, future in pending.items()}
         found = []
@@ -127,27 +127,30 @@ class Search:
         connection_id: str | None,
         audience_id: str,
         address: str,
-        silent: set[str],
+        failed: set[str],
         began: float,
     ) -> str:
-        """Return the current status in Mailchimp, unless the account or connection is `silent`. Adds one that fails."""
-        if not connection_id or connection_id in silent:
+        """Return the current status in Mailchimp. It is unknown if the account or the connection is in `failed`.
+
+        Adds the account or connection to `failed` if it fails now.
+        """
+        if not connection_id or connection_id in failed:
             return _UNKNOWN
         account_id = ""
         try:
             account_id = self.account_of(connection_id)
-            is_late = bool(silent) and self.sessions.clock() - began > _LATEST_CALL
-            if is_late or account_id in silent:
+            is_late = bool(failed) and self.sessions.clock() - began > _LATEST_CALL
+            if is_late or account_id in failed:
                 return _UNKNOWN
             with self.sessions.session(
                 connection_id, account_id, _WAIT_FOR_MAILCHIMP, person_waits=True
             ) as session:
                 return session.status_of(audience_id, address) or _ABSENT
         except Unavailable:
-            silent.add(account_id)
+            failed.add(account_id)
             return _UNKNOWN
         except Disconnected:
-            silent.add(connection_id)
+            failed.add(connection_id)
             return _UNKNOWN
         except ConnectorError:
             return _UNKNOWN
