@@ -98,7 +98,7 @@ class AudienceClient:
 
         A call of a run creates a tag that was deleted meanwhile. Needs `people`, and `ledger` with the deleted tags.
         """
-        taken_over, ids = set(), set(found.tags.taken_over)
+        replaced: dict[str, int] = {}
         with self._session() as session:
             for segment, choice in enumerate(self._request.export.segments):
                 name, tag = choice.tag_name, found.tags.tags[segment]
@@ -106,11 +106,13 @@ class AudienceClient:
                 if former_id and not has_foreign_members(
                     db, session, self._id, tag, segment, former_id
                 ):
-                    taken_over.add(name)
-                    ids.add(tag.id)
-        foreign = tuple(name for name in found.tags.foreign if name not in taken_over)
-        tags = replace(found.tags, foreign=foreign, taken_over=tuple(sorted(ids)))
-        return replace(found, tags=tags, taken_over=frozenset(taken_over))
+                    replaced[name] = tag.id
+        foreign = {
+            name: tag_id for name, tag_id in found.tags.foreign.items() if name not in replaced
+        }
+        taken_over = (*found.tags.taken_over, *replaced.values())
+        tags = replace(found.tags, foreign=foreign, taken_over=taken_over)
+        return replace(found, tags=tags, taken_over=frozenset(replaced))
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
         """Create missing merge fields and tags. Reads the automations meanwhile, which `automations` then returns."""

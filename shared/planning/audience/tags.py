@@ -28,26 +28,25 @@ from shared.model.tag import TagOwner, owned_by_others, same_name, tags_of_audie
 class FoundTags:
     """The tags in the order of the export's segments.
 
-    `foreign` names tags that exist, have members and are not ours; when there are any, nothing was
+    `foreign` has the ids, by name, of tags that exist, have members and are not ours; when there are any, nothing was
     created or taken over. `former_ids`: for each foreign tag whose name the export owns, the id of the tag before it
     was deleted. A call of a run may have created the tag again. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
     tags, without those that another export owns now: that export decides who has them. `taken_over` are the ids of tags that
-    others made and that the run takes over, and `foreign_ids` those of the tags that `foreign` names.
+    others made and that the run takes over.
     """
 
     tags: tuple[Tag, ...]
     findings: tuple[Finding, ...]
-    foreign: tuple[str, ...]
+    foreign: Mapping[str, int]
     changes: bool = False
     existing: frozenset[int] = frozenset()
     former_ids: Mapping[str, int] = field(default_factory=dict)
     taken_over: tuple[int, ...] = ()
-    foreign_ids: frozenset[int] = frozenset()
 
     def without_others(self) -> FoundTags:
         """The tags for a run that takes nothing over: those that others made have the id 0, so nothing is done with them."""
-        others = self.foreign_ids.union(self.taken_over)
+        others = {*self.foreign.values(), *self.taken_over}
         tags = tuple(replace(tag, id=0) if tag.id in others else tag for tag in self.tags)
         return replace(self, tags=tags)
 
@@ -70,10 +69,9 @@ class TagPreparation:
 
     def __post_init__(self) -> None:
         self.findings: list[Finding] = []
-        self.foreign: list[str] = []
+        self.foreign: dict[str, int] = {}
         self.former_ids: dict[str, int] = {}
         self.taken_over: list[int] = []
-        self.foreign_ids: list[int] = []
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
@@ -92,12 +90,11 @@ class TagPreparation:
         return FoundTags(
             tags,
             tuple(self.findings),
-            tuple(self.foreign),
+            self.foreign,
             self.changes,
             frozenset(tag.id for tag in self._in_mailchimp) - of_others,
             self.former_ids,
             tuple(self.taken_over),
-            frozenset(self.foreign_ids),
         )
 
     def _find(self, choice: SegmentChoice) -> Tag:
@@ -128,8 +125,7 @@ class TagPreparation:
             self.session.members_with_tag(self.export.audience_id, by_name.id)
         ):
             if not self.take_over(name):
-                self.foreign.append(name)
-                self.foreign_ids.append(by_name.id)
+                self.foreign[name] = by_name.id
                 if owner is not None and ours is None:
                     self.former_ids[name] = owner.value.tag_id
                 return by_name
