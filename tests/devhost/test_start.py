@@ -62,9 +62,12 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def children(pid: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(one) for one in found.stdout.split()]
+def app_started_by(pid: int) -> int:
+    """The process of the app. Azurite is a child as well, and may have the larger number."""
+    options = ["-ww", "-o", "pid=,args=", "--ppid", str(pid)]
+    found = subprocess.run(["ps", *options], capture_output=True, text=True)
+    (app,) = [line for line in found.stdout.splitlines() if "-m devhost" in line]
+    return int(app.split()[0])
 
 
 def test_start_reports_when_the_app_is_ready_and_stops_azurite_when_the_app_dies(tmp_path):
@@ -74,8 +77,7 @@ def test_start_reports_when_the_app_is_ready_and_stops_azurite_when_the_app_dies
         line = read_until(process, "App ready")
         assert line == f"App ready at http://127.0.0.1:{port}/ (stop with Ctrl-C)\n"
         assert requests.get(f"http://127.0.0.1:{port}/", timeout=100).text == "home"
-        app = max(children(process.pid))  # Azurite was started first
-        os.kill(app, signal.SIGKILL)
+        os.kill(app_started_by(process.pid), signal.SIGKILL)
         assert process.wait(100) == 1
         assert "The app ended unexpectedly" in process.stdout.read()
     finally:
