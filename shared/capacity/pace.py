@@ -52,7 +52,7 @@ class Pace:
         """The time from which lanes have used the present number of slots."""
         return max(self.changed_at, self.paused_until or self.changed_at)
 
-    def without_future(self, now: datetime) -> Pace:
+    def without_future_times(self, now: datetime) -> Pace:
         """The same without times that only a wrong clock can have written: no one must wait until then."""
         latest = now + WRONG_CLOCK
         longest = timedelta(seconds=LONGEST_ACCOUNT_PAUSE)
@@ -167,7 +167,7 @@ class AccountPace:
         stored = self._paces.read(account_id)
         if stored is None:
             return Allowance(self._connections, self._connections)
-        pace = stored.value.without_future(now)
+        pace = stored.value.without_future_times(now)
         runs = max(1, len(pace.runs))
         if pace.paused_until is not None and now < pace.paused_until:
             return Allowance(0, 0, runs, (pace.paused_until - now).total_seconds())
@@ -216,7 +216,7 @@ class AccountPace:
     def usable_slots(self, account_id: str) -> UsableSlots:
         """Return how many slots lanes could use and will be able to use, to estimate the time left."""
         stored = self._paces.read(account_id)
-        pace = stored.value.without_future(self._now()) if stored else None
+        pace = stored.value.without_future_times(self._now()) if stored else None
         return UsableSlots(self._connections, pace)
 
     def throttled(self, account_id: str, pause: float = 0.0) -> None:
@@ -228,7 +228,7 @@ class AccountPace:
         until = now + timedelta(seconds=min(pause, LONGEST_ACCOUNT_PAUSE))
 
         def slow_down(pace: Pace) -> Pace | None:
-            pace = pace.without_future(now)
+            pace = pace.without_future_times(now)
             if pause >= _SHORTEST_PAUSE:
                 pace = replace(pace, paused_until=max(until, pace.paused_until or until))
             if pace.limit < self._connections and now - pace.changed_at < _HALVE_APART:

@@ -69,7 +69,7 @@ class RetryPolicy:
     tries: int = 5
     first_wait: float = 1.0
     longest_wait: float = 20.0
-    before_believing: float = 2.0
+    wait_after_refusal: float = 2.0
     """The wait before the one repetition of a call for which Mailchimp refused the account or the grant."""
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
@@ -220,7 +220,7 @@ class Transport:
                 if isinstance(refused, Disconnected) and self._use_new_grant():
                     continue
                 left = retry_policy.budget - (self._clock() - began)
-                wait = retry_policy.before_believing
+                wait = retry_policy.wait_after_refusal
                 if is_repeated or wait > left or not self._may_be_temporary(refused):
                     raise
                 is_repeated = True

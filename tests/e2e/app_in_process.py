@@ -183,7 +183,7 @@ class AppInProcess(TestedApp):
         )
         # The pauses are real here.
         mailchimp = self._app.mailchimp
-        mailchimp.retry_policy = replace(mailchimp.retry_policy, before_believing=0.1)
+        mailchimp.retry_policy = replace(mailchimp.retry_policy, wait_after_refusal=0.1)
         session = requests.Session()
         session.mount(ORIGIN, _WebAdapter(self._app))
         super().__init__(storage, sandbox, ApiClient(ORIGIN, session=session))

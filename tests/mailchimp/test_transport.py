@@ -299,7 +299,7 @@ def test_a_refusal_of_the_account_is_believed_when_it_is_repeated(answer, code, 
             transport(server.url).write("POST", "/lists/a", {}, resend=False)
         assert len(server.asked) == 2
     assert caught.value.code == code
-    assert time.slept == [RetryPolicy().before_believing]
+    assert time.slept == [RetryPolicy().wait_after_refusal]
 
 
 @pytest.mark.parametrize(("answer", "code"), REFUSALS_OF_THE_ACCOUNT)
