@@ -44,14 +44,14 @@ def plan_folder(run_id: str, attempt: str) -> str:
     return f"runs/{run_id}/plan-{attempt}/"
 
 
-def taken_over_folder(run_id: str) -> str:
+def former_holders_folder(run_id: str) -> str:
     """The folder of who had tags of others before a run took them over. Only one attempt at planning takes a tag over, so all share it."""
     return f"runs/{run_id}/plan-taken-over/"
 
 
-def taken_over_blob(run_id: str, tag_id: int) -> str:
+def former_holders_blob(run_id: str, tag_id: int) -> str:
     """Who had one of these tags."""
-    return f"{taken_over_folder(run_id)}{tag_id}.parquet"
+    return f"{former_holders_folder(run_id)}{tag_id}.parquet"
 
 
 def person_blob(run_id: str) -> str:

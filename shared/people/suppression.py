@@ -28,10 +28,10 @@ def suppress_erased(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
     _SQL.run(db, "rejects")
 
 
-def suppress_erased_in_taken_over(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
-    """Remove erased people from `taken_over`."""
-    if _finds_erased(db, mark, "candidates_in_taken_over"):
-        _SQL.run(db, "taken_over")
+def suppress_erased_in_former_holders(db: DuckDBPyConnection, mark: MarkErased | None) -> None:
+    """Remove erased people from `former_holders`."""
+    if _finds_erased(db, mark, "candidates_in_former_holders"):
+        _SQL.run(db, "former_holders")
 
 
 def erased_people_sent(db: DuckDBPyConnection, mark: MarkErased | None) -> list[str]:

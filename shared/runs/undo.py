@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table, taken_over_blob, taken_over_folder
+from shared.model.names import former_holders_blob, former_holders_folder, outcomes_table
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, exists
 from shared.model.run import Mode, Run, RunStatus, Trigger
@@ -41,10 +41,10 @@ class Undo:
             return False
         return True
 
-    def returns_taken_over(self, run_id: str) -> bool:
+    def gives_tags_back(self, run_id: str) -> bool:
         """Whether an undo gives back a tag that the run took over from others. Earlier versions did not record who had it."""
         try:
-            return bool(recorded_taken_over(self.files, self.plan_of(run_id)))
+            return bool(recorded_former_holders(self.files, self.plan_of(run_id)))
         except NotFound:
             return False
 
@@ -80,11 +80,13 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
     return pointer
 
 
-def recorded_taken_over(files: Files, plan: Plan) -> list[str]:
+def recorded_former_holders(files: Files, plan: Plan) -> list[str]:
     """The blobs that record who had the tags that a run took over from others. Earlier versions recorded none."""
-    recorded = set(files.names(taken_over_folder(plan.run_id)))
+    recorded = set(files.names(former_holders_folder(plan.run_id)))
     return [
-        blob for tag in plan.tags if (blob := taken_over_blob(plan.run_id, tag.tag_id)) in recorded
+        blob
+        for tag in plan.tags
+        if (blob := former_holders_blob(plan.run_id, tag.tag_id)) in recorded
     ]
 
 

@@ -113,7 +113,7 @@ def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeat
     deployment.app.commands.confirm(waiting.id)
     run = deployment.run_to_end(waiting.id)
     assert [rows.tags(number) for number in (0, 1, 7)] == [{"People"}, {"People"}, set()]
-    assert deployment.app.undo.returns_taken_over(run.id)
+    assert deployment.app.undo.gives_tags_back(run.id)
 
     deployment.undo(run)
 

@@ -320,7 +320,7 @@ class FakeUndo:
     def is_possible(self, run: Run) -> bool:
         return run.is_over and run.undo_of is None and run.counts.created + run.counts.updated > 0
 
-    def returns_taken_over(self, run_id: str) -> bool:
+    def gives_tags_back(self, run_id: str) -> bool:
         return run_id in self.recorded
 
     def start(self, run_id: str, by: str, archive_created: bool) -> Run:

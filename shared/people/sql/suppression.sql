@@ -4,11 +4,11 @@ SELECT address FROM people
 UNION ALL SELECT address FROM ledger
 UNION ALL SELECT email FROM rejects;
 
--- name: candidates_in_taken_over
-CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM taken_over;
+-- name: candidates_in_former_holders
+CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM former_holders;
 
--- name: taken_over
-DELETE FROM taken_over WHERE address IN (SELECT address FROM erased_addresses);
+-- name: former_holders
+DELETE FROM former_holders WHERE address IN (SELECT address FROM erased_addresses);
 
 -- name: candidates_in_next
 CREATE OR REPLACE TEMP VIEW candidates AS SELECT address FROM next;

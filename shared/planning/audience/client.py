@@ -28,11 +28,11 @@ from shared.planning.audience.already_subscribed import (
 )
 from shared.planning.audience.audience_overlap import compare_samples, has_foreign_members
 from shared.planning.audience.changed_addresses import find_changed_addresses
+from shared.planning.audience.former_holders import read_former_holders
 from shared.planning.audience.found_audience import FoundAudience
 from shared.planning.audience.merge_fields import create_fields, field_findings, limit_findings
 from shared.planning.audience.not_subscribed import NotSubscribedList
 from shared.planning.audience.tags import FoundTags, TagPreparation
-from shared.planning.audience.taken_over import read_taken_over
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest
 
@@ -110,9 +110,9 @@ class AudienceClient:
         foreign = {
             name: tag_id for name, tag_id in found.tags.foreign.items() if name not in replaced
         }
-        taken_over = (*found.tags.taken_over, *replaced.values())
-        tags = replace(found.tags, foreign=foreign, taken_over=taken_over)
-        return replace(found, tags=tags, taken_over=frozenset(replaced))
+        taken_over_ids = (*found.tags.taken_over_ids, *replaced.values())
+        tags = replace(found.tags, foreign=foreign, taken_over_ids=taken_over_ids)
+        return replace(found, tags=tags, taken_over_names=frozenset(replaced))
 
     def create_missing(self, found: FoundAudience) -> FoundAudience:
         """Create missing merge fields and tags. Reads the automations meanwhile, which `automations` then returns."""
@@ -122,14 +122,16 @@ class AudienceClient:
                 lambda session: create_fields(session, self._request.export, found.merge_fields)
             )
             tags = parallel.submit(
-                lambda session: self._tags(session, create=True, taken_over=found.taken_over)
+                lambda session: self._tags(
+                    session, create=True, taken_over_names=found.taken_over_names
+                )
             )
             return replace(found, merge_fields=fields.result(), tags=tags.result())
 
-    def read_taken_over(self, db: DuckDBPyConnection, tag_id: int) -> None:
-        """Fill `taken_over` with the contacts that have a tag of others, before the run takes it over."""
+    def read_former_holders(self, db: DuckDBPyConnection, tag_id: int) -> None:
+        """Fill `former_holders` with the contacts that have a tag of others, before the run takes it over."""
         with self._session() as session:
-            read_taken_over(db, session, self._id, tag_id)
+            read_former_holders(db, session, self._id, tag_id)
 
     def compare_samples(self, db: DuckDBPyConnection) -> tuple[int, int]:
         """Compare samples of the audience and the people of a run (see audience_overlap.py)."""
@@ -186,7 +188,7 @@ class AudienceClient:
         session: MailchimpSession,
         *,
         create: bool = False,
-        taken_over: Collection[str] = (),
+        taken_over_names: Collection[str] = (),
     ) -> FoundTags:
         preparation = TagPreparation(
             session,
@@ -194,7 +196,7 @@ class AudienceClient:
             self._request.export,
             self._request.account_id,
             create=create,
-            take_over=lambda name: self._request.takes_over_tags or name in taken_over,
+            take_over=lambda name: self._request.takes_over_tags or name in taken_over_names,
             still_uses=self._still_uses,
         )
         return preparation.prepare()

@@ -16,7 +16,7 @@ from shared.planning.audience.tags import FoundTags
 class FoundAudience:
     """The audience as it was found. `contacts` counts its contacts by status.
 
-    `taken_over` names tags that were deleted and exist again, and that the run takes over.
+    `taken_over_names`: tags that were deleted and exist again, and that the run takes over.
     """
 
     audience: Audience
@@ -24,7 +24,7 @@ class FoundAudience:
     tags: FoundTags
     findings: tuple[Finding, ...] = ()
     contacts: Mapping[str, int] = field(default_factory=dict)
-    taken_over: frozenset[str] = frozenset()
+    taken_over_names: frozenset[str] = frozenset()
 
     @property
     def is_ready(self) -> bool:

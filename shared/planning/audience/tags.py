@@ -32,7 +32,7 @@ class FoundTags:
     created or taken over. `former_ids`: for each foreign tag whose name the export owns, the id of the tag before it
     was deleted. A call of a run may have created the tag again. Tags that do not exist yet have negative ids until they are created.
     `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
-    tags, without those that another export owns now: that export decides who has them. `taken_over` are the ids of tags that
+    tags, without those that another export owns now: that export decides who has them. `taken_over_ids` are the ids of tags that
     others made and that the run takes over.
     """
 
@@ -42,11 +42,11 @@ class FoundTags:
     changes: bool = False
     existing: frozenset[int] = frozenset()
     former_ids: Mapping[str, int] = field(default_factory=dict)
-    taken_over: tuple[int, ...] = ()
+    taken_over_ids: tuple[int, ...] = ()
 
-    def without_others(self) -> FoundTags:
+    def without_tags_of_others(self) -> FoundTags:
         """The tags for a run that takes nothing over: those that others made have the id 0, so nothing is done with them."""
-        others = {*self.foreign.values(), *self.taken_over}
+        others = {*self.foreign.values(), *self.taken_over_ids}
         tags = tuple(replace(tag, id=0) if tag.id in others else tag for tag in self.tags)
         return replace(self, tags=tags)
 
@@ -71,7 +71,7 @@ class TagPreparation:
         self.findings: list[Finding] = []
         self.foreign: dict[str, int] = {}
         self.former_ids: dict[str, int] = {}
-        self.taken_over: list[int] = []
+        self.taken_over_ids: list[int] = []
         self.changes = False
         self._missing = 0
         self._saved: set[str] | None = None
@@ -94,7 +94,7 @@ class TagPreparation:
             self.changes,
             frozenset(tag.id for tag in self._in_mailchimp) - of_others,
             self.former_ids,
-            tuple(self.taken_over),
+            tuple(self.taken_over_ids),
         )
 
     def _find(self, choice: SegmentChoice) -> Tag:
@@ -130,7 +130,7 @@ class TagPreparation:
                     self.former_ids[name] = owner.value.tag_id
                 return by_name
             self._warn("tagTakenOver", name)
-            self.taken_over.append(by_name.id)
+            self.taken_over_ids.append(by_name.id)
         return by_name
 
     def _create_and_record(self, choice: SegmentChoice, tag: Tag) -> Tag:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from shared.memory import waiting_for_network
 from shared.model.export import Leavers
-from shared.model.names import taken_over_blob
+from shared.model.names import former_holders_blob
 from shared.model.run import AudienceSize, Finding, Severity
-from shared.people.suppression import suppress_erased_in_taken_over
+from shared.people.suppression import suppress_erased_in_former_holders
+from shared.planning.audience.former_holders import write_former_holders
 from shared.planning.audience.found_audience import FoundAudience
-from shared.planning.audience.taken_over import write_taken_over
 from shared.planning.checking.audience_size import check_budget, predict_size
 from shared.planning.checking.automations import automation_findings
 from shared.planning.checking.guards import apply_guards, guard_tags
@@ -66,7 +66,7 @@ def check_and_compare(
         _compare_withdrawals(context, inputs, eligible, end)
         # The finish compares the tags of the plan with the ledger, and would take those of others from everyone.
         found = eligible.audience
-        unchanged = replace(found, tags=found.tags.without_others())
+        unchanged = replace(found, tags=found.tags.without_tags_of_others())
         return ComparisonResult(unchanged, end.audience_size, end)
     return ComparisonResult(audience, size)
 
@@ -85,22 +85,22 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
         context.findings[:] = [one for one in context.findings if one.code not in _ABOUT_CREATION]
         return found
     inputs.source.settle(db)
-    for tag_id in found.tags.taken_over:
-        _record_taken_over(context, tag_id)
+    for tag_id in found.tags.taken_over_ids:
+        _record_former_holders(context, tag_id)
     with waiting_for_network(db):
         return context.audience.create_missing(found)
 
 
-def _record_taken_over(context: PlanContext, tag_id: int) -> None:
+def _record_former_holders(context: PlanContext, tag_id: int) -> None:
     """Store who has a tag, for an undo, before the export owns it: a later attempt at planning takes over nothing."""
     db, dependencies = context.db, context.dependencies
     with waiting_for_network(db):
-        context.audience.read_taken_over(db, tag_id)
-    suppress_erased_in_taken_over(db, dependencies.erasures.marker_for_all())
+        context.audience.read_former_holders(db, tag_id)
+    suppress_erased_in_former_holders(db, dependencies.erasures.marker_for_all())
     file = context.scratch / "taken-over.parquet"
-    write_taken_over(db, file)
+    write_former_holders(db, file)
     with waiting_for_network(db):
-        dependencies.files.upload(file, taken_over_blob(context.request.run.id, tag_id))
+        dependencies.files.upload(file, former_holders_blob(context.request.run.id, tag_id))
 
 
 def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) -> list[Finding]:

@@ -88,7 +88,7 @@ def _take_over_replaced(context: PlanContext, found: FoundAudience) -> FoundAudi
         audience = context.audience.take_over_replaced(context.db, found)
     context.findings += [
         Finding(Severity.WARNING, "tagReplaced", values={"tag": name})
-        for name in sorted(audience.taken_over)
+        for name in sorted(audience.taken_over_names)
     ]
     return audience
 

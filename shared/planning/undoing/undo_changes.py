@@ -29,7 +29,7 @@ _SQL = SqlFile.of(__file__)
 class UndoFiles:
     """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones.
 
-    `changes`: what the undone run, the later runs and the newest run of all rows planned. `taken_over`: who had the tags that
+    `changes`: what the undone run, the later runs and the newest run of all rows planned. `former_holders`: who had the tags that
     the run took over from others.
     """
 
@@ -38,7 +38,7 @@ class UndoFiles:
     outcomes: Path
     later: Sequence[Path] = ()
     changes: Sequence[Path] = ()
-    taken_over: Sequence[Path] = ()
+    former_holders: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     _SQL.run(db, "keep_before")
     load_ledger(db, files.ledger)
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
-    for taken_over in files.taken_over:
-        _SQL.run(db, "add_taken_over", file=str(taken_over))
+    for holders in files.former_holders:
+        _SQL.run(db, "add_former_holders", file=str(holders))
     for later in files.later:
         _SQL.run(db, "add_later_outcomes", file=str(later))
     for changes in files.changes:

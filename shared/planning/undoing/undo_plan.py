@@ -39,7 +39,7 @@ from shared.planning.undoing.undo_changes import (
 from shared.planning.writing.chunking import write_chunks
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.lookup import moment_of
-from shared.runs.undo import recorded_taken_over
+from shared.runs.undo import recorded_former_holders
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -140,9 +140,9 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
 def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoFiles:
     files, scratch, pointer = context.dependencies.files, context.scratch, current.pointer
     later = {outcomes_table(run_id): scratch / f"{run_id}.parquet" for run_id in current.later_runs}
-    taken_over = {
+    former_holders = {
         blob: scratch / f"taken-over-{number}.parquet"
-        for number, blob in enumerate(recorded_taken_over(files, undone))
+        for number, blob in enumerate(recorded_former_holders(files, undone))
     }
     changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.plans}
     local = UndoFiles(
@@ -152,7 +152,7 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
         # A run may have ended before it had outcomes.
         later=_download_existing(files, later),
         changes=_download_existing(files, changes),
-        taken_over=_download_existing(files, taken_over),
+        former_holders=_download_existing(files, former_holders),
     )
     files.download(pointer.blob, local.ledger)
     if local.before is not None:

@@ -207,7 +207,7 @@ SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag;
 -- name: keep_before
 CREATE OR REPLACE TABLE before AS FROM ledger;
 
--- name: add_taken_over
+-- name: add_former_holders
 -- Contacts that had a tag before the run took it over from others get it back, as if the export had given it. Those of them
 -- whom the export does not know become people of the ledger.
 CREATE OR REPLACE TABLE had_tags AS

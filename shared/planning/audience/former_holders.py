@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 _SQL = SqlFile.of(__file__)
 
 
-def read_taken_over(
+def read_former_holders(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str, tag_id: int
 ) -> None:
-    """Fill `taken_over` with the contacts that have this tag, in all statuses."""
+    """Fill `former_holders` with the contacts that have this tag, in all statuses."""
     _SQL.run(db, "create")
     for page in session.members_with_tag(audience_id, tag_id):
         _SQL.run(db, "add", tag_id=tag_id, addresses=[contact.address for contact in page])
 
 
-def write_taken_over(db: DuckDBPyConnection, target: Path) -> None:
-    """Write `taken_over` to a Parquet file, without people who must not be sent. Needs `do_not_send` and `excluded`."""
+def write_former_holders(db: DuckDBPyConnection, target: Path) -> None:
+    """Write `former_holders` to a Parquet file, without people who must not be sent. Needs `do_not_send` and `excluded`."""
     _SQL.write(db, "write", target)
