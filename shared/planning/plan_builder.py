@@ -16,7 +16,7 @@ from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder
-from shared.model.plan import Plan
+from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Records, exists, readable
 from shared.model.run import (
     Mode,
@@ -41,6 +41,7 @@ from shared.planning.reading.people import SourceColumns
 from shared.planning.reading.settled_source import SettledSource
 from shared.planning.request import PlanRequest
 from shared.planning.undoing.undo_plan import StateAtUndo, plan_undo
+from shared.planning.undoing.values_of_others import OtherExport
 from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
@@ -184,9 +185,26 @@ class PlanBuilder:
             self.exclusions.read(request.export.id),
             later_runs,
             [plan, *filter(None, map(self.plans.read, other_runs))],
+            self._other_exports(request, plan.audience_id),
         )
         with self._context(request, plan.audience_id) as context:
             return self.plans.write(*plan_undo(context, plan, current), context.uploads)
+
+    def _other_exports(self, request: PlanRequest, audience_id: str) -> list[OtherExport]:
+        """The other exports to an audience that have sent something to it."""
+        exports, ledgers = self.dependencies.exports, self.ledgers
+        found = AudienceLedgers.read(exports, ledgers, request.account_id, audience_id)
+        return [
+            OtherExport(pointer.blob, self._stored_plan(pointer.run_of_all_rows))
+            for export, pointer in found.exports
+            if pointer is not None and export.id != request.export.id
+        ]
+
+    def _stored_plan(self, run_id: str) -> Plan | None:
+        try:
+            return self.plans.read(run_id)
+        except PlanGone:
+            return None
 
     def _runs_since(self, export_id: str, run_id: str) -> list[Run]:
         """The runs of an export that began after a run, newest first."""

@@ -36,6 +36,11 @@ from shared.planning.undoing.undo_changes import (
     undo_counts,
     undo_tagsets,
 )
+from shared.planning.undoing.values_of_others import (
+    OtherExport,
+    download_others,
+    keep_values_of_others,
+)
 from shared.planning.writing.chunking import write_chunks
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.lookup import moment_of
@@ -52,13 +57,14 @@ class StateAtUndo:
     `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
     `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
     one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
-    and the newest run of all rows; plans that were deleted are left out.
+    and the newest run of all rows; plans that were deleted are left out. `others` are the other exports to the audience.
     """
 
     pointer: LedgerPointer
     excluded: ExclusionList
     later_runs: Sequence[str]
     plans: Sequence[Plan]
+    others: Sequence[OtherExport] = ()
 
 
 def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
@@ -81,7 +87,15 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         run.archive_created,
     )
     compare_for_undo(db, rules)
-    chunks = write_chunks(db, context.scratch, columns, restore=True, written=context.uploads.begin)
+    others = list(download_others(current.others, context.dependencies.files, context.scratch))
+    chunks = write_chunks(
+        db,
+        context.scratch,
+        columns,
+        restore=True,
+        ordered=lambda: context.findings.extend(_values_of_others(db, undone, columns, others)),
+        written=context.uploads.begin,
+    )
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
@@ -98,7 +112,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         counts=undo_counts(db),
         ledger=pointer.blob,
         ledger_run=pointer.run_id,
-        findings=_findings(db, request, chunks),
+        findings=(*context.findings, *_findings(db, request, chunks)),
         calls=context.audience.calls,
         contacts_before=audience.contacts,
     )
@@ -175,6 +189,17 @@ def _tags_to_restore(
         for tag in undone.tags
         if tag.tag_id in existing
     )
+
+
+def _values_of_others(
+    db: DuckDBPyConnection,
+    undone: Plan,
+    columns: Sequence[str],
+    others: Sequence[tuple[OtherExport, Path]],
+) -> list[Finding]:
+    keeping = keep_values_of_others(db, undone, columns, others)
+    values = {"people": str(keeping)}
+    return [Finding(Severity.WARNING, "undoFilledByOthers", values=values)] if keeping else []
 
 
 def _findings(

@@ -56,12 +56,13 @@ def write_chunks(
     unconfirmed: Unconfirmed = ALL_CONFIRMED,
     *,
     restore: bool = False,
+    ordered: Callable[[], object] = lambda: None,
     written: Callable[[Path], object] = lambda _: None,
 ) -> list[Chunk]:
     """Write the files of a plan into `folder`, from `changes`, `rejects` and `shared`, and list its chunks.
 
-    `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people. `written` is
-    called with each file as soon as it is complete.
+    `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people. `ordered` is
+    called when `send_lines` is filled, and may change its values. `written` is called with each file as soon as it is complete.
     """
     unconfirmed_contacts = {
         UNSUBSCRIBE_TAG: unconfirmed.unsubscribes,
@@ -73,6 +74,7 @@ def write_chunks(
     removals = folder / "removals.jsonl"
     define_fields_to_send(db)
     _SQL.run(db, "order", merge_tags=list(merge_tags))
+    ordered()
     _SQL.run(db, "write_lines", lines=str(lines), removals=str(removals))
     _append(removals, lines)
     written(lines)

@@ -1,0 +1,80 @@
+"""Keep the values of other exports to the audience: an undo restores what a field had before the run.
+
+Two exports may send the same merge field. The ledger of the export has only its own earlier value, so the other
+ledgers show which export wrote the field last before the run, or wrote it after the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.fields.evidence import is_evidence
+from shared.fields.merge_fields import chosen_fields
+from shared.model.plan import Plan
+from shared.model.ports import Files, download_if_exists
+from shared.workspace import SqlFile
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+_SQL = SqlFile.of(__file__)
+
+
+@dataclass(frozen=True)
+class OtherExport:
+    """Another export to the audience: the blob of its ledger, and the plan of its newest run of all rows if it is stored."""
+
+    ledger: str
+    plan: Plan | None
+
+
+def download_others(
+    others: Sequence[OtherExport], files: Files, scratch: Path
+) -> Iterator[tuple[OtherExport, Path]]:
+    """Download the ledgers of other exports. One that someone deleted is left out."""
+    for number, other in enumerate(others):
+        local = scratch / f"other-{number}.parquet"
+        if download_if_exists(files, other.ledger, local):
+            yield other, local
+
+
+def keep_values_of_others(
+    db: DuckDBPyConnection,
+    undone: Plan,
+    merge_tags: Sequence[str],
+    ledgers: Sequence[tuple[OtherExport, Path]],
+) -> int:
+    """Replace values in `send_lines` by those of other exports, or leave their fields alone.
+
+    Needs `changes`, `before` and `ledger` of the undo. Returns the number of people who keep a value of the run, because the
+    value of another export is newer, or is converted in another way.
+    """
+    if not ledgers:
+        return 0
+    here = _conversions(undone)
+    _SQL.run(db, "create", merge_tags=list(merge_tags))
+    for other, file in ledgers:
+        there = _conversions(other.plan) if other.plan else {}
+        alike = [tag for tag, conversion in here.items() if there.get(tag) == conversion]
+        _SQL.run(db, "add", file=str(file), alike=alike)
+    _SQL.run(db, "replace", undone=undone.run_id)
+    return _SQL.number(db, "keeping")
+
+
+def _conversions(plan: Plan) -> Mapping[str, tuple[str, ...]]:
+    """How the values of each merge field are written in the source. Parts of addresses and evidence of consent are left out."""
+    known = {attribute.name: attribute for attribute in plan.attributes}
+    found = {}
+    for choice in chosen_fields(plan.mapping):
+        attribute = known.get(choice.attribute)
+        if attribute is not None and not choice.part and not is_evidence(choice.tag):
+            found[choice.tag.upper()] = (
+                attribute.data_type,
+                choice.date_order or attribute.date_order,
+                choice.decimal_mark or attribute.decimal_mark,
+            )
+    return found
