@@ -32,7 +32,7 @@ SECRET_FILE=$(mktemp)
 trap 'rm -f "$SECRET_FILE"' EXIT
 printf '%s' "$secret" >"$SECRET_FILE"
 sh .github/retry.sh 10 30 az keyvault secret set --vault-name "$CONFIG_VAULT_NAME" --name entra-client-secret \
-  --file "$SECRET_FILE" --expires "$EXPIRES" --query id --output tsv
+  --file "$SECRET_FILE" --content-type text/plain --expires "$EXPIRES" --query id --output tsv
 # Customer Insights lets only people connect a container who can read it.
 account=$(az storage account show --name "$SEGMENTS_ACCOUNT_NAME" --query id --output tsv) &&
   az role assignment create --role "Storage Blob Data Reader" --assignee-principal-type User --output none \

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
 
 
+_CONTENT_TYPE = "text/plain"
+"""Policies of companies refuse a secret without a content type, such as those of Azure landing zones."""
+
 _TRIES = 15
 _PAUSE = 2.0
 """Deletion and recovery continue after the response, usually for a few seconds."""
@@ -51,7 +54,7 @@ class VaultSecrets:
         for _ in range(_TRIES):
             with _vault_errors():
                 try:
-                    self.client.set_secret(name, value)
+                    self.client.set_secret(name, value, content_type=_CONTENT_TYPE)
                 except HttpResponseError as error:
                     if error.status_code != HTTPStatus.CONFLICT:
                         raise

@@ -50,6 +50,18 @@ def test_the_guide_sets_every_secret() -> None:
     assert settings.guide_secrets(GUIDE) == named
 
 
+def test_every_secret_is_stored_with_a_content_type() -> None:
+    """The Key Vault guardrails of Azure landing zones refuse a secret without one."""
+    script = (ROOT / "infra/scripts/configure.sh").read_text("utf-8").replace("\\\n", " ")
+    commands = [
+        line
+        for line in (GUIDE + script).splitlines()
+        if "az keyvault secret set" in line and not line.startswith("#")
+    ]
+    assert len(commands) == 4
+    assert [line for line in commands if "--content-type text/plain" not in line] == []
+
+
 def test_differences_are_found_in_both_directions() -> None:
     assert settings.differences(["A"], ["A", "B"]) == ["B is read and not set"]
     assert settings.differences(["A", "B"], ["A"]) == ["B is set and not read"]

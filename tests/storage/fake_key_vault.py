@@ -27,6 +27,8 @@ class Vault:
     url: str = ""
     slowness: int = 0
     fail_with: int | None = None
+    content_type_required: bool = False
+    """The policy "Secrets should have content type set" with the effect Deny."""
     live: dict[str, list[str]] = field(default_factory=dict)
     deleted: dict[str, list[str]] = field(default_factory=dict)
     busy: dict[str, int] = field(default_factory=dict)
@@ -51,6 +53,8 @@ class Vault:
         if method == "PUT":
             if name in self.deleted:
                 return 409, _error("Conflict")
+            if self.content_type_required and not body.get("contentType"):
+                return 403, _error("Forbidden")
             self.live.setdefault(name, []).append(body["value"])
             return 200, self._bundle(name)
         if name not in self.live:

@@ -40,7 +40,7 @@ def vault(running_vault: tuple[Vault, Path]) -> Vault:
     vault.live.clear()
     vault.deleted.clear()
     vault.busy.clear()
-    vault.slowness, vault.fail_with = 0, None
+    vault.slowness, vault.fail_with, vault.content_type_required = 0, None, False
     return vault
 
 
@@ -109,6 +109,14 @@ def test_an_invalid_secret_is_refused(secrets: Secrets) -> None:
 def test_a_secret_is_not_readable_in_its_store(secrets: Secrets) -> None:
     secrets.put("mailchimp-1", "geheim")
     assert "geheim" not in repr(secrets) + str(vars(secrets))
+
+
+def test_a_vault_with_a_policy_about_content_types_accepts_secrets(
+    vault: Vault, vault_secrets: VaultSecrets
+) -> None:
+    vault.content_type_required = True
+    vault_secrets.put("a", "one")
+    assert vault_secrets.get("a") == "one"
 
 
 def test_a_slow_vault_is_waited_for(vault: Vault, vault_secrets: VaultSecrets) -> None:
