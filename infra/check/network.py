@@ -58,6 +58,7 @@ def _network(deployment: Deployment) -> Iterator[str]:
         return
     [network] = networks
     yield from _subnets(network)
+    yield from _security_groups(deployment, network)
     yield from _users_of_subnets(deployment, network)
     yield from _zones(deployment, network)
 
@@ -87,6 +88,15 @@ def _subnets(network: Resource) -> Iterator[str]:
     usable = subnets["endpoints"][0].num_addresses - 5 if "endpoints" in subnets else 0
     if usable < len(ENDPOINTS):
         yield "the subnet for endpoints is too small"
+
+
+def _security_groups(deployment: Deployment, network: Resource) -> Iterator[str]:
+    """Policies of landing zones refuse a subnet without one (Deny-Subnet-Without-Nsg)."""
+    groups = {one.id for one in deployment.of(f"{_NETWORK}/networkSecurityGroups")}
+    for subnet in network.get("properties", "subnets"):
+        group = subnet["properties"].get("networkSecurityGroup") or {}
+        if group.get("id") not in groups:
+            yield f"subnet {subnet['name']} must have a network security group"
 
 
 def _users_of_subnets(deployment: Deployment, network: Resource) -> Iterator[str]:

@@ -69,6 +69,7 @@ LIMITS = {
     SUBSCRIPTIONS: r"[A-Za-z0-9-]{3,64}",
     "Microsoft.ManagedIdentity/userAssignedIdentities": r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}",
     "Microsoft.Network/virtualNetworks": r"[A-Za-z0-9](?:[\w.-]{0,62}\w)?",
+    "Microsoft.Network/networkSecurityGroups": r"[A-Za-z0-9](?:[\w.-]{0,78}\w)?",
     "Microsoft.Network/privateEndpoints": r"[A-Za-z0-9](?:[\w.-]{0,62}\w)?",
 }
 """https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"""

@@ -45,6 +45,13 @@ var endpoints = [
   { name: 'config', type: 'Microsoft.KeyVault/vaults', target: configVaultName, group: 'vault', zone: 3 }
 ]
 
+// Without rules of its own, because the firewalls of accounts and vaults decide. Policies of landing zones refuse a subnet without one.
+resource securityGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
+  name: 'nsg-${token}'
+  location: location
+  tags: tags
+}
+
 resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: virtualNetworkName
   location: location
@@ -56,6 +63,7 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
         name: appSubnetName
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          networkSecurityGroup: { id: securityGroup.id }
           delegations: [{ name: 'flex', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
       }
@@ -63,6 +71,7 @@ resource virtualNetwork 'Microsoft.Network/virtualNetworks@2025-05-01' = {
         name: 'endpoints'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 27, 2)
+          networkSecurityGroup: { id: securityGroup.id }
           privateEndpointNetworkPolicies: 'Disabled'
         }
       }

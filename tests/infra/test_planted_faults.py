@@ -99,6 +99,7 @@ RULES = [
     Plant("subnet too small", "network", "cidrSubnet(addressPrefix, 26, 0)", "cidrSubnet(addressPrefix, 28, 0)", "/27 or larger", "private"),
     Plant("overlapping subnets", "network", "cidrSubnet(addressPrefix, 27, 2)", "cidrSubnet(addressPrefix, 27, 1)", "subnets overlap", "private"),
     Plant("subnet outside the network", "network", "cidrSubnet(addressPrefix, 27, 2)", "'10.99.0.0/27'", "outside the network", "private"),
+    Plant("subnet without a security group", "network", "cidrSubnet(addressPrefix, 27, 2)\n          networkSecurityGroup: { id: securityGroup.id }\n", "cidrSubnet(addressPrefix, 27, 2)\n", "subnet endpoints must have a network security group", "private"),
     Plant("app outside the network", "main", "subnetId: privateNetworking ? resourceId('Microsoft.Network/virtualNetworks/subnets', virtualNetworkName, appSubnetName) : ''", "subnetId: ''", "the app must send from its subnet", "private"),
     Plant("endpoints in the app's subnet", "network", "subnet: { id: virtualNetwork::endpointSubnet.id }", "subnet: { id: '${virtualNetwork.id}/subnets/${appSubnetName}' }", "must be in the subnet for endpoints", "private"),
     # settings
