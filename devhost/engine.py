@@ -13,7 +13,7 @@ THREADS = "PYTHON_THREADPOOL_THREAD_COUNT"
 DEFAULT_THREADS = "32"
 
 
-def load_engine(app_dir: Path, kind: str = "auto") -> Engine:
+def load_engine(app_dir: Path, kind: str) -> Engine:
     """Load the app of a folder; synchronous functions share PYTHON_THREADPOOL_THREAD_COUNT threads.
 
     Raises:

@@ -87,7 +87,7 @@ class Response:
         return cls(status, (("Content-Length", "0"),))
 
     @classmethod
-    def from_datum(cls, datum: Datum | None, method: str = "GET") -> Response:
+    def from_datum(cls, datum: Datum | None, method: str) -> Response:
         """The response to a request, from the value of an `http` output binding.
 
         Raises:

@@ -87,7 +87,7 @@ class SegmentsSettings:
     storage: StorageAccount
     container: str
     root: str
-    null_markers: tuple[str, ...] = NULL_MARKERS
+    null_markers: tuple[str, ...]
 
 
 @dataclass(frozen=True)

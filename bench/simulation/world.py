@@ -53,7 +53,7 @@ class World:
         self.plans.send(run)
         return run
 
-    def go(self, longest: float = float("inf")) -> bool:
+    def go(self, longest: float) -> bool:
         """Simulate until every run is over; False if that takes more than `longest` seconds."""
         self.clock.after(_TICK, self._tick)
         return self.clock.run(lambda: self.open == 0, longest)

@@ -117,7 +117,7 @@ class World:
         return key
 
     def add_audience(
-        self, account: Account, name: str, *, double_optin: bool = False, id_: str | None = None
+        self, account: Account, name: str, *, double_optin: bool, id_: str | None = None
     ) -> Audience:
         """A new audience with Mailchimp's four merge fields."""
         with self.lock:

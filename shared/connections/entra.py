@@ -59,7 +59,7 @@ class AppRegistration:
     tenant_id: str
     client_id: str
     client_secret: str = field(repr=False)
-    authority: str = _MICROSOFT[0]
+    authority: str
     scopes: tuple[str, ...] = (CUSTOMER_INSIGHTS,)
 
 

@@ -53,8 +53,8 @@ class SignIns:
     connections: Connections
     states: SignedStates
     public_url: str
-    mailchimp: MailchimpSignIn | None = None
-    entra: Entra | None = None
+    mailchimp: MailchimpSignIn | None
+    entra: Entra | None
 
     def begin(
         self, provider: Provider, connection_id: str, principal_id: str, *, in_browser: bool

@@ -234,7 +234,7 @@ class Definitions:
 
 
 def export_findings(
-    export: Export, exports: Iterable[Export], plain: Iterable[str] = ()
+    export: Export, exports: Iterable[Export], plain: Iterable[str]
 ) -> tuple[Finding, ...]:
     """Return findings about an export and the others: segments and fields that two of them send.
 

@@ -86,7 +86,7 @@ def day_of(text: str, order: str = "") -> datetime.date | None:
     return None
 
 
-def month_and_day_of(text: str, order: str = "") -> tuple[int, int] | None:
+def month_and_day_of(text: str, order: str) -> tuple[int, int] | None:
     """Return month and day of a birthday, with or without a year, or None. AmbiguousDateError as in `day_of`."""
     day = day_of(text, order)
     if day is None:

@@ -77,11 +77,11 @@ class Refusals:
     `people_without_answer` counts the people whose call got no usable answer; `people` does not include them.
     """
 
-    people: int = 0
-    code: str = ""
-    people_without_answer: int = 0
-    removals: int = 0
-    removal_code: str = ""
+    people: int
+    code: str
+    people_without_answer: int
+    removals: int
+    removal_code: str
 
 
 def count_refusals(db: DuckDBPyConnection) -> Refusals:

@@ -35,7 +35,7 @@ class MailchimpCounts:
     tags: Mapping[int, Tag | None]
     statuses: Mapping[str, int]
     calls: CallCounts
-    error: ConnectorError | None = None
+    error: ConnectorError | None
     lost_fields: tuple[str, ...] = ()
 
 

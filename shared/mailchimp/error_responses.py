@@ -50,8 +50,8 @@ class Classification:
     """What a response means. `code` is an outcome code, or a code of the whole call from `CODES`."""
 
     kind: ErrorKind
-    code: str = Code.REFUSED
-    field: str = ""
+    code: str
+    field: str
 
 
 # Titles in lower case, letters only. `*` is any other problem document of that status, and None a

@@ -91,7 +91,7 @@ class _Request:
 
     method: str
     path: str
-    query: Mapping[str, str] | None = None
+    query: Mapping[str, str] | None
     body: bytes | None = None
     about_members: bool = False
     parse: Parse = orjson.loads

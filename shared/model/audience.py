@@ -164,7 +164,7 @@ class StatusChange:
     changed: str
     opted_in: str
     reason: str
-    contact_id: str = ""
+    contact_id: str
 
 
 @dataclass(frozen=True)

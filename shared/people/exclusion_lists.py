@@ -42,7 +42,7 @@ class Parsed:
     """An uploaded list, and the numbers (from 1) of lines with an invalid entry."""
 
     listed: ExclusionList
-    invalid: tuple[int, ...] = ()
+    invalid: tuple[int, ...]
 
 
 def parse_exclusions(cells: Iterable[tuple[int, str]]) -> Parsed:

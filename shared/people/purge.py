@@ -77,7 +77,7 @@ class Purged:
     exports: frozenset[str]
     records: int
     active_runs: tuple[str, ...]
-    unreadable: ConnectorError | None = None
+    unreadable: ConnectorError | None
 
 
 @dataclass(frozen=True)

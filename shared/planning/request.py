@@ -20,7 +20,7 @@ class PlanRequest:
     connection_id: str
     account_id: str
     # The only person to send, in a run of one person.
-    person: ChosenPerson | None = None
+    person: ChosenPerson | None
 
     @property
     def is_preview(self) -> bool:

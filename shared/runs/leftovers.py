@@ -35,7 +35,7 @@ class Leftovers:
     owners: Records[TagOwner]
     files: Files
     transitions: Transitions
-    others: Sequence[Records[Any]] = ()
+    others: Sequence[Records[Any]]
 
     def delete(self, export_id: str) -> bool:
         """Delete the data of an export. False while the export exists or one of its runs is active."""

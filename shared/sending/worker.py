@@ -81,7 +81,7 @@ class Worker:
     randrange: Callable[[int], int]
     meter: Meter
     contacts: StoredContacts
-    stopping: Callable[[], bool] = lambda: False
+    stopping: Callable[[], bool]
     slice_seconds: float = SLICE_SECONDS
     _shared: dict[tuple[str, bool], _SharedByLanes] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -24,7 +24,7 @@ class CompleteResponse:
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = field(repr=False)
 
 
 async def answer(

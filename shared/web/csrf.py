@@ -25,7 +25,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,100}")
 
 
-def refuse_other_sites(request: Request, public_url: str = "") -> None:
+def refuse_other_sites(request: Request, public_url: str) -> None:
     """Raise a 403 for a change that comes from another site."""
     if request.method in _SAFE_METHODS:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared.errors import Unavailable
 from shared.model.audience import Audience, MergeField
@@ -22,8 +22,8 @@ class FoundAudience:
     audience: Audience
     merge_fields: tuple[MergeField, ...]
     tags: FoundTags
-    findings: tuple[Finding, ...] = ()
-    contacts: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...]
+    contacts: Mapping[str, int]
     taken_over_names: frozenset[str] = frozenset()
 
     @property

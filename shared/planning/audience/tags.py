@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from shared.errors import Changed, ConfigError, Conflict
 from shared.mailchimp.session import MailchimpSession
@@ -39,10 +39,10 @@ class FoundTags:
     tags: tuple[Tag, ...]
     findings: tuple[Finding, ...]
     foreign: Mapping[str, int]
-    changes: bool = False
-    existing: frozenset[int] = frozenset()
-    former_ids: Mapping[str, int] = field(default_factory=dict)
-    taken_over_ids: tuple[int, ...] = ()
+    changes: bool
+    existing: frozenset[int]
+    former_ids: Mapping[str, int]
+    taken_over_ids: tuple[int, ...]
 
     def without_tags_of_others(self) -> FoundTags:
         """The tags for a run that takes nothing over: those that others made have the id 0, so nothing is done with them."""

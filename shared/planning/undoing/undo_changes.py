@@ -36,9 +36,9 @@ class UndoFiles:
     ledger: Path
     before: Path | None
     outcomes: Path
-    later: Sequence[Path] = ()
-    changes: Sequence[Path] = ()
-    former_holders: Sequence[Path] = ()
+    later: Sequence[Path]
+    changes: Sequence[Path]
+    former_holders: Sequence[Path]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class UndoRules:
     merge_tags: Sequence[str]
     excluded: ExclusionList
     new_status: str
-    archive: bool = False
+    archive: bool
 
 
 def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:

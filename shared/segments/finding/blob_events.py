@@ -54,7 +54,7 @@ class BlobCreated:
 
     blob: str
     etag: str
-    written_at: datetime | None = None
+    written_at: datetime | None
 
     @property
     def is_model(self) -> bool:

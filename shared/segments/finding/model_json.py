@@ -82,8 +82,8 @@ class Model:
     name: str
     modified_at: datetime | None
     entities: tuple[Entity, ...]
-    faults: tuple[InputError, ...] = ()
-    weight: int = 0
+    faults: tuple[InputError, ...]
+    weight: int
 
 
 def read_model(data: bytes, where: str) -> Model:

@@ -65,13 +65,13 @@ class Survey:
     """The segments that were found, in the order of their names, and what could not be read."""
 
     found: Mapping[str, SurveyedEntity]
-    faults: tuple[ConnectorError, ...] = ()
+    faults: tuple[ConnectorError, ...]
 
 
 class Surveyor:
     """Looks through the container below `root` (a prefix; empty = everywhere)."""
 
-    def __init__(self, container: LandingContainer, root: str = "") -> None:
+    def __init__(self, container: LandingContainer, root: str) -> None:
         self._container = container
         self._root = f"{root.strip('/')}/" if root.strip("/") else ""
         self._models: WeightedCache[Model] = WeightedCache(_REMEMBERED)

@@ -60,11 +60,11 @@ class AuditFilter:
     `kind` is the subject of an action (export, run, ...), `subject_id` and `actor_id` are ids.
     """
 
-    kind: str = ""
-    subject_id: str = ""
-    actor_id: str = ""
-    since: datetime | None = None
-    until: datetime | None = None
+    kind: str
+    subject_id: str
+    actor_id: str
+    since: datetime | None
+    until: datetime | None
 
     def includes(self, entry: AuditEntry) -> bool:
         """Whether an entry belongs to the choice, apart from its time."""
