@@ -104,19 +104,11 @@ class ChunkPayloads:
         """Record the results of all people, and mark the chunk as done."""
         self._record(payload, results, calls, state=ChunkState.DONE, done_at=self.now())
 
-    def give_up(
-        self, payload: ChunkPayload, results: Mapping[str, Result], calls: CallCounts
-    ) -> None:
-        """Mark the chunk as done, and record people without a result as not sent. The next run sends them."""
-        unsent = Result(Outcome.NOT_SENT, Code.CALL_FAILED)
-        all_results = {address: results.get(address, unsent) for address in payload.lines}
+    def give_up(self, payload: ChunkPayload, calls: CallCounts) -> None:
+        """Mark the chunk as done, and record its people as not sent. The next run sends them."""
+        unsent = dict.fromkeys(payload.lines, Result(Outcome.NOT_SENT, Code.CALL_FAILED))
         self._record(
-            payload,
-            all_results,
-            calls,
-            state=ChunkState.DONE,
-            done_at=self.now(),
-            gave_up=True,
+            payload, unsent, calls, state=ChunkState.DONE, done_at=self.now(), gave_up=True
         )
 
     def release(

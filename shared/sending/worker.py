@@ -237,7 +237,7 @@ class _LaneSlice:
         except Unavailable as error:
             calls = self._count(before)
             if self.shared.queue.should_give_up(payload.chunk) and not results:
-                self._payloads.give_up(payload, results, calls)
+                self._payloads.give_up(payload, calls)
                 self.shared.queue.note_given_up()
             else:
                 self._release(payload, results, calls, failed=True)
