@@ -36,8 +36,8 @@ class Definitions:
     is_busy: Callable[[str], bool]
     now: Callable[[], datetime]
     new_id: Callable[[], str]
-    delete_data: Callable[[str], object] = lambda _: None
-    sleep: Callable[[float], object] = lambda _: None
+    delete_data: Callable[[str], object]
+    sleep: Callable[[float], object]
 
     def read(self, export_id: str) -> Stored[Export]:
         """Read a definition. NotFound when it does not exist."""

@@ -35,7 +35,7 @@ class RefreshedFiles:
     source: SegmentSource
     fingerprint_of_plan: Callable[[str], str | None]
     model_etag: Callable[[str], str | None]
-    fingerprint_of_exclusions: Callable[[str], str] = lambda _: ""
+    fingerprint_of_exclusions: Callable[[str], str]
 
     def check(self, export: Export, progress: RefreshProgress) -> CheckResult:
         """Compare the files, as they are now, with what was exported last. Causes are part of the result."""

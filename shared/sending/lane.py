@@ -66,7 +66,7 @@ class Lanes:
     abandon: Abandon
     now: Callable[[], datetime]
     meter: Meter
-    stopping: Callable[[], bool] = lambda: False
+    stopping: Callable[[], bool]
 
     def run(self, run_id: str, lane: int, number: int | None = None) -> None:
         """Work as a lane of a run. Safe to call again with the same arguments.

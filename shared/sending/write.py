@@ -20,7 +20,7 @@ from datetime import datetime
 
 from shared.errors import NotFound, Unavailable
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import ContactStatus, Member, MemberState, Refusal
+from shared.model.audience import Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import Code, Outcome
 from shared.sending.absent_people import ContactsOf, result_if_kept
@@ -40,10 +40,6 @@ _MOST_LOOKUPS_OF_A_CALL = 50
 _NOT_IN_AUDIENCE = Result(Outcome.KEPT, Code.NOT_IN_AUDIENCE)
 
 
-def _no_contacts(_: Sequence[str], /, *, by_id_only: bool) -> Mapping[str, Sequence[ContactStatus]]:
-    return {}
-
-
 @dataclass
 class Writer:
     """Writes people of one audience over one session.
@@ -58,8 +54,8 @@ class Writer:
     status: str
     since: datetime
     isolation: Isolation
-    contacts_of: ContactsOf = _no_contacts
-    results: dict[str, Result] = field(default_factory=dict)
+    contacts_of: ContactsOf
+    results: dict[str, Result]
     _to_archive: set[str] = field(default_factory=set)
 
     def write(self, kind: ChunkKind, people: Sequence[Person], *, maybe_applied: bool) -> None:

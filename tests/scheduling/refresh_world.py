@@ -85,6 +85,7 @@ class World:
             source=self,  # type: ignore[arg-type]
             fingerprint_of_plan=lambda run_id: self._planned.get(run_id),
             model_etag=self.blobs.get,
+            fingerprint_of_exclusions=lambda _: "",
         )
         steps = RefreshSteps(
             self.open_refreshes,

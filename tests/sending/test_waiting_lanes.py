@@ -67,6 +67,7 @@ class Waiting:
             abandon=SimpleNamespace(),  # type: ignore[arg-type]
             now=self._now,
             meter=SimpleNamespace(add=nothing, record=nothing),  # type: ignore[arg-type]
+            stopping=lambda: False,
         )
         run = Run(
             "r0",

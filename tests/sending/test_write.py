@@ -17,6 +17,7 @@ from shared.model.audience import (
     Audience,
     BatchAnswer,
     CallCounts,
+    ContactStatus,
     Member,
     MemberState,
     Refusal,
@@ -129,6 +130,9 @@ class writer:
         may_continue: Callable[[], bool] = lambda: True,
         answered_before: bool = False,
     ) -> None:
+        def no_contacts(_: Sequence[str], /, *, by_id_only: bool) -> dict[str, list[ContactStatus]]:
+            return {}
+
         def is_up() -> bool:
             try:
                 session.ping()
@@ -139,7 +143,7 @@ class writer:
         isolation = Isolation(
             is_up, may_continue, lambda: answered_before, lambda: session.calls.retried
         )
-        self.writer = Writer(session, "aud", status, SINCE, isolation)  # type: ignore[arg-type]
+        self.writer = Writer(session, "aud", status, SINCE, isolation, no_contacts, {})  # type: ignore[arg-type]
 
     def write(self, kind: ChunkKind, people: Sequence[Person], maybe_applied: bool) -> list[Result]:
         self.writer.write(kind, people, maybe_applied=maybe_applied)

@@ -500,7 +500,9 @@ class World:
         def new_id() -> str:
             return next(ids)
 
-        definitions = Definitions(self.exports, self.runs.is_busy, self.clock, new_id)
+        definitions = Definitions(
+            self.exports, self.runs.is_busy, self.clock, new_id, lambda _: None, lambda _: None
+        )
         connections = Connections(self.connections, self.secrets, definitions, self.clock, new_id)
         states = SignedStates(
             lambda: b"k" * 32,
