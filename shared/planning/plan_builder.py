@@ -48,7 +48,7 @@ from shared.runs.plan_store import PlanStore
 from shared.runs.plan_uploads import PlanUploads
 from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
-from shared.runs.undo import undoable
+from shared.runs.undo import recorded_former_holders, undoable
 from shared.workspace import workspace
 
 
@@ -186,6 +186,7 @@ class PlanBuilder:
             later_runs,
             [plan, *filter(None, map(self.plans.read, other_runs))],
             self._other_exports(request, plan.audience_id),
+            recorded_former_holders(self.plans.files, self.runs, plan),
         )
         with self._context(request, plan.audience_id) as context:
             return self.plans.write(*plan_undo(context, plan, current), context.uploads)

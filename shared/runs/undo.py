@@ -14,10 +14,13 @@ from shared.errors import Conflict, NotFound
 from shared.model.ledger import LedgerPointer
 from shared.model.names import former_holders_blob, former_holders_folder, outcomes_table
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records, exists
-from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.model.ports import Files, Records, exists, readable
+from shared.model.run import TAG_EXISTS, Mode, Run, RunStatus, Trigger
 from shared.runs.lookup import read_run
 from shared.runs.start import RunOptions, Starter
+
+# Runs that took over a tag and were stopped are followed by few others until one compares the tags.
+_EARLIER_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Undo:
         return True
 
     def gives_tags_back(self, run_id: str) -> bool:
-        """Whether an undo gives back a tag that the run took over from others. Earlier versions did not record who had it."""
+        """Whether an undo gives back a tag that the export took over from others. Earlier versions did not record who had it."""
         try:
-            return bool(recorded_former_holders(self.files, self.plan_of(run_id)))
+            return bool(recorded_former_holders(self.files, self.runs, self.plan_of(run_id)))
         except NotFound:
             return False
 
@@ -80,14 +83,28 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
     return pointer
 
 
-def recorded_former_holders(files: Files, plan: Plan) -> list[str]:
-    """The blobs that record who had the tags that a run took over from others. Earlier versions recorded none."""
-    recorded = set(files.names(former_holders_folder(plan.run_id)))
-    return [
-        blob
-        for tag in plan.tags
-        if (blob := former_holders_blob(plan.run_id, tag.tag_id)) in recorded
-    ]
+def recorded_former_holders(files: Files, runs: Records[Run], plan: Plan) -> list[str]:
+    """The blobs that record who had the tags that a run took over from others. Earlier versions recorded none.
+
+    If the run that took a tag over was stopped, or sent one person only, it took the tag from no one: the next run that compared
+    the tags with Mailchimp did.
+    """
+    blobs = _former_holders(files, plan.run_id, plan)
+    earlier = runs.all(where={"export": plan.export_id}, after=plan.run_id, page=_EARLIER_RUNS)
+    for stored in readable(earlier):
+        run = stored.value
+        if any(segment.in_mailchimp is not None for segment in run.segments):
+            break
+        if TAG_EXISTS in run.confirmed:
+            blobs += _former_holders(files, run.id, plan)
+    return blobs
+
+
+def _former_holders(files: Files, run_id: str, plan: Plan) -> list[str]:
+    """The blobs of one run, for the tags of a plan."""
+    recorded = set(files.names(former_holders_folder(run_id)))
+    blobs = (former_holders_blob(run_id, tag.tag_id) for tag in plan.tags)
+    return [blob for blob in blobs if blob in recorded]
 
 
 def _too_old() -> Conflict:

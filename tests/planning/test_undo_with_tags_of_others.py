@@ -10,7 +10,8 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.model.export import NewContacts, SegmentChoice
-from shared.model.run import RunStatus
+from shared.model.one_person import ChosenPerson
+from shared.model.run import Run, RunStatus
 from shared.planning.audience.client import AudienceClient
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
@@ -114,6 +115,89 @@ def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeat
     run = deployment.run_to_end(waiting.id)
     assert [rows.tags(number) for number in (0, 1, 7)] == [{"People"}, {"People"}, set()]
     assert deployment.app.undo.gives_tags_back(run.id)
+
+    deployment.undo(run)
+
+    assert [rows.tags(number) for number in (0, 1, 7)] == [{"People"}, set(), {"People"}]
+
+
+@pytest.mark.parametrize("stopped", ["before sending", "while sending"])
+def test_an_undo_gives_a_tag_back_that_a_stopped_run_took_over_before(
+    new_deployment: Callable[[], SimulatedDeployment], stopped: str
+) -> None:
+    rows = RowDeployment(new_deployment())
+    deployment, audience = rows.deployment, rows.deployment.audience
+    rows.define(new_contacts=NewContacts())
+    everyone = [person(number) for number in range(20)]
+    for number in (0, 7, 30, 31):
+        audience.add(f"p{number}@example.com", tags=["People"])
+    waiting = rows.run(*everyone)
+    change = rows.while_sending if stopped == "before sending" else rows.after_first_batch
+    canceled = change(lambda *_: deployment.app.commands.cancel(waiting.id))
+    deployment.app.commands.confirm(waiting.id)
+    first = deployment.run_to_end(waiting.id)
+    assert canceled
+    assert first.status is RunStatus.CANCELED
+    assert rows.tags(30) == {"People"}
+    run = rows.run(*everyone)
+    assert run.status is RunStatus.SUCCESSFUL
+    assert (rows.tags(30), rows.tags(31)) == (set(), set())
+    assert deployment.app.undo.gives_tags_back(run.id)
+    # A contact that got the tag in the first run keeps it: only the newest run is undone.
+    tagged_before = {0, 7, 30, 31} | {
+        number for number in range(20) if first.counts.created and number in _sent_by(rows, first)
+    }
+
+    undo = deployment.undo(run)
+
+    assert set(codes(undo)) == {"undoCreatedStay", "undoValuesUnknown"}
+    tagged = {number for number in (*range(20), 30, 31) if rows.tags(number)}
+    assert tagged == tagged_before
+    again = rows.run(*everyone)
+    assert again.status is RunStatus.SUCCESSFUL
+    assert [rows.tags(number) for number in (0, 30)] == [{"People"}, set()]
+
+
+def _sent_by(rows: RowDeployment, run: Run) -> set[int]:
+    """The numbers of the people that a run sent."""
+    sent = (address for address, (outcome, _) in rows.outcomes(run).items() if outcome != "notSent")
+    return {int(address.removeprefix("p").partition("@")[0]) for address in sent}
+
+
+def test_an_undo_gives_no_tag_back_that_an_earlier_run_took_from_others(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    rows = RowDeployment(new_deployment())
+    deployment, audience = rows.deployment, rows.deployment.audience
+    rows.define(new_contacts=NewContacts())
+    audience.add("p7@example.com", tags=["People"])
+    waiting = rows.run(person(0))
+    deployment.app.commands.confirm(waiting.id)
+    deployment.run_to_end(waiting.id)
+    run = rows.run(person(0, FirstName="Changed"))
+    assert not deployment.app.undo.gives_tags_back(run.id)
+
+    deployment.undo(run)
+
+    assert [rows.tags(number) for number in (0, 7)] == [{"People"}, set()]
+
+
+def test_an_undo_gives_a_tag_back_that_a_run_of_one_person_took_over_before(
+    new_deployment: Callable[[], SimulatedDeployment],
+) -> None:
+    rows = RowDeployment(new_deployment())
+    deployment, app = rows.deployment, rows.deployment.app
+    rows.define(new_contacts=NewContacts())
+    deployment.audience.add("p7@example.com", tags=["People"])
+    rows.source.segments = {"People": [person(0), person(1)]}
+    one = app.one_person.start(EXPORT, "Kim", ChosenPerson("p0@example.com", ""))
+    waiting = deployment.run_to_end(one.id)
+    assert waiting.reason.code == "tagExists"
+    app.commands.confirm(waiting.id)
+    deployment.run_to_end(waiting.id)
+    assert [rows.tags(number) for number in (0, 7)] == [{"People"}, {"People"}]
+    run = rows.run(person(0), person(1))
+    assert [rows.tags(number) for number in (0, 1, 7)] == [{"People"}, {"People"}, set()]
 
     deployment.undo(run)
 

@@ -44,7 +44,6 @@ from shared.planning.undoing.values_of_others import (
 from shared.planning.writing.chunking import write_chunks
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.lookup import moment_of
-from shared.runs.undo import recorded_former_holders
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,7 +56,8 @@ class StateAtUndo:
     `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
     `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
     one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
-    and the newest run of all rows; plans that were deleted are left out. `others` are the other exports to the audience.
+    and the newest run of all rows; plans that were deleted are left out. `others` are the other exports to the audience,
+    `former_holders` the blobs that record who had tags that the export took over from others.
     """
 
     pointer: LedgerPointer
@@ -65,6 +65,7 @@ class StateAtUndo:
     later_runs: Sequence[str]
     plans: Sequence[Plan]
     others: Sequence[OtherExport] = ()
+    former_holders: Sequence[str] = ()
 
 
 def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
@@ -156,7 +157,7 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
     later = {outcomes_table(run_id): scratch / f"{run_id}.parquet" for run_id in current.later_runs}
     former_holders = {
         blob: scratch / f"taken-over-{number}.parquet"
-        for number, blob in enumerate(recorded_former_holders(files, undone))
+        for number, blob in enumerate(current.former_holders)
     }
     changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.plans}
     local = UndoFiles(

@@ -215,7 +215,7 @@ def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     # The attempt at planning that took the tag over may have been repeated, and its findings are gone then.
     reported = any(finding.code == "tagTakenOver" for finding in run.findings)
     took_over = reported or TAG_EXISTS in run.confirmed
-    returns = took_over and services.undo.gives_tags_back(run_id)
+    returns = services.undo.gives_tags_back(run_id)
     about_tags = "undo.takenOver" if returns else "undo.takenOverUnknown" if took_over else ""
     return page.render(
         "undo.html",
