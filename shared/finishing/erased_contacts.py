@@ -6,8 +6,9 @@ erased could not be deleted there, and is added by a run that was planned before
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.capacity.on_demand import NO_SLOT, OnDemandSessions
 from shared.errors import ConnectorError, Unavailable
@@ -28,15 +29,20 @@ class ErasedContacts:
     erasures: Erasures
     sessions: OnDemandSessions
 
-    def delete(self, db: DuckDBPyConnection, plan: Plan) -> tuple[Finding, ...]:
+    def delete(
+        self, db: DuckDBPyConnection, plan: Plan, other_calls: Future[Any]
+    ) -> tuple[Finding, ...]:
         """Delete the erased people that the run sent. `outcomes` must still have their addresses.
 
-        Returns a finding if some could not be deleted. Unavailable when no connection is free.
+        `other_calls` of the run end first, because they may use the only free connection. Their error is raised here.
+        Returns a finding if some people could not be deleted. Unavailable when no connection is free.
         """
         addresses = erased_people_sent(db, self.erasures.marker_for_mailchimp())
         if not addresses:
             return ()
         left = len(addresses)
+        with waiting_for_network(db):
+            other_calls.result()
         try:
             with (
                 waiting_for_network(db),

@@ -120,10 +120,10 @@ class FinishSteps:
             counting = threads.submit(self.check.count, run, plan)
             ledger = threads.submit(self._ledger_before, plan, scratch)
             self._gather(data)
-            with waiting_for_network(db):
-                counts = counting.result()
-            # Afterwards, because the calls that count may use the only free connection.
-            about_erased = self.erased_contacts.delete(db, plan)
+            if counting.done():
+                # If there was no free connection, the next attempt repeats all steps, so the others are left out.
+                counting.result()
+            about_erased = self.erased_contacts.delete(db, plan, counting)
             suppress_erased_in_outcomes(
                 db, self.erasures.marker_for_all(), lambda: make_outcomes_writable(db)
             )
@@ -134,6 +134,8 @@ class FinishSteps:
             suppress_erased_in_ledger(
                 db, self.erasures.marker_for_all(), lambda: make_next_writable(db)
             )
+            with waiting_for_network(db):
+                counts = counting.result()
             checked = self.check.check(db, run, plan, chunks, counts)
             about_file = self._store(data, uploads)
             # Before the run is closed: otherwise a crash in between would leave its share of slots in use.

@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from sandbox.samples import Sample, Segment
-from shared.finishing.erased_contacts import ErasedContacts
 from shared.finishing.mailchimp_check import MailchimpCheck
+from shared.mailchimp.session import MailchimpSession
 from shared.model.run import Run
 from shared.people.erasures import Erasures
 from tests.e2e.running_app import actual_audience
@@ -53,24 +53,28 @@ def test_the_only_connection_first_counts_contacts_and_then_deletes_the_person(
     deployment: SimulatedDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment.app.slots.connections = 1
-    deleting = threading.Event()
-    count, delete = MailchimpCheck.count, ErasedContacts.delete
-    both_at_once: list[bool] = []
+    deleted_twice = threading.Event()
+    count, delete = MailchimpCheck.count, MailchimpSession.delete_for_good
+    order: list[str] = []
 
     def counted(*given: Any) -> Any:
-        both_at_once.append(deleting.wait(0.3))
+        deleted_twice.wait(0.3)
+        order.append("count")
         return count(*given)
 
     def deleted(*given: Any) -> Any:
-        deleting.set()
+        order.append("delete")
+        if order.count("delete") == 2:
+            deleted_twice.set()
         return delete(*given)
 
     monkeypatch.setattr(MailchimpCheck, "count", counted)
-    monkeypatch.setattr(ErasedContacts, "delete", deleted)
+    monkeypatch.setattr(MailchimpSession, "delete_for_good", deleted)
 
     run_with_erasures(deployment)
 
-    assert both_at_once == [False]
+    # The first one is that of the erasure itself.
+    assert order == ["delete", "count", "delete"]
     assert ERASED not in actual_audience(deployment.audience)
 
 

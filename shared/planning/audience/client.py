@@ -15,6 +15,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.parallel_calls import ParallelCalls
+from shared.errors import ConnectorError
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts
 from shared.model.names import audience_key
@@ -58,9 +59,13 @@ class AudienceClient:
             reading = parallel.submit(lambda session: session.audience(self._id))
             fields = parallel.submit(lambda session: session.merge_fields(self._id))
             tags = parallel.submit(lambda session: self._tags(session))
-            # First, because an audience that does not exist explains all other errors.
+            try:
+                contacts = self.read_not_subscribed(parallel, db, scratch)
+            except ConnectorError:
+                # An audience that does not exist explains all other errors.
+                reading.result()
+                raise
             audience = reading.result()
-            contacts = self.read_not_subscribed(parallel, db, scratch)
             merge_fields = tuple(fields.result())
             findings, found = field_findings(self._request.export, merge_fields), tags.result()
             if self._request.is_preview:
