@@ -6,20 +6,24 @@ import re
 from typing import NamedTuple
 
 from shared.model.export import ConsentMeaning
+from shared.model.source import composed
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# The letters O and X are no answers: O is a yes in Korean and French forms and "opted out" beside I, and X is a no in Korean
-# forms and a tick elsewhere.
 _YES = (
     _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 はい 是")
     | _words("agree agreed accept accepted grant granted checked 동의 동의함 동의합니다")
     | {"동의 함"}
 )
 _NO = _words("no n false f 0 0.0 off unchecked nein non não faux falsch 아니요 아니오 いいえ 否")
+# O and X are a yes and a no in Korean and Japanese forms, so they are understood if the attribute has a Korean or Japanese
+# name. Elsewhere, O is "opted out" beside I, and X is a tick.
+_MARK_YES = _words("o ｏ ○ ◯ 〇 ⭕")
+_MARK_NO = _words("x ｘ × ✕ ✖ ❌")
+_HANGUL_OR_KANA = re.compile("[\uac00-\ud7a3\u3041-\u30ff]")
 # The person did not agree. If a yes of the attribute forbids email, this is unclear: it may mean "did not agree to
 # email" or "did not refuse email". In this case, the person gets no email.
 _NOT_AGREED = frozenset(
@@ -76,10 +80,13 @@ class ConsentWords(NamedTuple):
     forbid: frozenset[str]
 
 
-def consent_words(meaning: ConsentMeaning) -> ConsentWords:
+def consent_words(meaning: ConsentMeaning, attribute: str) -> ConsentWords:
     """Return the values of a consent attribute that are understood."""
+    yes, no = _YES, _NO
+    if _HANGUL_OR_KANA.search(composed(attribute)):
+        yes, no = yes | _MARK_YES, no | _MARK_NO
     yes_allows = meaning is ConsentMeaning.YES_MAY_BE_MAILED
-    allow, forbid = (_YES, _NO | _NOT_AGREED) if yes_allows else (_NO, _YES)
+    allow, forbid = (yes, no | _NOT_AGREED) if yes_allows else (no, yes)
     return ConsentWords(allow | _ALLOWED, forbid | _FORBIDDEN)
 
 

@@ -318,3 +318,23 @@ def test_a_plain_file_in_an_export_with_every_refresh_is_reported_at_save_and_in
     assert plain in message
     assert message in page
     assert codes(run)["refreshNotAnnounced"] == message
+
+
+def test_o_and_x_are_answers_under_a_korean_name(scenario: ExportScenario, files: Files) -> None:
+    gold = scenario.named("Gold")
+    names = ["CustomerId", "EMail", "마케팅 수신동의", "Consent"]
+    answers = ["O", "Ｏ", "○", "X", "×", ""]
+    rows = [[f"{n:032x}", f"p{n}@example.com", each, each] for n, each in enumerate(answers)]
+    files.put("g.csv", csv_bytes([names, *rows]))
+    files.model(entity(gold, names, ["g.csv"]))
+
+    def run_with(attribute: str) -> dict[str, Any]:
+        new_contacts = {"status": "subscribed", "consentAttribute": attribute}
+        segment = {"name": gold, "tag": f"{gold} {attribute}"}
+        scenario.define([segment], mapping={"email": "EMail"}, newContacts=new_contacts)
+        return scenario.run("preview")
+
+    run = run_with(names[2])
+    assert (run["counts"]["new"], "consentUnclear" in codes(run)) == (3, False)
+    run = run_with(names[3])
+    assert (run["counts"]["new"], "consentUnclear" in codes(run)) == (0, True)

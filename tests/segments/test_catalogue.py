@@ -341,6 +341,7 @@ texts = st.lists(
 @example("name,other\n1,a\n\x1a", True, None, False)
 @example('name,other\n  \r\n \r\n"\u3000"\n\n1,a\n\0\n', True, None, False)
 @example("name\tother\n1\ta\n\t\n", True, None, False)
+@example("\r\r\nname,other\n1,a\n\r\r\n2,b\n", True, None, False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_counting_finds_as_many_rows_as_the_reader(
     tmp_path: Path, text: str, quoted: bool, header: bool | None, packed: bool

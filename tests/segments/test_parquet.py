@@ -1,5 +1,6 @@
 """Rows of Parquet files are read by name, as text."""
 
+import base64
 from contextlib import closing
 from pathlib import Path
 
@@ -52,7 +53,9 @@ def test_whole_numbers_that_parquet_has_as_floating_point_numbers_have_no_decima
     )
 
 
-@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS"])
+@pytest.mark.parametrize(
+    "kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMPTZ_NS"]
+)
 def test_a_date_without_an_end_is_no_value(kind: str, tmp_path: Path) -> None:
     data = parquet_bytes(
         tmp_path,
@@ -99,16 +102,38 @@ def test_parquet_text_without_its_annotation_is_text(tmp_path: Path) -> None:
     )
 
 
+def test_ids_of_sixteen_bytes_without_their_annotation_are_uuids(tmp_path: Path) -> None:
+    # DuckDB cannot write such a column. This file was written with pyarrow: a UUID, text that is filled up with zeros,
+    # the UUID of zeros, and no value.
+    data = base64.b64decode(
+        "UEFSMRUAFWwVbCwVCBUAFQYVBhwAAAACAAAAAwfBs/WnnS5PYIobPF1+nworY2FyZCAxMjM0NTY3OAAAAAAAAAAA"
+        "AAAAAAAAAAAAAAAVBBksNQAYBnNjaGVtYRUCABUOFSAVAhgCaWQAFggZHBkcJgAcFQ4ZJQYAGRgCaWQVABYIFpIB"
+        "FpIBJghJHBUAFQAVAgA8KQYZJgIGAAAAFpIBFggmCBaSAQAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYu"
+        "MC4xGRwcAAAAggAAAFBBUjE="
+    )
+    assert load_bytes(data, ["id"], tmp_path) == (
+        [
+            (1, "c1b3f5a7-9d2e-4f60-8a1b-3c5d7e9f0a2b"),
+            (2, "card 12345678\0\0\0"),
+            (3, "00000000-0000-0000-0000-000000000000"),
+            (4, None),
+        ],
+        [],
+    )
+
+
 def test_a_broken_parquet_file_is_refused_and_named(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path, 'SELECT 1 AS "A"')
     with pytest.raises(InputError, match=r"a\.csv"):
         load_bytes(data[:-20], ["A"], tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["TIMESTAMPTZ", "TIMESTAMPTZ_NS"])
 def test_the_day_of_a_parquet_time_does_not_depend_on_the_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    data = parquet_bytes(tmp_path, "SELECT 'a' AS n, TIMESTAMPTZ '2026-06-05 23:30:00+00' AS born")
+    query = f"SELECT 'a' AS n, {kind} '2026-06-05 23:30:00+00' AS born"
+    data = parquet_bytes(tmp_path, query)
     segment, container = segment_of(["born"], ("a.csv", data))
     monkeypatch.setenv("TZ", "Asia/Seoul")
     with workspace() as (connection, scratch), closing(connection.cursor()) as cursor:

@@ -77,6 +77,7 @@ def read_people(
     define_digit_macros(db)
     values = values or SourceValues()
     unreadable: list[tuple[int, UnreadableRow]] = []
+    allow = sorted(consent_words(columns.consent_meaning, columns.consent or "").allow)
     for number, segment in enumerate(snapshot.segments):
         wanted = columns.of(segment)
         cells = ", ".join(f"c{position} VARCHAR" for position in range(len(wanted)))
@@ -97,7 +98,7 @@ def read_people(
             fields=len(columns.fields),
             consent=columns.consent_meaning if columns.consent else "",
             blanks=BLANKS,
-            allow=sorted(consent_words(columns.consent_meaning).allow),
+            allow=allow,
         )
     _SQL.run(db, "people")
     if unreadable:

@@ -116,7 +116,7 @@ class SourceValues:
         self, db: DuckDBPyConnection, cell: str, attribute: str, meaning: ConsentMeaning
     ) -> None:
         """Count the values of a consent attribute, and those that are neither a yes nor a no."""
-        words = consent_words(meaning)
+        words = consent_words(meaning, attribute)
         known = sorted(words.allow | words.forbid)
         given, unclear = _SQL.row(
             db, "consent", cell=cell, attribute=attribute, blanks=BLANKS, known=known

@@ -22,7 +22,7 @@ from shared.workspace import small_workspace
 _HEAD = 256 * 1024
 # Splitting 4 MB at its quotes makes so many small objects that the process keeps 45 MB for them.
 _SLICE = 64 * 1024
-_EMPTY = re.compile(rb"^\r?\n", re.MULTILINE)
+_EMPTY = re.compile(rb"^\r*\n", re.MULTILINE)
 # The characters of a line without a value (layout.py) in UTF-8, except a carriage return, which ends lines.
 _BLANK = (
     rb"(?:[\x00-\x09\x0b\x0c\x0e-\x20\x7f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
@@ -107,7 +107,7 @@ class _Tally:
         if any(map(self._breaks_inside_quotes, _slices(whole))) or len(self._rest) > MAX_ROW:
             return False
         self._lines += whole.count(b"\n")
-        if b"\n\n" in whole or b"\n\r\n" in whole or whole[:1] in {b"\n", b"\r"}:
+        if b"\n\n" in whole or b"\n\r" in whole or whole[:1] in {b"\n", b"\r"}:
             self._lines -= len(_EMPTY.findall(whole))
         self._blank_lines += self._blanks_in(whole)
         return True

@@ -4,7 +4,7 @@ Parquet can encode a thousand million equal values in a few bytes, which would f
 rows is compared with the size of the file before it is read, and the unpacked size before anything is stored.
 Lists and structures are not read, because no field accepts them. Columns are selected by position: DuckDB
 ignores the case of names, and files may not. Text without the UTF8 annotation, as old writers leave it, is
-decoded here.
+decoded here. So are ids of 16 bytes without the UUID annotation.
 https://parquet.apache.org/docs/file-format/
 """
 
@@ -32,6 +32,9 @@ _ROW = 16
 # A virtual column. The option of `read_parquet` would refuse a file that has a column with this name.
 _NUMBER = "file_row_number"
 _NUMBERS = ("DECIMAL", "DOUBLE", "FLOAT")
+_WITH_TIME_ZONE = frozenset({"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"})
+# The kind of a column whose values have 16 bytes each, and no annotation. DuckDB has no type for it.
+_SIXTEEN_BYTES = "BLOB(16)"
 _NESTED = ("[", "(", "STRUCT", "MAP", "UNION", "LIST", "VARIANT")
 
 
@@ -49,25 +52,30 @@ def claimed_rows(connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str
 def parquet_columns(
     connection: duckdb.DuckDBPyConnection, file: Parquet, blob: str
 ) -> list[tuple[str, str]]:
-    """The columns of a file in their order, as (name, DuckDB type). InputError as above."""
+    """The columns of a file in their order, as (name, DuckDB type or `_SIXTEEN_BYTES`). InputError as above."""
     path = literal(str(file.path))
     with _readable(blob):
         schema = execute(
             connection,
-            f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({path})",  # noqa: S608
+            "SELECT name, coalesce(num_children, 0), type = 'FIXED_LEN_BYTE_ARRAY' AND type_length = '16' "  # noqa: S608
+            f"FROM parquet_schema({path})",
         ).fetchall()
         types = execute(
             connection,
             f"DESCRIBE SELECT * FROM read_parquet({path})",  # noqa: S608
         ).fetchall()
-    names: list[str] = []
+    columns: list[tuple[str, bool]] = []
     index = 1
     while index < len(schema):
-        names.append(str(schema[index][0]))
+        name, _, has_sixteen_bytes = schema[index]
+        columns.append((str(name), bool(has_sixteen_bytes)))
         index = _after(schema, index)
-    if len(names) != len(types):
+    if len(columns) != len(types):
         _unreadable(blob)
-    return [(name, str(row[1])) for name, row in zip(names, types, strict=True)]
+    return [
+        (name, _SIXTEEN_BYTES if has_sixteen_bytes and row[1] == "BLOB" else str(row[1]))
+        for (name, has_sixteen_bytes), row in zip(columns, types, strict=True)
+    ]
 
 
 def load_parquet(
@@ -140,7 +148,7 @@ def _index_of(
     others = list(dict.fromkeys(name for name in names if name == column or name not in listed))
     index = position_of(find_column(column, others) or column, column, names, blob)
     kind = in_file[index][1]
-    if any(mark in kind for mark in _NESTED) and not kind.startswith("DECIMAL"):
+    if any(mark in kind for mark in _NESTED) and not kind.startswith(("DECIMAL", _SIXTEEN_BYTES)):
         raise InputError("columnNested", where=blob, attribute=column)
     return index
 
@@ -157,7 +165,7 @@ def _check_size(
         raise InputError("fileUnpacksTooLarge", where=blob)
 
 
-def _after(schema: Sequence[tuple[str, int]], index: int) -> int:
+def _after(schema: Sequence[tuple[str, int, bool]], index: int) -> int:
     """The position in a schema after an element and its children."""
     waiting = 1
     while waiting and index < len(schema):
@@ -170,13 +178,20 @@ def _text(cell: str, kind: str) -> str:
     """An SQL expression for a value as text; of a BLOB, NULL when it is not UTF-8."""
     if kind == "BLOB":
         return f"try(decode({cell}))"
+    if kind == _SIXTEEN_BYTES:
+        # A UUID, unless the bytes are text, which may be filled up with zeros. Random bytes are hardly ever text.
+        text = f"try(decode({cell}))"
+        return (
+            f"CASE WHEN regexp_full_match({text}, '\\P{{Cc}}+\\x00*') THEN {text} "
+            f"ELSE lower(hex({cell}))::UUID::VARCHAR END"
+        )
     if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        text = f"{cell}::VARCHAR"
-        if kind == "TIMESTAMP WITH TIME ZONE":
-            # Without a zone, DuckDB uses that of the machine, and the day depends on it.
-            text = f"(({cell} AT TIME ZONE 'UTC')::VARCHAR || '+00')"
+        # Without a zone, DuckDB uses that of the machine, and the day depends on it.
+        has_zone = kind in _WITH_TIME_ZONE
+        moment = f"({cell} AT TIME ZONE 'UTC')" if has_zone else cell
+        text = f"({moment}::VARCHAR || '+00')" if has_zone else f"{cell}::VARCHAR"
         # Writers store the largest number for "no end". DuckDB would write "infinity", which no one has written.
-        return f"CASE WHEN isfinite({cell}) THEN {text} END"
+        return f"CASE WHEN isfinite({moment}) THEN {text} END"
     if kind in {"DOUBLE", "FLOAT"}:
         # Writers such as pandas store whole numbers with gaps, such as phone numbers and ids, as floating-point
         # numbers, and some store a gap as NaN. DuckDB would write 821012345678.0 and nan. `isnan` is false where
