@@ -16,16 +16,20 @@ from functools import cache
 from shared.model.source import DAY_FIRST, MONTH_FIRST
 
 _TIME = (
-    r"(?:(?:T|,? {1,9})(?:(?:오전|오후) ?)?\d{1,2}(?:(?::\d{2}){1,2}(?:[.,]\d{1,9})?|(?:\.\d{2}){1,2})"
+    r"(?:(?:T|,? {1,9})(?:(?:오전|오후|午前|午後|上午|下午) ?)?\d{1,2}"
+    r"(?:(?::\d{2}){1,2}(?:[.,]\d{1,9})?|(?:\.\d{2}){1,2}|[시時时](?: ?\d{1,2}[분分](?: ?\d{1,2}[초秒])?)?)"
     r"(?: ?[APap]\.?[Mm]\.?| Uhr)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?)(?:\[[\w/+-]+\])?)?)?"
 )
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME, re.ASCII)
+_EAST_WEEKDAY = (
+    r"(?: ?(?:\([월화수목금토일月火水木金土日]\)|[월화수목금토일]요일|[月火水木金土日]曜日))?"
+)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _EAST_WEEKDAY + _TIME, re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T\d{4,6}(?:[.,]\d+)?Z?)?", re.ASCII)
 _SLASHES = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})" + _TIME, re.ASCII)
 _DOTS = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})" + _TIME, re.ASCII)
 _EAST = re.compile(
     r"(\d{4})(?:\. ?|[년年] ?)(\d{1,2})(?:\. ?|[월月] ?)(\d{1,2})(?:\.|[일日])?"
-    r"(?: ?(?:\([월화수목금토일日月火水木金土]\)|[월화수목금토일]요일|[日月火水木金土]曜日))?"
+    + _EAST_WEEKDAY
     + _TIME,
     re.ASCII,
 )
@@ -47,9 +51,10 @@ _LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl")
 _ANY_YEAR = "2000"
 
 
-# The first and the second number of a date with slashes or hyphens. DuckDB uses these patterns, too.
-FIRST_NUMBER = r"^(\d{1,2})[/-]\d{1,2}(?:[/-]\d{4}\b.*)?$"
-SECOND_NUMBER = r"^\d{1,2}[/-](\d{1,2})(?:[/-]\d{4}\b.*)?$"
+# The first and the second number of a date with slashes or hyphens, or of a birthday with dots, which is 5.11. for
+# 5 November in German and for 11 May in Korean. DuckDB uses these patterns, too.
+FIRST_NUMBER = r"^(\d{1,2})(?:[/-]|\. ?)\d{1,2}(?:[/-]\d{4}\b.*|\.)?$"
+SECOND_NUMBER = r"^\d{1,2}(?:[/-]|\. ?)(\d{1,2})(?:[/-]\d{4}\b.*|\.)?$"
 _FIRST_NUMBER, _SECOND_NUMBER = re.compile(FIRST_NUMBER), re.compile(SECOND_NUMBER)
 
 
@@ -90,12 +95,10 @@ def month_and_day_of(text: str, order: str) -> tuple[int, int] | None:
     """Return month and day of a birthday, with or without a year, or None. AmbiguousDateError as in `day_of`."""
     day = day_of(text, order)
     if day is None:
-        if found := _NO_YEAR.fullmatch(text):
+        if found := (_NO_YEAR.fullmatch(text) or _NO_YEAR_DOTS.fullmatch(text)):
             day = _ordered(_ANY_YEAR, found[1], found[2], order)
         elif found := (_NO_YEAR_ISO.fullmatch(text) or _NO_YEAR_EAST.fullmatch(text)):
             day = _date(_ANY_YEAR, found[1], found[2])
-        elif found := _NO_YEAR_DOTS.fullmatch(text):
-            day = _date(_ANY_YEAR, found[2], found[1])
         elif found := _NO_YEAR_DAY_NAME.fullmatch(text):
             day = _date(_ANY_YEAR, _month(found[2]), found[1])
         elif found := _NO_YEAR_NAME_DAY.fullmatch(text):

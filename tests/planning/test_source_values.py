@@ -43,6 +43,9 @@ def column(*values: str) -> Attribute:
         "\ufeff25/06/1980",
         "25\u200b/\u206006/1980",
         "\u00a025/06/1980 ",
+        "25.06.",
+        "25. 6. ",
+        "２５．０６．",
     ],
 )
 def test_a_date_shows_the_order_of_its_column_in_any_digits_and_hyphens(shows: str) -> None:
@@ -66,6 +69,8 @@ def test_the_only_date_of_a_column_may_have_other_hyphens() -> None:
 def test_a_column_without_a_date_that_shows_the_order_has_none() -> None:
     assert column("٠٥/٠٦/١٩٨٠", "5/6/1980", "June", "٢٥").date_order == ""
     assert column("٠٦/٢٥/١٩٨٠").date_order == MONTH_FIRST
+    assert column("5. 6.", "06. 25.").date_order == MONTH_FIRST
+    assert column("5. 6.", "25.6", "1980. 6. 25.").date_order == ""
 
 
 @pytest.mark.parametrize("shows", ["1,5", "１，５", "١,٥", "\u200e1,5", "\u22121,5"])

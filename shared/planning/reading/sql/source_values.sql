@@ -41,7 +41,7 @@ FROM segment_rows;
 
 -- name: dates
 -- How many dates of the column $cell are clearly day first, clearly month first, and neither. Most values
--- have no slash or hyphen, or not at these positions, so the slow expressions are not evaluated for them.
+-- have no slash or hyphen, or not at these positions, and no point at the end, so the slow expressions are not evaluated for them.
 SELECT
     count(*) FILTER (a > 12 AND b <= 12),
     count(*) FILTER (b > 12 AND a <= 12),
@@ -54,7 +54,7 @@ FROM (
         -- with_ascii_digits is slow for cells that are not ASCII, such as 101동 1203-1호.
         SELECT CASE
             WHEN strlen(cell) = length(cell)
-                OR regexp_matches(cell, '^[\pZ\p{Cf}]*\p{Nd}{1,2}\p{Cf}*[/／－‐‑–−-]')
+                OR regexp_matches(cell, '^[\pZ\p{Cf}]*\p{Nd}{1,2}\p{Cf}*[/／－‐‑–−.．-]')
             THEN with_ascii_digits(cell)
         END AS text
         FROM (SELECT COLUMNS(lambda c: c = $cell) AS cell FROM segment_rows)
@@ -62,9 +62,10 @@ FROM (
             AND (
                 contains(cell, '/') OR contains(cell, '-') OR contains(cell, '／') OR contains(cell, '－')
                 OR contains(cell, '‐') OR contains(cell, '‑') OR contains(cell, '–') OR contains(cell, '−')
+                OR ends_with(rtrim(cell), '.') OR ends_with(rtrim(cell), '．')
             )
     )
-    WHERE strlen(text) BETWEEN 3 AND 40 AND (text[2] IN ('/', '-') OR text[3] IN ('/', '-'))
+    WHERE strlen(text) BETWEEN 3 AND 40 AND (text[2] IN ('/', '-') OR text[3] IN ('/', '-') OR ends_with(text, '.'))
 );
 
 -- name: numbers
