@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from sandbox.mailchimp import Fault
 from shared.capacity.pace import LONGEST_ACCOUNT_PAUSE
 from shared.model.run import RunStatus
 from tests.faults.conftest import clock, mailchimp, new_deployment
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 __all__ = ["clock", "mailchimp", "new_deployment"]
@@ -20,7 +18,7 @@ __all__ = ["clock", "mailchimp", "new_deployment"]
     ("seconds", "paused"), [(60, 60), (300, 300), (5_000, LONGEST_ACCOUNT_PAUSE)]
 )
 def test_no_lane_makes_a_call_before_the_time_that_mailchimp_names(
-    new_deployment: Callable[[], SimulatedDeployment], seconds: int, paused: int
+    new_deployment: NewDeployment, seconds: int, paused: int
 ) -> None:
     deployment = new_deployment()
     rows = RowDeployment(deployment)

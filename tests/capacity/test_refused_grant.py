@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import Conflict
 from tests.faults.conftest import clock, mailchimp, new_deployment
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment
 
 __all__ = ["clock", "mailchimp", "new_deployment"]
@@ -32,7 +32,7 @@ def _delete_webhooks(deployment: SimulatedDeployment) -> None:
 @pytest.mark.parametrize("work", [_search, _erase, _delete_webhooks])
 def test_a_person_does_not_wait_for_each_audience_if_mailchimp_refuses_the_grant(
     work: Callable[[SimulatedDeployment], None],
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()
     RowDeployment(deployment).define()

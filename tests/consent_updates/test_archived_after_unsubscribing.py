@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.model.run import ADD_ARCHIVED
 from shared.runs.start import RunOptions
 from tests.consent_updates.consent_deployment import ConsentDeployment
 from tests.consent_updates.test_changed_addresses import A, B, deploy
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import person
 
 
 @pytest.fixture
-def made(new_deployment: Callable[[], SimulatedDeployment]) -> ConsentDeployment:
+def made(new_deployment: NewDeployment) -> ConsentDeployment:
     return deploy(new_deployment())
 
 

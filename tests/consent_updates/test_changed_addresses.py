@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from shared.model.run import Mode, Run
 from shared.sending import absent_people
 from tests import reused_databases
 from tests.consent_updates.consent_deployment import ConsentDeployment
-from tests.faults.simulated_deployment import CHUNK, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CHUNK, EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import codes, person
 
 A, B = "p1@example.com", "new@example.com"
@@ -54,7 +54,7 @@ def deploy(deployment: SimulatedDeployment, count: int = 3) -> ConsentDeployment
 
 
 @pytest.fixture
-def made(new_deployment: Callable[[], SimulatedDeployment]) -> ConsentDeployment:
+def made(new_deployment: NewDeployment) -> ConsentDeployment:
     return deploy(new_deployment())
 
 
@@ -64,9 +64,7 @@ def _cache() -> list[Afterwards]:
 
 
 @pytest.fixture
-def afterwards(
-    new_deployment: Callable[[], SimulatedDeployment], _cache: list[Afterwards]
-) -> Afterwards:
+def afterwards(new_deployment: NewDeployment, _cache: list[Afterwards]) -> Afterwards:
     """The result of one deployment in which each person has another history; computed once."""
     if not _cache:
         made = deploy(new_deployment(), 10)
@@ -295,7 +293,7 @@ def test_a_contact_that_mailchimp_refuses_to_show_does_not_end_the_run(
 
 @pytest.mark.parametrize("webhooks", ["in order", "in disorder", "lost"])
 def test_the_table_has_the_status_under_the_new_address_whatever_webhooks_arrive(
-    new_deployment: Callable[[], SimulatedDeployment], webhooks: str
+    new_deployment: NewDeployment, webhooks: str
 ) -> None:
     made = ConsentDeployment(new_deployment())
     made.seed(2)
@@ -385,7 +383,7 @@ def test_a_person_is_not_added_if_one_of_the_contacts_that_had_the_address_unsub
 
 
 def test_a_run_downloads_the_stored_contacts_once_for_all_absent_people(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = deploy(new_deployment(), 3 * CHUNK)
     run_id = begin_to_send(made, 3 * CHUNK)

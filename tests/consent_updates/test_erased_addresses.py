@@ -15,14 +15,14 @@ from tests import reused_databases
 from tests.consent_updates.consent_deployment import ConsentDeployment
 from tests.consent_updates.test_changed_addresses import A, B, address_of, deploy
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import person
 
 C = "newer@example.com"
 
 
 @pytest.fixture
-def made(new_deployment: Callable[[], SimulatedDeployment]) -> ConsentDeployment:
+def made(new_deployment: NewDeployment) -> ConsentDeployment:
     return deploy(new_deployment())
 
 

@@ -1,16 +1,14 @@
 """The API and the page of a connection show how current Mailchimp's statuses are."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.consent_updates.consent_deployment import ConsentDeployment
-from tests.faults.simulated_deployment import CONNECTION, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, NewDeployment
 from tests.web.client import Response, request
 
 
 @pytest.fixture
-def made(new_deployment: Callable[[], SimulatedDeployment]) -> ConsentDeployment:
+def made(new_deployment: NewDeployment) -> ConsentDeployment:
     made = ConsentDeployment(new_deployment())
     made.seed(3)
     return made

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.consent_updates.consent_deployment import ConsentDeployment
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import person
 
 # The second address of person 1.
@@ -13,7 +11,7 @@ _OTHER = "other@example.com"
 
 
 def test_people_who_were_refused_are_sent_again_after_they_subscribed_themselves(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     made = ConsentDeployment(new_deployment())
     audience, rows = made.audience, made.rows

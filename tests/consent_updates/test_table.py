@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,12 +12,11 @@ from shared.messaging.messages import audience_of
 from shared.model.connection import ConnectionStatus
 from shared.model.run import RunStatus
 from tests.consent_updates.consent_deployment import MODEL, ConsentDeployment
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 from tests.planning.row_deployment import person
 
 # `make faults` kills before and after every write, `make test` before or after it.
 STEP = 1 if os.environ.get("LONG_TESTS") else 2
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @pytest.fixture

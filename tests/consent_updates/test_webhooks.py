@@ -2,17 +2,16 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from tests.consent_updates.consent_deployment import ConsentDeployment
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 
 # `make faults` kills before and after every write, `make test` before or after it.
 STEP = 1 if os.environ.get("LONG_TESTS") else 2
-NewDeployment = Callable[[], SimulatedDeployment]
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "MailChimp"}
 
 

@@ -8,7 +8,7 @@ from devhost.processes import Azurite
 from sandbox.mailchimp.sandbox import Sandbox
 from sandbox.samples import Sample
 from tests.fakes import Clock
-from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment, RunResult, SimulatedDeployment
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def consent_is_kept(sandbox: Sandbox) -> Iterator[None]:
 @pytest.fixture
 def new_deployment(
     mailchimp: Sandbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], SimulatedDeployment]]:
+) -> Iterator[NewDeployment]:
     """Create deployments; after the test, Mailchimp has no faults and its former options."""
     options = mailchimp.world.options
     yield lambda: SimulatedDeployment(mailchimp, monkeypatch, clock)
@@ -64,7 +64,7 @@ def _results() -> dict[tuple[Sample, ...], RunResult]:
 
 @pytest.fixture
 def undisturbed(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
     _results: dict[tuple[Sample, ...], RunResult],
 ) -> Callable[..., RunResult]:
     """Return the result of the last of several runs without faults, one for each sample; computed once."""

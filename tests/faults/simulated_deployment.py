@@ -422,3 +422,7 @@ class SimulatedDeployment:
             path.write_bytes(parquet)
             with reused_databases.connect() as db:
                 return db.execute(f"SELECT {columns} FROM read_parquet(?)", [str(path)]).fetchall()
+
+
+NewDeployment = Callable[[], SimulatedDeployment]
+"""The type of the fixture `new_deployment`."""

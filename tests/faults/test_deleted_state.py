@@ -15,10 +15,9 @@ from shared.runs.watchdog import MOST_RESUMES
 from shared.sending import chunk_payload
 from shared.workspace import workspace
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import EXPORT, RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, RunResult
 from tests.faults.test_killed_at_every_write import SAMPLE
 
-NewDeployment = Callable[[], SimulatedDeployment]
 Undisturbed = Callable[..., RunResult]
 
 

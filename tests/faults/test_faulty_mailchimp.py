@@ -8,10 +8,9 @@ import pytest
 from sandbox.mailchimp.faults import TEMPORARY, Fault
 from sandbox.mailchimp.sandbox import Sandbox
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment, RunResult
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE, SEEDS
 
-NewDeployment = Callable[[], SimulatedDeployment]
 Undisturbed = Callable[..., RunResult]
 # In real time. A loaded machine must answer other calls in half of it.
 HANG_SECONDS = 3.0

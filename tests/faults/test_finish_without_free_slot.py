@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 
 
 def test_a_lane_without_a_slot_waits_and_retries_without_failing(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     deployment.define(Sample(40, (Segment("AllPeople", 1.0),), seed=5))
@@ -54,7 +53,7 @@ def test_a_lane_without_a_slot_waits_and_retries_without_failing(
 
 
 def test_a_confirmed_run_shares_the_account_again(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()
     sample = Sample(40, (Segment("AllPeople", 1.0),), seed=5)

@@ -13,14 +13,18 @@ import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import RunResult, SavedDeployment, SimulatedDeployment
+from tests.faults.simulated_deployment import (
+    NewDeployment,
+    RunResult,
+    SavedDeployment,
+    SimulatedDeployment,
+)
 
 LONG = bool(os.environ.get("LONG_TESTS"))
 SEEDS = int(os.environ.get("FAULT_SEEDS") or (4 if LONG else 2))
 STEP = 1 if SEEDS >= 50 else 10 if LONG else 74
 # A run makes fewer calls than writes.
 CALL_STEP = min(STEP, 23)
-NewDeployment = Callable[[], SimulatedDeployment]
 Prepared = Callable[[bool], SimulatedDeployment]
 
 SAMPLE = Sample(

@@ -11,14 +11,14 @@ from sandbox.samples import Sample, Segment
 from shared.capacity import renewed_lease
 from shared.capacity.slots import Slot
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import CHUNK, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CHUNK, EXPORT, NewDeployment
 from tests.waiting import until
 
 SAMPLE = Sample(5 * CHUNK, (Segment("A", 1.0),), seed=7)
 
 
 def test_a_lane_that_loses_its_slot_stops_after_the_call_in_progress(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     monkeypatch.setattr(renewed_lease, "_RENEW_SECONDS", 0.01)

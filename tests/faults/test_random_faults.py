@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,11 +11,10 @@ from sandbox.mailchimp.sandbox import Sandbox
 from shared.model.run import Run, RunStatus
 from tests.fakes import Clock
 from tests.faults.fault_injection import FaultRates, FaultyDeployment
-from tests.faults.simulated_deployment import RunResult, SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment, RunResult
 from tests.faults.test_killed_at_every_write import LATER, SAMPLE
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or (8 if os.environ.get("LONG_TESTS") else 3))
-NewDeployment = Callable[[], SimulatedDeployment]
 _ENDED_WELL = (RunStatus.SUCCESSFUL, RunStatus.COMPLETED_WITH_WARNINGS)
 
 

@@ -11,7 +11,7 @@ import shared.memory
 from sandbox.samples import Sample, Segment
 from shared.model.names import outcomes_table
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 
 SAMPLE = Sample(40, (Segment("A", 0.8), Segment("B", 0.4)), seed=11)
 LATER = SAMPLE.later(changed=0.3, arriving=20, leaving=3)
@@ -20,7 +20,7 @@ STALL = 120.0
 
 @pytest.mark.parametrize("where", ["tags are compared", "the ledger is replaced"])
 def test_the_ledger_of_a_later_run_stays(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch, where: str
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     # The processes of this test are one, and each may work on a database.
     monkeypatch.setattr(shared.memory, "_POOL", shared.memory.FullMemoryPool(2))

@@ -7,14 +7,18 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import RunResult, SavedDeployment, SimulatedDeployment
+from tests.faults.simulated_deployment import (
+    NewDeployment,
+    RunResult,
+    SavedDeployment,
+    SimulatedDeployment,
+)
 from tests.faults.test_killed_at_every_write import kill_at_call
 
 SEEDS = int(os.environ.get("FAULT_SEEDS") or 4)
 STEP = 1 if SEEDS >= 50 else 11 if os.environ.get("LONG_TESTS") else 122
 # An undo makes fewer calls than writes.
 CALL_STEP = min(STEP, 37)
-NewDeployment = Callable[[], SimulatedDeployment]
 TwiceRun = Callable[[], tuple[SimulatedDeployment, Run]]
 
 SAMPLE = Sample(30, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)

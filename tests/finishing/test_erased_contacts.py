@@ -1,7 +1,6 @@
 """People who are erased while a run adds them do not stay in Mailchimp."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +12,8 @@ from shared.mailchimp.session import MailchimpSession
 from shared.model.run import Run
 from shared.people.erasures import Erasures
 from tests.e2e.running_app import actual_audience
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(6, (Segment("A"),), seed=3)
 ERASED, KEPT = SAMPLE.address(1), SAMPLE.address(4)
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.errors import Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import SegmentChoice
 from shared.model.run import Reason, RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 EVERYONE = [person(number) for number in range(4)]
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     """Four people with two tags each."""
     rows = RowDeployment(new_deployment())
     rows.define(segments=(SegmentChoice("People"), SegmentChoice("Others")))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from shared.model.export import NewContacts
 from shared.model.run import Run, RunStatus
 from shared.sending.run_checks import VALID_SECONDS
-from tests.faults.simulated_deployment import CHUNK, SimulatedDeployment
+from tests.faults.simulated_deployment import CHUNK, NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
 def test_a_canceled_run_is_finished_after_every_lane_has_read_that_it_is_canceled(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     rows.define(new_contacts=NewContacts())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from sandbox.samples import Sample, Segment
@@ -11,9 +9,8 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import ledger_folder
 from shared.model.run import Run, RunStatus
 from shared.people.erasures import Erasures
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(12, (Segment("A"), Segment("B", 0.5)), seed=3)
 
 

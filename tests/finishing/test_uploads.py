@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ from shared.finishing.mailchimp_check import MailchimpCheck
 from shared.model.names import outcomes_table
 from shared.model.run import RunStatus
 from shared.people.erasures import Erasure, Erasures
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 
 SAMPLE = Sample(6, (Segment("A"),), seed=3)
 
 
 def test_the_outcomes_are_uploaded_while_tags_are_compared(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
@@ -50,7 +49,7 @@ def test_the_outcomes_are_uploaded_while_tags_are_compared(
 
 
 def test_a_file_for_customer_insights_that_cannot_be_uploaded_is_reported(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
@@ -65,7 +64,7 @@ def test_a_file_for_customer_insights_that_cannot_be_uploaded_is_reported(
 
 
 def test_a_finish_whose_ledger_could_not_be_downloaded_is_repeated(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
@@ -86,7 +85,7 @@ def test_a_finish_whose_ledger_could_not_be_downloaded_is_repeated(
 
 
 def test_a_person_erased_after_the_outcomes_were_uploaded_is_removed_from_them_after_the_run(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)

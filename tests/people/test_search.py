@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from shared.people import search
 from shared.runs.planning_ended import PlanningEnded
 from tests import reused_databases
 from tests.faults.conftest import clock, mailchimp, new_deployment
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 __all__ = ["clock", "mailchimp", "new_deployment"]
@@ -25,7 +24,7 @@ SAMPLE = Sample(12, (Segment("A", 1.0), Segment("B", 0.5)), seed=5)
 
 
 def test_a_search_finds_tags_values_and_times_by_address_and_by_profile(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
@@ -51,7 +50,7 @@ def test_a_search_finds_tags_values_and_times_by_address_and_by_profile(
 def test_a_search_waits_only_once_for_accounts_that_do_not_answer(
     accounts: int,
     at_once: int,
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(search, "_AT_ONCE", at_once)
@@ -92,7 +91,7 @@ def _other_account(deployment: SimulatedDeployment, account_id: str) -> str:
 
 
 def test_a_search_after_an_undo_still_says_why_a_person_was_not_sent(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     rows.define()
@@ -111,7 +110,7 @@ def test_a_search_after_an_undo_still_says_why_a_person_was_not_sent(
 
 
 def test_an_export_without_a_completed_run_is_not_reported_as_never_run(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)
@@ -128,7 +127,7 @@ def test_an_export_without_a_completed_run_is_not_reported_as_never_run(
 
 @pytest.mark.parametrize("in_outcomes", [True, False])
 def test_a_search_by_profile_reports_one_contact_after_a_change_of_address(
-    new_deployment: Callable[[], SimulatedDeployment], tmp_path: Path, in_outcomes: bool
+    new_deployment: NewDeployment, tmp_path: Path, in_outcomes: bool
 ) -> None:
     deployment = new_deployment()
     deployment.define(SAMPLE)

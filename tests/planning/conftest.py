@@ -1,6 +1,6 @@
 """The deployments of tests/faults, one with an export of rows, and a database with the folder of a plan."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,14 +8,14 @@ from duckdb import DuckDBPyConnection
 
 from shared.workspace import workspace
 from tests.faults.conftest import clock, mailchimp, new_deployment
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment
 
 __all__ = ["clock", "mailchimp", "new_deployment"]
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     """A deployment with the usual export of rows."""
     made = RowDeployment(new_deployment())
     made.define()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import orjson
 import pytest
 
 from sandbox.mailchimp.state import digest
 from shared.model.export import Evidence, Mapping
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
-NewDeployment = Callable[[], SimulatedDeployment]
 COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent", "At", "From", "SignedUp")
 
 

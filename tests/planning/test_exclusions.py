@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.model.exclusions import ExclusionList
 from shared.model.export import ExclusionGuard, OnWithdrawal
 from shared.model.run import Run, RunStatus, Trigger
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
-NewDeployment = Callable[[], SimulatedDeployment]
 EXCLUDED = ("kept", "excluded")
 
 

@@ -11,7 +11,7 @@ from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.run import Run, RunStatus
 from shared.sending.run_checks import VALID_SECONDS
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
 
 _MAPPING = Mapping(
@@ -22,7 +22,7 @@ _MAPPING = Mapping(
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     made = RowDeployment(
         new_deployment(), columns=("CustomerId", "EMail", "FirstName", "Consent", "Size")
     )

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.model.export import NewContacts
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 def test_the_forecast_uses_the_speed_of_the_last_large_run(new_deployment: NewDeployment) -> None:

@@ -11,10 +11,8 @@ from shared.model.export import Leavers, OnAddressChange, SegmentChoice
 from shared.model.run import RunStatus
 from shared.model.source import UnreadableRow
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person, proof
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @pytest.fixture

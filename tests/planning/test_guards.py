@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.model.export import GrowthGuard, NewContacts, SegmentChoice
 from shared.model.run import Run, RunStatus
 from shared.planning.checking.guards import FEW_PEOPLE
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
-NewDeployment = Callable[[], SimulatedDeployment]
 PAST_THE_LIMIT = FEW_PEOPLE + 1
 
 

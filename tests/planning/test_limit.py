@@ -1,7 +1,5 @@
 """The limit of people is the last number that is sent."""
 
-from collections.abc import Callable
-
 import pytest
 
 from shared import workspace
@@ -9,7 +7,7 @@ from shared.model.run import RunStatus
 from shared.planning.reading.limit import check_limit
 from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 LIMIT = 1_000_000
@@ -39,7 +37,7 @@ def test_a_run_with_one_person_above_the_limit_is_skipped_with_the_real_number()
 
 
 def test_a_run_that_needs_more_disk_than_there_is_writes_nothing(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = RowDeployment(new_deployment())
     rows.define()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -14,7 +14,7 @@ from shared.errors import Changed
 from shared.model.run import Mode, Run, RunStatus
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 from tests.segments.segment_files import csv_bytes, entity, model_json
 from tests.segments.test_every_row import Container
 
@@ -53,9 +53,7 @@ def landing() -> TimedContainer:
 
 
 @pytest.fixture
-def deployment(
-    new_deployment: Callable[[], SimulatedDeployment], landing: TimedContainer
-) -> SimulatedDeployment:
+def deployment(new_deployment: NewDeployment, landing: TimedContainer) -> SimulatedDeployment:
     deployment = new_deployment()
     landing.written = deployment.clock.now()
     deployment.source = BlobSegments(  # type: ignore[assignment]

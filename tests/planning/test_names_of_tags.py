@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from shared.model.export import NewContacts, SegmentChoice
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 COMPOSED = "카페"
@@ -20,7 +19,7 @@ PEOPLE = [person(number) for number in range(3)]
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     rows = RowDeployment(new_deployment())
     rows.define(new_contacts=NewContacts(), segments=(SegmentChoice("People", DECOMPOSED),))
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from shared.model.export import NewContacts
 from shared.model.run import RunStatus
 from shared.planning.audience.not_subscribed import NotSubscribedList
 from tests.fakes import MemoryFiles, MemoryRecords, MemoryStore, StoreClient
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
 def test_contacts_whose_own_status_is_subscribed_are_sent(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when people subscribe again while Mailchimp makes a page of those who are not subscribed."""
     rows = RowDeployment(new_deployment())

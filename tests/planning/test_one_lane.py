@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,9 +14,7 @@ from shared.model.names import SEND_LANES
 from shared.model.plan import Plan
 from shared.model.run import Run, RunStatus
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import CHUNK, EXPORT, SimulatedDeployment
-
-NewDeployment = Callable[[], SimulatedDeployment]
+from tests.faults.simulated_deployment import CHUNK, EXPORT, NewDeployment, SimulatedDeployment
 
 
 @pytest.fixture

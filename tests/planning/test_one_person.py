@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,10 +17,8 @@ from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.model.source import UnreadableRow
 from shared.scheduling.scheduled_starts import ScheduleState
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 from shared.model.run import Run
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 from tests.web.client import call, get
 from tests.web.world import World
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 def test_one_person_a_preview_and_archiving_are_started_and_read_over_http(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.model.export import NewContacts, NewContactStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
@@ -15,7 +13,7 @@ from tests.planning.row_deployment import RowDeployment, person
     ("status", "outcome"), [("subscribed", ("kept", "pending")), ("pending", ("created", None))]
 )
 def test_people_who_have_not_confirmed_are_only_added_if_they_are_asked_again(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
     status: str,
     outcome: tuple[str, str | None],
 ) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,14 +21,13 @@ from shared.model.names import outcomes_table
 from shared.model.run import Mode, Run
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import LandingContainer
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment
 from tests.planning.test_audience_size import SEEDS
 from tests.segments.test_every_row import URL, Container
 from tests.segments.test_sample_segments import FORMATS
 
 LOYALTY = Path(__file__).parents[3] / "shared" / "samples" / "Customer-Loyalty.txt"
-NewDeployment = Callable[[], SimulatedDeployment]
 Outcomes = Counter[tuple[object, ...]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
@@ -21,11 +20,9 @@ from shared.model.export import (
 from shared.model.names import outcomes_table
 from shared.model.run import Finding, Run
 from shared.runs.outcomes import OutcomePage
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person
 from tests.planning.test_audience_size import SEEDS
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 ADDRESSES = ("", "n/a", "a@", "two@@example.com", "한글@example.com", "x" * 70 + "@example.com")
 VALUES = {

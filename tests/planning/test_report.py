@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,9 +10,8 @@ from sandbox.samples import Sample, Segment
 from shared.errors import Unavailable
 from shared.model.run import Planning, PlanningStep, RunStatus
 from shared.runs.transitions import Transitions
-from tests.faults.simulated_deployment import SampleSource, SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment, SampleSource, SimulatedDeployment
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(12, (Segment("A", 1.0), Segment("B", 0.5)), seed=5)
 
 

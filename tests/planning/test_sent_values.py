@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.model.export import Mapping, OnWithdrawal
 from shared.model.run import Mode
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @pytest.fixture

@@ -17,11 +17,9 @@ from shared.model.names import run_folder
 from shared.model.run import Run, RunStatus, Trigger
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 from shared.planning.checking.guards import FEW_PEOPLE
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.inserted_rows import ONE_FILE
 from tests.planning.row_deployment import Row, RowDeployment, RowSource, person
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @dataclass

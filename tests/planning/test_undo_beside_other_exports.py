@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, SegmentChoice
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 
 _COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent", "City", "Town")
@@ -24,7 +23,7 @@ def _mapping(city: str) -> Mapping:
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     """An export that maps City to CITY, and another one to the same audience that maps Town to it."""
     made = RowDeployment(new_deployment(), columns=_COLUMNS)
     made.define(mapping=_mapping("City"))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared.model.exclusions import ExclusionList
 from shared.model.export import NewContacts, NewContactStatus
 from shared.model.one_person import ChosenPerson
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     made = RowDeployment(new_deployment())
     made.define(exclusion_segments=("Never",))
     made.run(*(person(n) for n in range(4)), Never=[])

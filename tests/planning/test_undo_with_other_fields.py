@@ -10,7 +10,7 @@ from sandbox.mailchimp import Fault
 from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.run import Run, RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.faults.test_killed_at_every_write import kill_at_call
 from tests.planning.row_deployment import RowDeployment, codes, person
 from tests.planning.test_field_rules import field, rename
@@ -23,7 +23,7 @@ _COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent", "City")
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     made = RowDeployment(new_deployment(), columns=_COLUMNS)
     # Whether Mailchimp refuses them is not documented.
     made.deployment.sandbox.set(unknown_merge_tags="refuse")

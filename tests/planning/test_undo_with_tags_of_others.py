@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +12,12 @@ from shared.model.export import NewContacts, SegmentChoice
 from shared.model.one_person import ChosenPerson
 from shared.model.run import Run, RunStatus
 from shared.planning.audience.client import AudienceClient
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 
 def test_an_undo_keeps_a_tag_that_another_export_owns_now(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     app = rows.deployment.app
@@ -39,7 +38,7 @@ def test_an_undo_keeps_a_tag_that_another_export_owns_now(
 
 
 def test_a_withdrawal_in_a_run_that_asks_about_a_tag_of_others_leaves_the_tag_alone(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     rows.define()
@@ -60,7 +59,7 @@ def test_a_withdrawal_in_a_run_that_asks_about_a_tag_of_others_leaves_the_tag_al
 
 
 def test_an_undo_gives_a_tag_back_that_the_run_took_over(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
@@ -93,7 +92,7 @@ def test_an_undo_gives_a_tag_back_that_the_run_took_over(
 
 
 def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeated(
-    new_deployment: Callable[[], SimulatedDeployment], monkeypatch: pytest.MonkeyPatch
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
@@ -123,7 +122,7 @@ def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeat
 
 @pytest.mark.parametrize("stopped", ["before sending", "while sending"])
 def test_an_undo_gives_a_tag_back_that_a_stopped_run_took_over_before(
-    new_deployment: Callable[[], SimulatedDeployment], stopped: str
+    new_deployment: NewDeployment, stopped: str
 ) -> None:
     rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
@@ -165,7 +164,7 @@ def _sent_by(rows: RowDeployment, run: Run) -> set[int]:
 
 
 def test_an_undo_gives_no_tag_back_that_an_earlier_run_took_from_others(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
@@ -183,7 +182,7 @@ def test_an_undo_gives_no_tag_back_that_an_earlier_run_took_from_others(
 
 
 def test_an_undo_gives_a_tag_back_that_a_run_of_one_person_took_over_before(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     deployment, app = rows.deployment, rows.deployment.app

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from shared.model.export import NewContacts
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
 def test_a_member_whose_address_became_unusable_keeps_the_tag(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     rows = RowDeployment(new_deployment())
     rows.define(new_contacts=NewContacts())

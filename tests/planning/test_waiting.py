@@ -12,9 +12,8 @@ from sandbox.mailchimp.faults import Fault
 from sandbox.samples import Sample, Segment
 from shared.errors import Changed, Unavailable
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(16, (Segment("A", 1.0),), seed=5)
 
 

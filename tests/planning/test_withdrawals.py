@@ -13,10 +13,8 @@ from shared.model.export import ConsentMeaning, GrowthGuard, Mapping, NewContact
 from shared.model.run import ADD_ARCHIVED, Run, RunStatus
 from shared.runs.start import RunOptions
 from tests.fakes import ProcessKilled
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person, proof
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from shared.model.run import Run, RunStatus
 from tests.e2e.running_app import actual_audience
 from tests.faults.simulated_deployment import (
     EXPORT,
+    NewDeployment,
     RunResult,
     SavedDeployment,
     SimulatedDeployment,
@@ -21,7 +22,6 @@ from tests.runs.canceled_runs import canceled_when, chunk_states
 
 # `make faults` cancels at every call, `make test` at some of them and at the last one.
 STEP = 1 if os.environ.get("LONG_TESTS") else 8
-NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(36, (Segment("A", 0.7), Segment("B", 0.5)), seed=7)
 LATER = SAMPLE.later(changed=0.4, arriving=20, leaving=9, moving=0.2)
@@ -33,9 +33,7 @@ def _saved() -> list[SavedDeployment]:
 
 
 @pytest.fixture
-def once_run(
-    new_deployment: NewDeployment, saved: list[SavedDeployment]
-) -> Callable[[], SimulatedDeployment]:
+def once_run(new_deployment: NewDeployment, saved: list[SavedDeployment]) -> NewDeployment:
     """A simulated deployment after a run, before one with changes, leavers and new people."""
 
     def deployment_after() -> SimulatedDeployment:

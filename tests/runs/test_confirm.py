@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,12 +17,12 @@ from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.plan_store import PlanStore
 from shared.runs.transitions import question_of
 from shared.web.pages.run_summary import seconds_of
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     made = RowDeployment(new_deployment())
     made.define(max_removal_share=0.1)
     made.run(*(person(n) for n in range(3)))

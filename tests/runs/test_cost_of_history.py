@@ -15,9 +15,8 @@ from shared.model.run import REMOVAL_GUARD, RunStatus, Trigger, run_columns
 from shared.runs.history import RunFilter
 from shared.runs.lookup import run_id_at
 from tests.fakes import MemoryFiles, MemoryRecords
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(16, (Segment("A", 1.0),), seed=5)
 PAST = 10_000
 EXPORTS = 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,7 +16,7 @@ from shared.model.plan import PLAN_FORM
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.progress import CurrentProgress
 from tests.fakes import MemoryRecords, MemoryStore, StoreClient
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RUN = Run("r", "e", Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SENDING, sending_at=NOW)
@@ -75,7 +74,7 @@ def test_the_progress_of_a_large_run_is_read_again_when_its_state_changes() -> N
 
 
 def test_a_run_whose_plan_is_of_a_newer_version_is_shown(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
 ) -> None:
     deployment = new_deployment()
     deployment.define(Sample(3, (Segment("A"),), seed=3))

@@ -13,14 +13,14 @@ from sandbox.mailchimp.faults import Fault
 from shared.messages.catalogue import text
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping, NewContacts
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 PEOPLE = [person(n) for n in range(12)]
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     made = RowDeployment(new_deployment(), columns=("CustomerId", "EMail", "FirstName", "City"))
     made.define(new_contacts=NewContacts())
     return made

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from sandbox.samples import Flaws, Sample, Segment
 from shared.errors import NotFound
 from shared.workspace import workspace
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.web.client import request
 
-NewDeployment = Callable[[], SimulatedDeployment]
 SAMPLE = Sample(
     80, (Segment("A", 1.0), Segment("B", 0.5)), Flaws(missing=0.1, malformed=0.2, short=0.1), 5
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
 
 import pytest
 
 from shared.model.export import Mapping
 from shared.model.run import Mode, RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import Row, RowDeployment
 
 # `make faults SEEDS=50` tries more.
@@ -20,7 +19,7 @@ RUNS = 4
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     made = RowDeployment(
         new_deployment(), columns=("CustomerId", "EMail", "FirstName", "Consent", "City")
     )

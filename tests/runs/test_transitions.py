@@ -16,10 +16,8 @@ from shared.model.run import Mode, Run, RunStatus, run_columns
 from shared.people.erasures import Erasures
 from shared.runs.transitions import Transitions
 from tests.fakes import MemoryRecords, ProcessKilled, StoreClient
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 from tests.runs.canceled_runs import canceled_when, chunk_states
-
-NewDeployment = Callable[[], SimulatedDeployment]
 
 SAMPLE = Sample(16, (Segment("A", 0.9),), seed=3)
 FEWER = SAMPLE.later(leaving=12)

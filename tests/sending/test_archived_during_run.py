@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from sandbox.mailchimp import Fault
 from shared.model.export import NewContacts, NewContactStatus
 from shared.sending import absent_people
 from tests.faults.conftest import clock, mailchimp, new_deployment
-from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 from tests.planning.test_withdrawals import delete
 
@@ -19,7 +17,7 @@ __all__ = ["clock", "mailchimp", "new_deployment"]
 
 @pytest.mark.parametrize("most", [20, 1])
 def test_contacts_that_no_sweep_has_read_stay_archived(
-    new_deployment: Callable[[], SimulatedDeployment],
+    new_deployment: NewDeployment,
     monkeypatch: pytest.MonkeyPatch,
     most: int,
 ) -> None:
@@ -51,7 +49,7 @@ def test_contacts_that_no_sweep_has_read_stay_archived(
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     """An export whose new people must confirm, and a Mailchimp that subscribes people without a status."""
     made = RowDeployment(new_deployment())
     # Whether Mailchimp refuses a missing status is not documented.
