@@ -123,7 +123,7 @@ param retentionDays int = 30
 @maxValue(90)
 param softDeleteDays int = 7
 
-@description('Days that logs are kept.')
+@description('Days that logs are kept. The tables of Application Insights keep theirs for at least 90 days.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
@@ -319,7 +319,6 @@ module app 'modules/app.bicep' = {
     tokenVaultName: tokenVaultName
     configVaultName: configVaultName
     insightsName: insightsName
-    workspaceId: observability.outputs.workspaceId
     subnetId: privateNetworking ? resourceId('Microsoft.Network/virtualNetworks/subnets', virtualNetworkName, appSubnetName) : ''
     publicNetworkAccess: appPublicNetworkAccess
     entraTenantId: entraTenantId

@@ -207,8 +207,9 @@ def _logs(deployment: Deployment) -> Iterator[str]:
         "vaults/tokens-": {"AuditEvent"},
         "vaults/config-": {"AuditEvent"},
         "systemTopics/segments-": None if topic else {"DeliveryFailures"},
-        "sites/": set(),
     }
+    if any("Microsoft.Web/sites/" in scope for scope in logged):
+        yield "the app must have no diagnostic settings: Application Insights has its log lines"
     for part, wanted in expected.items():
         found = [kinds for scope, kinds in logged.items() if part in scope]
         if wanted is None and found:

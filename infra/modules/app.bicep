@@ -38,9 +38,6 @@ param configVaultName string
 @description('Application Insights.')
 param insightsName string
 
-@description('Where diagnostics go.')
-param workspaceId string
-
 @description('Subnet the app sends from. Empty: none.')
 param subnetId string
 
@@ -264,18 +261,9 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
   }
 }
 
-// The stable version, of 2016, knows no destination tables; every newer client uses this one.
-#disable-next-line use-recent-api-versions
-resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'to-workspace'
-  scope: site
-  properties: {
-    workspaceId: workspaceId
-    // No FunctionAppLogs: Application Insights has the same lines, and on this plan they would count twice against the daily cap.
-    // https://github.com/Azure/azure-functions-host/issues/11434
-    metrics: [{ category: 'AllMetrics', enabled: true }]
-  }
-}
+// No diagnostic settings. Application Insights has the log lines: FunctionAppLogs are the same, and on this plan each comes twice.
+// The portal has the metrics: in the workspace, each would add a row a minute, against the daily cap.
+// https://github.com/Azure/azure-functions-host/issues/11434
 
 output siteName string = site.name
 output publicUrl string = 'https://${site.properties.defaultHostName}'
