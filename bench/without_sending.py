@@ -105,9 +105,8 @@ def send_no_contacts(mailchimp: MailchimpGateway) -> CountedAudience:
     def open_counting(
         connection_id: str,
         on_throttled: Callable[[float], None] | None = None,
-        person_waits: bool = False,
     ) -> MailchimpSession:
-        session = open_session(connection_id, on_throttled, person_waits)
+        session = open_session(connection_id, on_throttled)
         return CountingSession(session._transport, counted)
 
     mailchimp.open = open_counting  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What all HTTP clients of the app share: a fast session, authentication, and bounded bodies."""
+"""What all HTTP clients of the app share: a fast session, the time of a request, authentication, and bounded bodies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.auth import AuthBase
+
+from shared.request_time import OTHER_SERVICES, seconds_left, time_for_call
 
 _PIECE = 64 * 1024
 # A body of the size that `read_body` reads arrives within seconds.
@@ -52,7 +54,7 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
 def read_body(response: requests.Response, most: int) -> bytes | None:
     """Read the body of a streamed response; None when it has more than `most` bytes, or takes over a minute."""
     content = bytearray()
-    latest = time.monotonic() + _LONGEST_BODY
+    latest = time.monotonic() + min(_LONGEST_BODY, seconds_left(OTHER_SERVICES))
     for piece in pieces(response):
         content += piece
         if len(content) > most or time.monotonic() > latest:
@@ -61,14 +63,26 @@ def read_body(response: requests.Response, most: int) -> bytes | None:
 
 
 class HttpSession(requests.Session):
-    """A session that reads the proxies of the environment once for each server.
+    """A session that limits its calls to the time of the request of a person, and reads proxies once for each server.
 
-    `requests` reads them for each request, which takes a quarter of the processor time of a small request.
+    `requests` reads the proxies of the environment for each call, which takes a quarter of the processor time of a small
+    call. `until` is one of the times in request_time.py.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, until: float = OTHER_SERVICES) -> None:
         super().__init__()
+        self._until = until
         self._settings: dict[object, dict[str, Any]] = {}
+
+    def request(  # type: ignore[override]
+        self, method: str, url: str, *, timeout: tuple[float, float], **options: Any
+    ) -> requests.Response:
+        """Send a request; `timeout` is for the connection and for each wait for the response. Unavailable if the time is up."""
+        left = time_for_call(self._until)
+        connect, read = timeout
+        return super().request(
+            method, url, timeout=(min(connect, left), min(read, left)), **options
+        )
 
     def merge_environment_settings(  # type: ignore[override]
         self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any

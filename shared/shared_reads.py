@@ -6,16 +6,23 @@ connection.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from shared.errors import Unavailable
+from shared.request_time import TIME_UP, seconds_left
+
 T = TypeVar("T")
 
 
 class SharedReads(Generic[T]):
-    """Calls `read(key)` once for all threads that ask for the same key before it returns."""
+    """Calls `read(key)` once for all threads that ask for the same key before it returns.
+
+    Unavailable if the time of the waiting request is up first.
+    """
 
     def __init__(self, read: Callable[[str], T]) -> None:
         self._read = read
@@ -29,7 +36,11 @@ class SharedReads(Generic[T]):
             if running is None:
                 own = self._running[key] = Future()
         if running is not None:
-            return running.result()
+            left = seconds_left()
+            try:
+                return running.result(None if left == math.inf else left)
+            except TimeoutError:
+                raise Unavailable(TIME_UP) from None
         try:
             own.set_result(self._read(key))
         except BaseException as error:

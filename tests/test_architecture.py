@@ -49,6 +49,7 @@ LAYERS = (
     "environment",
     "http_session",
     "shared_reads",
+    "request_time",
     "version",
     "errors",
     "messages",
@@ -90,7 +91,8 @@ ADAPTERS = ("segments", "mailchimp", "storage")
 
 # What an adapter may import besides itself.
 BELOW_ADAPTERS = {
-    "errors", "fields", "http_session", "memory", "model", "settings", "temporary", "version", "workspace",
+    "errors", "fields", "http_session", "memory", "model", "request_time", "settings", "temporary",
+    "version", "workspace",
 }  # fmt: skip
 
 # Package -> external packages that it may use, by the beginning of their names.
@@ -224,6 +226,21 @@ def test_imports_inside_a_package_of_steps_point_downward(
     ]
 
     assert set(parts.values()) == set(layers)
+    assert wrong == []
+
+
+def test_every_http_client_shares_the_time_of_the_request() -> None:
+    """Else a person may wait for it longer than Azure lets a request last (docs/decisions/0067)."""
+    wrong = [
+        f"{found(path)}:{node.lineno}"
+        for path in modules()
+        if package_of(path) != "http_session"
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func)
+        in {f"requests.{name}" for name in ("Session", "request", "get", "post", "put", "delete")}
+    ]
+
     assert wrong == []
 
 

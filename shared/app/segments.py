@@ -12,7 +12,7 @@ from shared.segments.choosing.remembered_responses import Remembered
 from shared.segments.choosing.stored_row_counts import StoredRowCounts
 from shared.segments.container import LandingContainer
 from shared.segments.customer_insights_api import CustomerInsightsApi
-from shared.storage.clients import container_client
+from shared.storage.clients import landing_clients
 
 if TYPE_CHECKING:
     from shared.app import App
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def landing(app: App) -> LandingContainer:
     """The container to which Customer Insights exports segments."""
     where = app.settings.segments
-    return LandingContainer(container_client(where.storage, where.container))
+    # With connections of its own, beside those for the outcome files.
+    return LandingContainer(landing_clients(where.storage).container(where.container))
 
 
 def source(app: App) -> SegmentSource:

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from shared.model.ports import Files, Leases, Secrets
 from shared.runs.outcome_file import CONTAINER as OUTCOMES_CONTAINER
-from shared.storage.clients import StorageClients, credential_for, secret_client
+from shared.storage.clients import (
+    StorageClients,
+    credential_for,
+    secret_client,
+)
+from shared.storage.clients import landing_clients as new_landing_clients
 from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
 from shared.storage.local_secrets import LocalSecrets
@@ -41,7 +46,7 @@ def secrets(app: App) -> Secrets:
 
 def landing_clients(app: App) -> StorageClients:
     """SDK clients of the landing account, to write what Customer Insights reads."""
-    return StorageClients(app.settings.segments.storage)
+    return new_landing_clients(app.settings.segments.storage)
 
 
 def outcome_files(app: App) -> Files:

@@ -25,6 +25,7 @@ def web(app: App) -> WebApp:
             authenticator=app.authenticator,
             audit_records=app.table("audit", AuditEntry),
             clock=app.runtime.now,
+            monotonic=app.runtime.monotonic,
             new_id=app.runtime.new_id,
             public_url=app.settings.public_url,
             max_profiles=app.settings.max_profiles,

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared.capacity.pace import AccountPace
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.capacity.slots import Slot, Slots
-from shared.errors import Unavailable
+from shared.errors import Disconnected, Unavailable
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.session import MailchimpSession
+from shared.request_time import OTHER_SERVICES, current_request, seconds_left
 
 # The code of the error when no connection became free.
 NO_SLOT = "noSlot"
 _LOOK_EVERY = 0.5
 _REQUEST_PATIENCE = 15.0
-# Seconds. If a session took longer before it failed, Mailchimp does not answer for the account.
-_NO_ANSWER_AFTER = 30.0
-# Seconds for which requests do not ask such an account again.
-_LEFT_ALONE_FOR = 30.0
 
 
 @dataclass(frozen=True)
@@ -40,36 +37,33 @@ class OnDemandSessions:
     account_of: Callable[[str], str]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
-    _silent: dict[str, tuple[float, Unavailable]] = field(default_factory=dict, init=False)
 
     @contextmanager
     def session(
-        self,
-        connection_id: str,
-        account_id: str,
-        patience: float = 60.0,
-        *,
-        person_waits: bool = False,
+        self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[MailchimpSession]:
-        """Open a session for the duration of the context. Unavailable when no connection became free.
-
-        `person_waits` is for HTTP requests, which Azure ends after 230 seconds.
-        """
-        slot = self.slot(account_id, patience)
-        with self._session(connection_id, slot, person_waits) as session:
-            yield session
+        """Open a session for the duration of the context. Unavailable when no connection became free."""
+        with _failing_once(connection_id, account_id):
+            slot = self.slot(account_id, patience)
+            with self._session(connection_id, slot) as session:
+                yield session
 
     @contextmanager
     def parallel(
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[ParallelCalls]:
         """Make several calls at a time: over one connection like that of `session`, and others that are free."""
-        last = self.slot(account_id, patience)
+        with _failing_once(connection_id, account_id):
+            last = self.slot(account_id, patience)
+            with self._parallel(connection_id, last) as calls:
+                yield calls
 
+    @contextmanager
+    def _parallel(self, connection_id: str, last: Slot) -> Iterator[ParallelCalls]:
         def extra() -> AbstractContextManager[MailchimpSession] | None:
             # The slots up to the last one are held, so looking there would only take requests to storage.
             nonlocal last
-            slot = self.slots.take(account_id, prefer=last.index + 1)
+            slot = self.slots.take(last.account_id, prefer=last.index + 1)
             if slot is None:
                 return None
             last = slot
@@ -83,34 +77,17 @@ class OnDemandSessions:
 
     @contextmanager
     def for_request(self, connection_id: str) -> Iterator[MailchimpSession]:
-        """A session for an HTTP request, which waits at most 15 seconds for a connection.
-
-        An account that did not answer is left alone for a short time: a request may need several sessions, and Azure ends
-        it after 230 seconds.
-        """
+        """A session for an HTTP request, which waits at most 15 seconds for a connection."""
         account_id = self.account_of(connection_id)
-        until, silent = self._silent.get(account_id, (0.0, None))
-        began = self.clock()
-        if silent is not None and began < until:
-            raise silent
-        patience = _REQUEST_PATIENCE
-        try:
-            with self.session(connection_id, account_id, patience, person_waits=True) as session:
-                yield session
-        except Unavailable as error:
-            if self.clock() - began > _NO_ANSWER_AFTER:
-                self._silent[account_id] = (self.clock() + _LEFT_ALONE_FOR, error)
-            raise
+        with self.session(connection_id, account_id, _REQUEST_PATIENCE) as session:
+            yield session
 
     @contextmanager
-    def _session(
-        self, connection_id: str, slot: Slot, person_waits: bool = False
-    ) -> Iterator[MailchimpSession]:
+    def _session(self, connection_id: str, slot: Slot) -> Iterator[MailchimpSession]:
         with slot:
             session = self.mailchimp.open(
                 connection_id,
                 lambda pause: self.pace.throttled(slot.account_id, pause),
-                person_waits,
             )
             with closing(session):
                 yield session
@@ -118,7 +95,7 @@ class OnDemandSessions:
     def slot(self, account_id: str, patience: float) -> Slot:
         """Wait for a slot of the account and take it."""
         slot = self.slots.take(account_id)
-        until = self.clock() + patience
+        until = self.clock() + min(patience, seconds_left(OTHER_SERVICES))
         while slot is None:
             if self.clock() >= until:
                 raise Unavailable(NO_SLOT, retry_after=15)
@@ -126,3 +103,24 @@ class OnDemandSessions:
             self.sleep(_LOOK_EVERY)
             slot = self.slots.take(account_id)
         return slot
+
+
+@contextmanager
+def _failing_once(connection_id: str, account_id: str) -> Iterator[None]:
+    """Raise the first error again if an account was unavailable, or Mailchimp refused a connection, in this HTTP request.
+
+    A request may need several sessions, and a person waits.
+    """
+    request = current_request()
+    failed = {} if request is None else request.failed
+    account, connection = f"account {account_id}", f"connection {connection_id}"
+    if error := failed.get(account) or failed.get(connection):
+        raise error
+    try:
+        yield
+    except Unavailable as error:
+        failed[account] = error
+        raise
+    except Disconnected as error:
+        failed[connection] = error
+        raise

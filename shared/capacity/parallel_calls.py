@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, suppress
 from queue import LifoQueue
 from typing import TypeVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 from shared.errors import ConnectorError
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
+from shared.request_time import RequestThreads
 
 # Half of the connections, so that a run that begins to send meanwhile finds some.
 MOST_AT_A_TIME = 5
@@ -38,7 +39,7 @@ class ParallelCalls:
         self._opened = [session]
         self._free: LifoQueue[MailchimpSession] = LifoQueue()
         self._free.put(session)
-        self._threads = ThreadPoolExecutor(MOST_AT_A_TIME, thread_name_prefix="calls")
+        self._threads = RequestThreads(MOST_AT_A_TIME, thread_name_prefix="calls")
         self._close = ExitStack()
         self._lock = threading.Lock()
         self._most = MOST_AT_A_TIME

@@ -23,6 +23,7 @@ from shared.model.connection import (
     GrantKind,
 )
 from shared.model.ports import Records, Secrets, Stored, readable, update
+from shared.request_time import refuse_late_change
 
 # Increases whenever the meaning of the consent text changes (web/locales/*/consent.json). A stored
 # consent keeps the version that the person saw.
@@ -145,11 +146,18 @@ class Connections:
         return self._write(connection_id, lambda c: replace(c, export_user=None), by)
 
     def remove(
-        self, connection_id: str, by: str, *, detach_exports: bool, etag: str | None = None
-    ) -> tuple[Connection, list[str]]:
-        """Remove a connection. Returns it, and the ids of the exports that were detached from it.
+        self,
+        connection_id: str,
+        by: str,
+        *,
+        detach_exports: bool,
+        etag: str | None = None,
+        detached: Callable[[str], object] = lambda _: None,
+    ) -> Connection:
+        """Remove a connection and return it. `detached` is called with the id of each export that was detached from it.
 
-        Without `detach_exports`, Conflict names the exports that use it.
+        Without `detach_exports`, Conflict names the exports that use it. Unavailable if there are more exports than an HTTP
+        request has time for; the next request detaches the others.
         """
         stored = self.read(connection_id)
         connection = stored.value
@@ -160,10 +168,10 @@ class Connections:
         using = self.definitions.using(connection_id, complete=True)
         for export in using:
             self.definitions.refuse_busy(export)  # before the first one is detached
-        detached = []
         for export in using:
+            refuse_late_change()
             self.definitions.detach(export.id, by)
-            detached.append(export.id)
+            detached(export.id)
         self.secrets.delete(connection.secret_name)
         self.secrets.delete(connection.export_user_secret_name)
         self.records.delete(connection_id, etag)
@@ -171,8 +179,8 @@ class Connections:
         for export in self.definitions.using(connection_id):
             with suppress(Conflict, NotFound):
                 self.definitions.detach(export.id, by)
-                detached.append(export.id)
-        return connection, detached
+                detached(export.id)
+        return connection
 
     def _used_by(self, connection: Connection) -> str:
         return ", ".join(e.display_name for e in self.definitions.using(connection.id))

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from shared.errors import Unavailable
+from shared.http_session import HttpSession
 from shared.version import USER_AGENT
 
 _TIMEOUT = (5, 30)
@@ -33,7 +34,7 @@ class EntraHttpClient:
         headers = {**(options.pop("headers", None) or {}), "User-Agent": USER_AGENT}
         body = {key: options[key] for key in ("params", "data") if key in options}
         try:
-            with requests.Session() as http:
+            with HttpSession() as http:
                 answer = http.request(
                     method,
                     url,

@@ -109,6 +109,10 @@ class Definitions:
                 created_by=current.created_by,
             )
 
+        has_same_tags = export.audience_id == before.audience_id and _tags(export) == _tags(before)
+        if has_same_tags:
+            # Each check reads all exports, and a person may change the schedule of thousands at once.
+            return self._write(export_id, changed, by, etag)
         self._refuse_taken_tags(replace(export, id=export_id))
         stored = self._write(export_id, changed, by, etag)
         try:

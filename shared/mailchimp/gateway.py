@@ -39,12 +39,11 @@ class MailchimpGateway:
         self,
         connection_id: str,
         on_throttled: Callable[[float], None] | None = None,
-        person_waits: bool = False,
     ) -> MailchimpSession:
         """Open a session with the grant of a connection. Disconnected when it has no valid grant.
 
         `on_throttled` is called whenever Mailchimp throttles a call, with the seconds to wait that its response
-        names, or 0. With `person_waits`, a call that took long is not repeated.
+        names, or 0.
         """
         grant, secret = self._grant(connection_id)
         account_id, used = grant.account_id, (grant.kind, secret, grant.data_centre)
@@ -61,7 +60,7 @@ class MailchimpGateway:
             used = current
             return api_base(self.api_url, grant.data_centre), credential(grant.kind, secret)
 
-        return self._open(*used, on_throttled, read_new_grant, person_waits=person_waits)
+        return self._open(*used, on_throttled, read_new_grant)
 
     def _grant(self, connection_id: str) -> tuple[Grant, str]:
         """Read the grant of a connection and its secret. Disconnected when there is no valid one."""
@@ -76,8 +75,8 @@ class MailchimpGateway:
         return connection.grant, secret
 
     def open_with(self, kind: GrantKind, secret: str, data_centre: str) -> MailchimpSession:
-        """Open a session with a grant that is not stored yet, to check it. A person waits for the result."""
-        return self._open(kind, secret, data_centre, person_waits=True, new_grant=True)
+        """Open a session with a grant that is not stored yet, to check it."""
+        return self._open(kind, secret, data_centre, new_grant=True)
 
     def _open(
         self,
@@ -87,10 +86,8 @@ class MailchimpGateway:
         on_throttled: Callable[[float], None] | None = None,
         read_new_grant: Callable[[], tuple[str, AuthBase] | None] | None = None,
         *,
-        person_waits: bool,
         new_grant: bool = False,
     ) -> MailchimpSession:
-        policy = self.retry_policy
         transport = Transport(
             api_base(self.api_url, data_centre),
             credential(kind, secret),
@@ -99,7 +96,7 @@ class MailchimpGateway:
             random=self.random,
             on_throttled=on_throttled,
             read_new_grant=read_new_grant,
-            retry_policy=policy.while_a_person_waits() if person_waits else policy,
+            retry_policy=self.retry_policy,
             new_grant=new_grant,
         )
         return MailchimpSession(transport)

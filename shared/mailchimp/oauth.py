@@ -17,7 +17,7 @@ import orjson
 import requests
 
 from shared.errors import Refused, Unavailable
-from shared.http_session import BearerToken, no_authentication, read_body
+from shared.http_session import BearerToken, HttpSession, no_authentication, read_body
 from shared.mailchimp.api_keys import OpenSession, check_grant
 from shared.model.connection import CheckedGrant, GrantKind
 from shared.version import USER_AGENT
@@ -70,7 +70,7 @@ def _ask(
 ) -> dict[str, Any]:
     try:
         with (
-            requests.Session() as http,
+            HttpSession() as http,
             http.request(
                 method,
                 url,

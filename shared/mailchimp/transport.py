@@ -3,7 +3,8 @@
 This module retries for seconds; the queue handles longer delays. A call that was certainly not applied is tried up
 to `RetryPolicy.tries` times. A write that may have been applied is repeated once; then Unavailable (with
 `maybe_applied`) lets the caller split it. A call is never abandoned before Mailchimp's own limit of 120 s, because
-an abandoned call still occupies one of the 10 connections of the account.
+an abandoned call still occupies one of the 10 connections of the account. The only exception is an HTTP request whose
+time is up (request_time.py).
 
 If Mailchimp refuses the account, the run ends. If it refuses the grant, all exports stop until someone renews the
 connection. So such a call is repeated once, and only the second refusal counts: Mailchimp also answers 403 at high
@@ -17,7 +18,7 @@ import email.utils
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 
@@ -38,11 +39,10 @@ from shared.mailchimp.error_responses import (
 )
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
+from shared.request_time import OTHER_SERVICES, seconds_left
 from shared.version import USER_AGENT
 
 Parse = Callable[[bytearray], object]
-
-_LATEST_RETRY_OF_A_REQUEST = 30.0
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
 
@@ -74,15 +74,6 @@ class RetryPolicy:
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
-
-    def while_a_person_waits(self) -> RetryPolicy:
-        """The policy for calls of an HTTP request: a try that took long is not repeated.
-
-        Azure ends a request after 230 seconds. Two tries that Mailchimp does not answer would take 250 seconds, so the person
-        would not see the reason.
-        https://learn.microsoft.com/azure/azure-functions/functions-bindings-http-webhook-trigger#limits
-        """
-        return replace(self, budget=min(self.budget, _LATEST_RETRY_OF_A_REQUEST))
 
 
 @dataclass(frozen=True)
@@ -211,6 +202,7 @@ class Transport:
         is_repeated = False
         while True:
             tried += 1
+            tried_at = self._clock()
             self.calls += CallCounts(
                 write=request.writes, read=not request.writes, retried=tried > 1
             )
@@ -219,7 +211,7 @@ class Transport:
             except Refused as refused:
                 if isinstance(refused, Disconnected) and self._use_new_grant():
                     continue
-                left = retry_policy.budget - (self._clock() - began)
+                left = self._left(began, tried_at)
                 wait = retry_policy.wait_after_refusal
                 if is_repeated or wait > left or not self._may_be_temporary(refused):
                     raise
@@ -236,11 +228,18 @@ class Transport:
             most_applied = 1 if resend else 0
             may_repeat = maybe_applied <= most_applied or (resend and outcome.throttled)
             most = tries if tries and not outcome.throttled else retry_policy.tries
-            left = retry_policy.budget - (self._clock() - began)
+            left = self._left(began, tried_at)
             wait = self._wait(tried, outcome.retry_after)
             if not may_repeat or tried >= most or wait > left:
                 _give_up(outcome, maybe_applied=maybe_applied > 0)
             self._sleep(wait)
+
+    def _left(self, began: float, tried_at: float) -> float:
+        """The seconds in which a retry may begin. `began` is the time of the first try, `tried_at` that of the last one."""
+        now = self._clock()
+        # While a person waits, only if a try that takes as long as the last one would end in time.
+        in_request = seconds_left(OTHER_SERVICES) - (now - tried_at)
+        return min(self._retry_policy.budget - (now - began), in_request)
 
     def _may_be_temporary(self, refused: Refused) -> bool:
         """Whether the refusal concerns the account or a grant that has worked before."""
@@ -259,7 +258,7 @@ class Transport:
     def _try(self, request: _Request) -> dict[str, Any] | _Failure:
         retry_policy = self._retry_policy
         headers = {"Content-Type": "application/json"} if request.body is not None else None
-        latest = self._clock() + 2 * retry_policy.read
+        latest = self._clock() + min(2 * retry_policy.read, seconds_left(OTHER_SERVICES))
         try:
             with self._http.request(
                 request.method,

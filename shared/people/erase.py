@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
 from shared.model.names import audience_in
@@ -34,6 +34,7 @@ from shared.people.erasures import (
 )
 from shared.people.other_addresses import FoundPerson, OtherAddresses, audience_of_contact
 from shared.people.purge import Purge, Purged
+from shared.request_time import TIME_UP
 from shared.runs.transitions import Transitions
 
 # An entry in `waits_for` until the data of the app is purged. It is not the id of a run.
@@ -81,7 +82,7 @@ class Eraser:
             deleted, unreached = self._delete(person, exports)
         mark = marker_for_addresses(person.addresses)
         self._close_waiting(mark)
-        purged = self.purge.everywhere(mark)
+        purged = self._purge(mark, unreached)
         if in_mailchimp:
             self._forget_deleted(keys, person, unreached)
         for key in keys[1:]:
@@ -102,6 +103,15 @@ class Eraser:
         earlier = before.value.contacts if before else ()
         patience = _PATIENCE_TO_DELETE if in_mailchimp else _PATIENCE
         return self.other_addresses.find(address, exports, earlier, patience)
+
+    def _purge(self, mark: MarkErased, unreached: Unreached) -> Purged:
+        """Purge the data of the app. If there is too much for one request, the timer continues."""
+        try:
+            return self.purge.everywhere(mark)
+        except Unavailable as error:
+            if error.code != TIME_UP:
+                raise
+            raise unreached.unavailable or Unavailable("erasureContinues") from error
 
     def complete(self) -> int:
         """Continue erasures whose run has ended or whose process was killed. Returns their number."""
@@ -178,17 +188,16 @@ class Eraser:
 
         Returns the number of contacts, and the audiences that were not reached.
         """
-        deleted = 0
+        deleted: list[bool] = []
 
         def delete(session: MailchimpSession, key: str) -> None:
-            nonlocal deleted
             for address in person.addresses:
-                deleted += session.delete_for_good(audience_in(key), address)
+                deleted.append(session.delete_for_good(audience_in(key), address))
 
         # Where the contacts could not be looked up, their addresses are not known.
         unknown = person.unreached
         found = self.audiences.each(exports, delete, _PATIENCE_TO_DELETE, without=unknown.audiences)
-        return deleted, Unreached(
+        return sum(deleted), Unreached(
             {**unknown.audiences, **found.audiences}, found.unavailable or unknown.unavailable
         )
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,6 +56,7 @@ from shared.model.run import Mode, Run, RunStatus, Stage
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.stored_contacts import count_contacts, open_contacts
+from shared.request_time import RequestThreads
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import SqlFile, small_workspace
 
@@ -157,7 +157,7 @@ class Purge:
                 self.files.delete(person_blob(run.id))
         over = [run for run in runs if run.is_over]
         removed = Counter[str]()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with RequestThreads(_AT_ONCE) as pool:
             counts = pool.map(lambda run: self._purge_run(run, mark), over)
             for run, count in zip(over, counts, strict=True):
                 removed[run.export_id] += count

@@ -7,14 +7,13 @@ ledger. A person who is in neither is in no segment.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import ConfigError, ConnectorError, Disconnected, NotFound, Unavailable
+from shared.errors import ConfigError, ConnectorError, NotFound
 from shared.fields.address import BLANKS
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
@@ -27,6 +26,7 @@ from shared.model.tag import TagOwner
 from shared.people.erasures import Erasures, address_key
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.stored_contacts import StoredContacts
+from shared.request_time import RequestThreads
 from shared.runs.plan_store import read_plan
 from shared.workspace import SqlFile, small_workspace
 
@@ -38,9 +38,6 @@ _SQL = SqlFile.of(__file__)
 
 _AT_ONCE = 2
 _WAIT_FOR_MAILCHIMP = 5.0
-# A call may take two minutes, and Azure ends a request after 230 seconds. If an account does not answer, no call begins
-# later than this (seconds).
-_LATEST_CALL = 30.0
 # Skipped runs have no outcomes. This many runs are checked before the ledger is used.
 _RUNS = 50
 
@@ -88,7 +85,6 @@ class Search:
         With `customer_id`, the address is the one that the export has for this profile. A person who changed the address
         in Mailchimp is found by the new one as well; then the result has the address that the export has.
         """
-        began = self.sessions.clock()
         address = "" if customer_id else address_key(email)
         person = ChosenPerson(address, customer_id)
         exports = sorted(
@@ -97,7 +93,7 @@ class Search:
         )
         if not exports:
             return []
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with RequestThreads(_AT_ONCE) as pool:
             stored = list(pool.map(lambda export: self._in_storage(export, person), exports))
             # An export that does not hold the profile has no address for it.
             known = next((found.email for found in stored if found.email), "")
@@ -107,11 +103,7 @@ class Search:
                 for export, address in zip(exports, addresses, strict=True)
                 if address
             }
-            # The ids of accounts that did not answer, and of connections that were refused. Each is asked only once.
-            failed: set[str] = set()
-            pending = {
-                target: pool.submit(self._status, *target, failed, began) for target in targets
-            }
+            pending = {target: pool.submit(self._status, *target) for target in targets}
             statuses = {target: future.result() for target, future in pending.items()}
         found = []
         for export, address, result in zip(exports, addresses, stored, strict=True):
@@ -122,36 +114,14 @@ class Search:
             found.append(replace(result, in_audience=status))
         return sorted(found, key=lambda one: not (one.tags or one.segments or one.outcome))
 
-    def _status(
-        self,
-        connection_id: str | None,
-        audience_id: str,
-        address: str,
-        failed: set[str],
-        began: float,
-    ) -> str:
-        """Return the current status in Mailchimp. It is unknown if the account or the connection is in `failed`.
-
-        Adds the account or connection to `failed` if it fails now.
-        """
-        if not connection_id or connection_id in failed:
+    def _status(self, connection_id: str | None, audience_id: str, address: str) -> str:
+        """Return the current status in Mailchimp. It is unknown if Mailchimp cannot be asked."""
+        if not connection_id:
             return _UNKNOWN
-        account_id = ""
         try:
             account_id = self.account_of(connection_id)
-            is_late = bool(failed) and self.sessions.clock() - began > _LATEST_CALL
-            if is_late or account_id in failed:
-                return _UNKNOWN
-            with self.sessions.session(
-                connection_id, account_id, _WAIT_FOR_MAILCHIMP, person_waits=True
-            ) as session:
+            with self.sessions.session(connection_id, account_id, _WAIT_FOR_MAILCHIMP) as session:
                 return session.status_of(audience_id, address) or _ABSENT
-        except Unavailable:
-            failed.add(account_id)
-            return _UNKNOWN
-        except Disconnected:
-            failed.add(connection_id)
-            return _UNKNOWN
         except ConnectorError:
             return _UNKNOWN
 

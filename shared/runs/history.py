@@ -8,12 +8,12 @@ there were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared.model.ports import Records, readable
 from shared.model.run import Run, RunStatus, Trigger
+from shared.request_time import RequestThreads
 from shared.runs.lookup import NewestRun, moment_of, run_id_at
 
 # More than one page of records is read when few of them match a filter.
@@ -87,13 +87,13 @@ class History:
         """The newest run of each export that has one, by the id of the export."""
         wanted = set(export_ids)
         newest = [one for one in readable(self.newest_runs.all()) if one.key in wanted]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with RequestThreads(_AT_ONCE) as pool:
             runs = pool.map(self._run, (one.value for one in newest))
             return {one.key: run for one, run in zip(newest, runs, strict=True)}
 
     def with_ids(self, run_ids: Sequence[str]) -> list[Run]:
         """The runs with these ids, in their order. Runs that do not exist are left out."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with RequestThreads(_AT_ONCE) as pool:
             found = pool.map(self._with_id, run_ids)
             return [run for run in found if run is not None]
 

@@ -17,7 +17,7 @@ import orjson
 import requests
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
-from shared.http_session import BearerToken, read_body
+from shared.http_session import BearerToken, HttpSession, read_body
 from shared.model.source import Attribute, composed
 from shared.segments.finding.model_json import read_time, text_of
 from shared.version import USER_AGENT
@@ -133,7 +133,7 @@ class CustomerInsightsApi:
         try:
             # A session of its own: calls are rare, and may come from several threads at once.
             with (
-                requests.Session() as http,
+                HttpSession() as http,
                 http.get(
                     self._base + path,
                     auth=BearerToken(self._token()),

@@ -23,8 +23,9 @@ from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 from requests.adapters import HTTPAdapter
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, Unavailable
 from shared.http_session import HttpSession, no_authentication
+from shared.request_time import LANDING, OWN_STORAGE, TIME_UP, seconds_left
 from shared.settings import StorageAccount
 from shared.storage.failures import azure_errors
 from shared.version import USER_AGENT
@@ -46,8 +47,8 @@ class ClientOptions:
 
     `backoff` is the delay before the first retry; it grows for tables and is constant for blobs and
     queues. `read_timeout` exceeds the longest table query (5 s) and the transfer of a 4 MB block on
-    a slow line; all tries of a call end before Azure ends an HTTP request (230 s). `connections` is the number of
-    threads that can call at the same time.
+    a slow line. `connections` is the number of threads that can call at the same time. `until` is the time in an HTTP
+    request until which calls are made (request_time.py).
     """
 
     retries: int = 3
@@ -55,6 +56,10 @@ class ClientOptions:
     connect_timeout: float = 5
     read_timeout: float = 50
     connections: int = 32
+    until: float = OWN_STORAGE
+
+
+_OF_LANDING = ClientOptions(until=LANDING)
 
 
 class StorageClients:
@@ -165,9 +170,9 @@ class StorageClients:
         }
 
 
-def container_client(account: StorageAccount, name: str) -> ContainerClient:
-    """Create the client of one container, with its own connections."""
-    return StorageClients(account).container(name)
+def landing_clients(account: StorageAccount) -> StorageClients:
+    """The clients of the landing account, with their own connections."""
+    return StorageClients(account, _OF_LANDING)
 
 
 def credential_for(account: StorageAccount) -> TokenCredential:
@@ -221,7 +226,7 @@ def secret_client(
 def _session(options: ClientOptions) -> requests.Session:
     """Create an HTTP session for many threads, without retries: the SDK retries."""
     _limit_sdk_logs()
-    session = HttpSession()
+    session = HttpSession(options.until)
     session.auth = no_authentication
     adapter = HTTPAdapter(pool_connections=8, pool_maxsize=options.connections, max_retries=0)
     session.mount("https://", adapter)
@@ -232,7 +237,8 @@ def _session(options: ClientOptions) -> requests.Session:
 def _options(
     session: requests.Session, options: ClientOptions, verify: bool | str = True
 ) -> dict[str, Any]:
-    transport = RequestsTransport(
+    transport = _Transport(
+        options.until,
         session=session,
         session_owner=False,
         connection_timeout=options.connect_timeout,
@@ -241,6 +247,20 @@ def _options(
         connection_data_block_size=64 * 1024,
     )
     return {"transport": transport, "user_agent": USER_AGENT, "permit_redirects": False}
+
+
+class _Transport(RequestsTransport):  # type: ignore[misc]  # the SDK has no types for it
+    """The SDK's transport, which waits for no retry that begins after `until`."""
+
+    def __init__(self, until: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._until = until
+
+    def sleep(self, duration: float) -> None:
+        """Wait before a retry; the service may name the time. Unavailable if it is longer than the request may last."""
+        if duration > seconds_left(self._until):
+            raise Unavailable(TIME_UP)
+        super().sleep(duration)
 
 
 def _limit_sdk_logs() -> None:

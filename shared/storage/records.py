@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
@@ -24,6 +23,7 @@ from azure.data.tables import TableClient, TableEntity, UpdateMode
 
 from shared.errors import Changed, Conflict, ConnectorError, InputError
 from shared.model.ports import Stored
+from shared.request_time import RequestThreads
 from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code, read_pages
 from shared.storage.record_entity import ALONE, COLUMN, WRITE, EntityForm, join_key, split_key
@@ -89,7 +89,7 @@ class TableRecords(Generic[T]):
         entities = {key: self._form.entity(key, value, write) for key, value in items}
         if len({entity["PartitionKey"] for entity in entities.values()}) > 1:
             raise InputError("recordsOfTwoPartitions", kind=self._kind)
-        with ThreadPoolExecutor(_TRANSACTIONS_AT_A_TIME) as threads:
+        with RequestThreads(_TRANSACTIONS_AT_A_TIME) as threads:
             # After an error, those that have not begun are left out.
             list(threads.map(self._create_batch, _batches(list(entities.values()))))
 

@@ -1,6 +1,6 @@
 """The outermost layer of the web application.
 
-It limits the body, sets the language and the trace of the request, answers HEAD, adds the security headers
+It limits the body and the time of the request, sets its language and its trace, answers HEAD, adds the security headers
 and catches unexpected errors: an error that is not a project error is logged by its type only and becomes a
 500 with a trace id.
 """
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.messaging.trace import current, trace_of
+from shared.request_time import request_time
 from shared.web import problems
 from shared.web.chosen_language import chosen_language
 from shared.web.pages.render import error_page
@@ -69,7 +70,8 @@ class Gateway:
             scope["path"] = _normal(scope["path"])
             body = await request.body()
             _refuse_body(request, body)
-            await self._app(scope, _replay(body), outgoing)
+            with request_time(self._services.monotonic):
+                await self._app(scope, _replay(body), outgoing)
         except Exception as error:  # noqa: BLE001 - the last resort: every request gets a response
             if not outgoing.has_started:
                 answer = problem_response(request, error, self._services)

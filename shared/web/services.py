@@ -42,6 +42,7 @@ class Services:
     authenticator: Authenticator
     audit_records: Records[AuditEntry]
     clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
     new_id: Callable[[], str]
     public_url: str
     max_profiles: int

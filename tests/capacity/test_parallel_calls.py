@@ -47,9 +47,7 @@ class CountingMailchimp:
         self.opened = 0
         self._refuse_after = refuse_after
 
-    def open(
-        self, connection_id: str, on_throttled: object = None, person_waits: bool = False
-    ) -> Connection:
+    def open(self, connection_id: str, on_throttled: object = None) -> Connection:
         if self.opened >= self._refuse_after:
             raise Disconnected("reconnect")
         self.open_now += 1

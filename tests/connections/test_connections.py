@@ -85,7 +85,8 @@ def test_an_export_that_is_created_while_its_connection_is_removed_is_detached()
             world.secrets.delete(name)
 
     removing = replace(kept, secrets=CreatedBeforeDelete())  # type: ignore[arg-type]
-    _, detached = removing.remove(connection, "Ada", detach_exports=False)
+    detached: list[str] = []
+    removing.remove(connection, "Ada", detach_exports=False, detached=detached.append)
     assert detached == made
     assert world.exports.kept[made[0]].value.connection_id is None
 
@@ -107,6 +108,7 @@ def test_an_interrupted_removal_can_be_repeated() -> None:
     with pytest.raises(Conflict) as used:
         kept.remove(connection, "Ada", detach_exports=False)
     assert used.value.values == {"exports": "B"}
-    _, detached = kept.remove(connection, "Ada", detach_exports=True)
+    detached: list[str] = []
+    kept.remove(connection, "Ada", detach_exports=True, detached=detached.append)
     assert detached == [second]
     assert {world.exports.kept[key].value.connection_id for key in (first, second)} == {None}

@@ -5,13 +5,12 @@ The Customer Insights API is a fake that follows its documentation.
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from azure.storage.blob import ContainerClient
@@ -120,8 +119,6 @@ def app(
 ) -> App:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(entra.certificate))
     entra.say("back")
-    # Answers of the API are remembered for a minute: here a minute passes at each reading of the clock.
-    minutes = itertools.count(0.0, 61.0)
     container = f"ci{tmp_path.name[-20:].replace('_', '-').strip('-').lower()}"
     client = ContainerClient.from_connection_string(storage, container)
     client.create_container()
@@ -143,11 +140,22 @@ def app(
                 "CUSTOMER_INSIGHTS_SUBSCRIPTION_KEY": KEY,
             }
         ),
-        Runtime(monotonic=lambda: next(minutes)),
+        Runtime(monotonic=Minutes()),
     )
 
 
+class Minutes:
+    """A clock. Answers of the API are remembered for a minute, so one passes before each request."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def call(app: App, method: str, path: str, body: object = None, **headers: str) -> Any:
+    cast("Minutes", app.runtime.monotonic).seconds += 61
     given = {"Content-Type": "application/json"} if body is not None else {}
     data = json.dumps(body).encode() if body is not None else b""
     return request(app.web, method, HERE + path, {**given, **headers}, data)

@@ -80,14 +80,14 @@ def test_the_segment_reader_can_read_the_outcome_file(scenario: ExportScenario) 
 
     from shared.segments.blob_segments import BlobSegments
     from shared.segments.container import LandingContainer
-    from shared.storage.clients import container_client
+    from shared.storage.clients import landing_clients
 
     scenario.refresh(scenario.sample(12))
     scenario.define([scenario.named("A")])
     scenario.run()
     running_app = scenario.running_app.parts
     container = LandingContainer(
-        container_client(running_app.settings.segments.storage, "outcomes")
+        landing_clients(running_app.settings.segments.storage).container("outcomes")
     )
     source = BlobSegments(container, scenario.export["id"])
 

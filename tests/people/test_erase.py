@@ -53,7 +53,7 @@ class Mailchimp:
 
     @contextmanager
     def session(
-        self, connection_id: str, account_id: str, patience: float, *, person_waits: bool
+        self, connection_id: str, account_id: str, patience: float
     ) -> Iterator["Mailchimp"]:
         yield self
 

@@ -21,7 +21,7 @@ from devhost.processes import AZURITE, ROOT, node
 from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
 from shared.segments.container import LandingContainer
 from shared.settings import StorageAccount
-from shared.storage.clients import ClientOptions, StorageClients, container_client
+from shared.storage.clients import ClientOptions, StorageClients, landing_clients
 from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
 from shared.storage.queues import StorageQueue
@@ -73,7 +73,7 @@ def test_closed_clients_can_be_used_again(account: StorageAccount, name: str) ->
 
 
 def test_a_container_of_another_account_can_be_read(account: StorageAccount, name: str) -> None:
-    container = container_client(account, name)
+    container = landing_clients(account).container(name)
     container.create_container()
     assert list(container.list_blob_names()) == []
 

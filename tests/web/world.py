@@ -514,6 +514,7 @@ class World:
             authenticator=Authenticator(False, False, Principal("dev-1", "Ada", role)),
             audit_records=self.audit,
             clock=self.clock,
+            monotonic=lambda: self.now.timestamp(),
             new_id=new_id,
             public_url=PUBLIC_URL,
             max_profiles=1_000_000,

@@ -7,7 +7,7 @@ its status, and Mailchimp does not bill cleaned ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.capacity.on_demand import OnDemandSessions
-from shared.errors import NotFound
+from shared.capacity.parallel_calls import ParallelCalls
+from shared.errors import NotFound, Unavailable
 from shared.model.audience import BILLED, STATUSES, NotSubscribedPointer
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
@@ -24,8 +25,12 @@ from shared.model.ports import Files, Records, download_if_exists
 from shared.model.run import Mode, Run
 from shared.planning.archiving.unused import AudienceLedgers, find_unused
 from shared.planning.audience.not_subscribed import load_not_subscribed
+from shared.request_time import OTHER_SERVICES, is_time_up
 from shared.runs.start import RunOptions, Starter
 from shared.workspace import small_workspace
+
+# Seconds to wait for a connection.
+_PATIENCE = 15.0
 
 LONG = timedelta(days=365)
 """Since when a contact that counts as long unsubscribed or long cleaned has not changed."""
@@ -86,14 +91,16 @@ class UnusedContacts:
     now: Callable[[], datetime]
 
     def read(self, connection_id: str, audience_id: str) -> ContactUse:
-        """Read the ledgers of the exports to an audience, and Mailchimp's counts. NotFound."""
+        """Read the ledgers of the exports to an audience, and Mailchimp's counts. NotFound, Unavailable."""
         account_id = self.account_of(connection_id)
         since = self.now() - LONG
-        with self.sessions.for_request(connection_id) as session:
-            audience = session.audience(audience_id)
-            contacts = {status: session.count(audience_id, status) for status in STATUSES}
-            unsubscribed = session.count(audience_id, "unsubscribed", since)
-            cleaned = session.count(audience_id, "cleaned", since)
+        wanted: list[tuple[str, datetime | None]] = [(status, None) for status in STATUSES]
+        wanted += [("unsubscribed", since), ("cleaned", since)]
+        with self.sessions.parallel(connection_id, account_id, _PATIENCE) as calls:
+            audience = calls.submit(lambda session: session.audience(audience_id)).result()
+            counts = _read_counts(calls, audience_id, wanted)
+        contacts = dict(zip(STATUSES, counts, strict=False))
+        unsubscribed, cleaned = counts[-2:]
         ledgers = AudienceLedgers.read(self.exports, self.ledgers, account_id, audience_id)
         unused = () if ledgers.incomplete else self._unused(ledgers, account_id, audience_id)
         return ContactUse(
@@ -133,3 +140,25 @@ class UnusedContacts:
         local = folder / "not-subscribed.parquet"
         is_found = stored is not None and download_if_exists(self.files, stored.value.blob, local)
         load_not_subscribed(db, local if is_found else None)
+
+
+def _read_counts(
+    calls: ParallelCalls, audience_id: str, wanted: Sequence[tuple[str, datetime | None]]
+) -> list[int]:
+    """Count the contacts with each status, changed before a time. Unavailable says how many counts arrived in time."""
+    pending = [
+        calls.submit(lambda session, one=one: session.count(audience_id, *one))  # type: ignore[misc]
+        for one in wanted
+    ]
+    counts: list[int] = []
+    failed: Unavailable | None = None
+    for one in pending:
+        try:
+            counts.append(one.result())
+        except Unavailable as error:
+            failed = failed or error
+    if failed is None:
+        return counts
+    if counts and is_time_up(OTHER_SERVICES):
+        raise Unavailable("countsIncomplete", read=len(counts), total=len(wanted)) from failed
+    raise failed

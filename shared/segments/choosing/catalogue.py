@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from shared.errors import (
 )
 from shared.model.run import Reason
 from shared.model.source import Attribute, Partition, SegmentSnapshot, composed
+from shared.request_time import RequestThreads
 from shared.segments.blob_segments import Pinner
 from shared.segments.choosing.stored_row_counts import StoredRowCounts
 from shared.segments.container import LandingContainer
@@ -233,7 +233,7 @@ class Catalogue:
         for one in new:
             if one[1].size > _SMALL:
                 count(one)
-        with ThreadPoolExecutor(_COUNTERS) as counters:
+        with RequestThreads(_COUNTERS) as counters:
             list(counters.map(count, [one for one in new if one[1].size <= _SMALL]))
         counts = [counting.stored.get(key) for key in keys]
         if None in counts:

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from starlette.responses import Response
 
+from shared.errors import Unavailable
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
+from shared.request_time import TIME_UP
 from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
@@ -52,9 +54,12 @@ def start(
 @router.post("/api/runs", summary="Run all exports whose schedule is on", status_code=202)
 @requires(Role.CONTRIBUTOR)
 def start_all(context: CurrentContext) -> RunList:
-    """Contributors start only the exports whose connection is shared with them."""
-    started = runs.start_all(context).runs
-    return RunList.listing(run_view(run, context.language) for run in started)
+    """Contributors start only the exports whose connection is shared with them. Returns 503 if there was no time to start
+    all of them; the same request then starts the others."""
+    started = runs.start_all(context)
+    if not started.is_complete:
+        raise Unavailable(TIME_UP)
+    return RunList.listing(run_view(run, context.language) for run in started.runs)
 
 
 @router.get("/api/runs", summary="List runs, newest first")

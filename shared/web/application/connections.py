@@ -85,12 +85,18 @@ def delete(
     _, etag = _unchanged(context, connection_id, if_match)
     if detach_exports:
         context.services.consent_updates.delete_webhooks(connection_id)
-    connection, detached = context.services.connections.remove(
-        connection_id, context.caller.name, detach_exports=detach_exports, etag=etag
-    )
-    for export_id in detached:
+
+    def record_detached(export_id: str) -> None:
         connected = {"connectionId": connection_id}
         audit.record(context, "export.detach", export_id, before=connected)
+
+    connection = context.services.connections.remove(
+        connection_id,
+        context.caller.name,
+        detach_exports=detach_exports,
+        etag=etag,
+        detached=record_detached,
+    )
     name = connection.display_name
     recorded = _recorded(connection)
     audit.record(context, "connection.delete", connection_id, name, before=recorded)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from shared.errors import Changed, ConfigError, Conflict, ConnectorError, Fault, NotFound
+from shared.errors import (
+    Changed,
+    ConfigError,
+    Conflict,
+    ConnectorError,
+    Fault,
+    NotFound,
+    Unavailable,
+)
 from shared.exports.definitions import export_findings
 from shared.exports.draft import Draft
 from shared.exports.validation import is_audience_id
@@ -14,6 +22,7 @@ from shared.model.export import Export, Repeat, Schedule
 from shared.model.ports import Stored
 from shared.model.run import Finding, Run, Severity
 from shared.model.source import composed, find_name, plain_name
+from shared.request_time import TIME_UP, refuse_late_change
 from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
@@ -169,6 +178,7 @@ def set_schedules(
     done: list[tuple[Export, ConnectorError | None]] = []
     for export_id, export in {export.id: export for export in chosen}.items():
         try:
+            refuse_late_change()
             before = context.services.definitions.read(export_id)
             export = before.value
             if export.connection_id is not None and export.connection_id not in mine:
@@ -183,6 +193,11 @@ def set_schedules(
             )
         except (ConfigError, Conflict, Changed, NotFound) as error:
             # NotFound: someone deleted the export meanwhile.
+            done.append((export, error))
+            continue
+        except Unavailable as error:
+            if error.code != TIME_UP:
+                raise
             done.append((export, error))
             continue
         _record(context, "export.update", before.value, stored.value)

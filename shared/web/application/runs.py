@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Unavailable
 from shared.finishing.preview_differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
+from shared.request_time import TIME_UP, refuse_late_change
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.runs.start import RunOptions
 from shared.runs.transitions import question_of
@@ -37,12 +38,15 @@ def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = 
     return run
 
 
+_TIME_UP = "timeUp"
+
+
 @dataclass(frozen=True)
 class StartedAll:
     """What "run all" does or did with every export, by name.
 
     `omitted` has the exports that are not started, with the name of the reason: `off`,
-    `noConnection`, `notShared` or `failed`.
+    `noConnection`, `notShared`, `failed` or `timeUp`.
     """
 
     started: tuple[tuple[Export, Run | None], ...]
@@ -53,6 +57,11 @@ class StartedAll:
     def runs(self) -> list[Run]:
         """The runs that were started or were active before."""
         return [run for _, run in (*self.started, *self.running) if run is not None]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there was time to start all of them."""
+        return all(reason != _TIME_UP for _, reason in self.omitted)
 
 
 def would_start_all(context: Context) -> StartedAll:
@@ -85,12 +94,18 @@ def start_all(context: Context) -> StartedAll:
     omitted = list(planned.omitted)
     for export, _ in planned.started:
         try:
+            refuse_late_change()
             run = context.services.starter.start(
                 export.id, Trigger.ON_DEMAND, Mode.EXPORT, context.caller.name
             )
         except (NotFound, Conflict):
             # An export that is removed or detached at this moment does not stop the others.
             omitted.append((export, "failed"))
+            continue
+        except Unavailable as error:
+            if error.code != TIME_UP:
+                raise
+            omitted.append((export, _TIME_UP))
             continue
         _record_start(context, run)
         started.append((export, run))

@@ -1,0 +1,325 @@
+"""Every HTTP request is answered before Azure ends it, whatever does not answer, and says what is not done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import requests
+from azure.core.pipeline.transport import RequestsTransport
+
+from shared.app import App
+from shared.capacity import parallel_calls
+from shared.people import all_audiences
+from shared.request_time import OWN_STORAGE, request_time, time_for_call
+from shared.shared_reads import SharedReads
+from tests.fakes import MemoryFiles
+from tests.faults.conftest import clock, mailchimp, new_deployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
+from tests.web.browser import Browser
+from tests.web.client import Response, call, get, new_connection, new_export
+from tests.web.world import World
+
+__all__ = ["clock", "mailchimp", "new_deployment"]
+
+# Azure ends a request after so many seconds.
+LONGEST_REQUEST = 230
+NewDeployment = Callable[[], SimulatedDeployment]
+
+
+class Deployment:
+    """A deployment with one export, and how long its last request took in simulated seconds."""
+
+    def __init__(self, simulated: SimulatedDeployment) -> None:
+        self.simulated = simulated
+        simulated.read_timeout = 125.0  # as in the app
+        simulated.start_process()
+        self.rows = RowDeployment(simulated)
+        self.rows.define()
+        self.seconds = 0.0
+
+    @property
+    def app(self) -> App:
+        return cast("App", self.simulated.app)
+
+    def add_account(self, name: str) -> None:
+        """Another Mailchimp account, with an export to it."""
+        stored = self.app.connections.read(CONNECTION)
+        export = self.app.exports.read(EXPORT)
+        assert stored is not None
+        assert stored.value.grant is not None
+        assert export is not None
+        grant = replace(stored.value.grant, account_id=name)
+        self.app.connections.create(name, replace(stored.value, id=name, grant=grant))
+        self.app.exports.create(
+            name, replace(export.value, id=name, connection_id=name, audience_id=name)
+        )
+
+    def call(self, method: str, path: str, body: object = None) -> Response:
+        began = self.simulated.clock.seconds()
+        web = cast("World", SimpleNamespace(web=self.app.web))
+        answer = call(web, method, path, body)
+        self.seconds = self.simulated.clock.seconds() - began
+        return answer
+
+
+@pytest.fixture
+def deployment(new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    simulated = new_deployment()
+    # The SDK of Azure waits before it repeats a call.
+    monkeypatch.setattr(
+        RequestsTransport, "sleep", lambda _, seconds: simulated.clock.forward(seconds)
+    )
+    return Deployment(simulated)
+
+
+@pytest.fixture
+def with_run(deployment: Deployment) -> None:
+    """The export has sent three people."""
+    deployment.rows.run(*(person(n) for n in range(3)))
+
+
+@pytest.fixture
+def silent(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No service answers: each call takes as long as the app waits for it."""
+
+    def send(self: object, request: object, timeout: tuple[float, float], **_: Any) -> None:
+        deployment.simulated.clock.forward(timeout[1])
+        raise requests.ReadTimeout
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+
+
+ERASE = {"email": "p1@example.com", "deleteInMailchimp": True}
+
+
+def test_an_erasure_in_accounts_that_do_not_answer_is_answered(
+    deployment: Deployment, with_run: None, silent: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The simulated clock adds up what happens at the same time.
+    monkeypatch.setattr(all_audiences, "_ACCOUNTS_AT_ONCE", 1)
+    for name in ("second", "third", "fourth"):
+        deployment.add_account(name)
+
+    answer = deployment.call("POST", "/api/people/erase", ERASE)
+
+    assert answer.status == 503
+    assert answer.json()["code"] in ("noAnswer", "requestTimeUp")
+    assert 120 < deployment.seconds < LONGEST_REQUEST
+    pointer = deployment.app.ledgers.read(EXPORT)
+    assert pointer is not None
+    assert pointer.value.people == 2
+
+
+def test_an_erasure_calls_all_accounts_at_the_same_time(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.add_account("second")
+    both = threading.Barrier(2, timeout=60)
+    send = requests.adapters.HTTPAdapter.send
+    accounts: list[object] = []
+
+    def wait_for_the_other(self: object, request: Any, **more: Any) -> object:
+        if self not in accounts:  # the adapter of a session that makes its first call
+            accounts.append(self)
+            both.wait()
+        return send(self, request, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", wait_for_the_other)
+
+    def look_up(session: Any, key: str) -> None:
+        session.contact_of(deployment.simulated.audience.id, "p1@example.com")
+        reached.append(key)
+
+    reached: list[str] = []
+    exports = [stored.value for stored in deployment.app.exports.all()]
+    deployment.app.eraser.audiences.each(exports, look_up, 5.0)
+
+    assert len(reached) == 2
+
+
+def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
+    deployment: Deployment, with_run: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    download = MemoryFiles.download
+
+    def download_slowly(self: MemoryFiles, *given: Any, **more: Any) -> Any:
+        time_for_call(OWN_STORAGE)
+        deployment.simulated.clock.forward(150)
+        return download(self, *given, **more)
+
+    monkeypatch.setattr(MemoryFiles, "download", download_slowly)
+    answer = deployment.call(
+        "POST", "/api/people/erase", {"email": "p1@example.com", "deleteInMailchimp": False}
+    )
+    assert (answer.status, answer.json()["code"]) == (503, "erasureContinues")
+
+    assert deployment.app.eraser.complete() == 1
+
+    pointer = deployment.app.ledgers.read(EXPORT)
+    assert pointer is not None
+    assert pointer.value.people == 2
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(1.0, 200), (40.0, 503)])
+def test_counts_that_arrive_slowly_end_in_time_and_say_how_many_arrived(
+    deployment: Deployment, seconds: float, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The simulated clock adds up what happens at the same time.
+    monkeypatch.setattr(parallel_calls, "MOST_AT_A_TIME", 1)
+    send = requests.adapters.HTTPAdapter.send
+
+    def answer_slowly(
+        self: Any, request: Any, timeout: tuple[float, float], **more: Any
+    ) -> requests.Response:
+        deployment.simulated.clock.forward(min(seconds, timeout[1]))
+        if seconds > timeout[1]:
+            raise requests.ReadTimeout
+        return send(self, request, timeout=timeout, **more)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", answer_slowly)
+    path = f"/api/connections/{CONNECTION}/audiences/{deployment.simulated.audience.id}/hygiene"
+
+    answer = deployment.call("GET", path)
+
+    assert deployment.seconds < LONGEST_REQUEST
+    assert answer.status == status
+    assert status == 200 or "only 3 of 8 numbers arrived in time" in answer.json()["detail"]
+
+
+def test_an_export_is_saved_although_the_landing_account_does_not_answer(
+    deployment: Deployment, silent: None
+) -> None:
+    path = f"/api/exports/{EXPORT}"
+    body = deployment.call("GET", path).json()
+    changed = {**body, "connectionId": None, "displayName": "Renamed"}
+    for name in ("id", "lastRun", "createdAt", "createdBy", "updatedAt", "updatedBy", "findings"):
+        changed.pop(name, None)
+
+    answer = deployment.call("PUT", path, changed)
+
+    assert (answer.status, answer.json()["displayName"]) == (200, "Renamed")
+    assert 50 < deployment.seconds < LONGEST_REQUEST / 2
+
+
+SCHEDULE = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}
+
+
+def slow_world(seconds: int) -> tuple[World, list[str]]:
+    """Five exports, of which each change takes so long."""
+    world = World()
+    connection = new_connection(world)
+    names = [f"Export {number}" for number in range(5)]
+    ids = [new_export(world, connection, displayName=n, audienceId=f"a{n[-1]}") for n in names]
+
+    def pass_time(_: str) -> None:
+        world.now += timedelta(seconds=seconds)
+
+    world.exports.before_write = pass_time
+    return world, ids
+
+
+def test_schedules_of_more_exports_than_a_request_can_change_are_set_in_steps() -> None:
+    world, ids = slow_world(70)
+    page = Browser(world).open("/exports-schedule?" + "&".join(f"export={one}" for one in ids))
+
+    page.send("/exports-schedule", SCHEDULE)
+
+    assert "Schedule of 2 exports" in page.text
+    assert "Export 4: The request took too long and was stopped." in page.text
+    page.send("/exports-schedule", SCHEDULE)
+    assert "The schedule of the selected exports is saved." in page.text
+    times = [get(world, f"/api/exports/{one}")["schedule"]["times"] for one in ids]
+    assert times == [["05:30"]] * 5
+
+
+def test_a_connection_of_many_exports_is_removed_in_steps_and_each_one_is_recorded() -> None:
+    world, ids = slow_world(70)
+    path = f"/api/connections/{next(iter(world.connections.kept))}?detachExports=true"
+
+    answer = call(world, "DELETE", path)
+    assert (answer.status, answer.json()["code"]) == (503, "requestTimeUp")
+    assert call(world, "DELETE", path).status == 204
+
+    recorded = [one.value for one in world.audit.kept.values()]
+    detached = [one.subject_id for one in recorded if one.action == "export.detach"]
+    assert sorted(detached) == sorted(ids)
+
+
+def test_run_all_names_the_exports_that_it_had_no_time_to_start() -> None:
+    world, _ = slow_world(0)
+    start = world.runs.start
+
+    def start_slowly(*given: Any) -> Any:
+        world.now += timedelta(seconds=70)
+        return start(*given)
+
+    world.runs.start = start_slowly  # type: ignore[method-assign]
+    page = Browser(world).open("/run-all")
+
+    page.send("/run-all")
+
+    assert "3 exports were started." in page.text
+    assert "Export 4 There was no time left to start it. Run all again." in page.text
+    answer = call(world, "POST", "/api/runs")
+    assert answer.status == 202
+    assert len(world.runs.kept) == 5
+
+
+def test_run_all_over_http_asks_to_be_called_again() -> None:
+    world, _ = slow_world(0)
+    start = world.runs.start
+
+    def start_slowly(*given: Any) -> Any:
+        world.now += timedelta(seconds=70)
+        return start(*given)
+
+    world.runs.start = start_slowly  # type: ignore[method-assign]
+    answer = call(world, "POST", "/api/runs")
+    assert (answer.status, answer.json()["code"]) == (503, "requestTimeUp")
+    assert call(world, "POST", "/api/runs").status == 202
+    assert len(world.runs.kept) == 5
+
+
+def test_a_change_of_a_schedule_does_not_read_all_exports() -> None:
+    world, ids = slow_world(0)
+    before = world.exports.all
+    reads = []
+
+    def all_records(*given: Any, **more: Any) -> Any:
+        reads.append(given)
+        return before(*given, **more)
+
+    page = Browser(world).open("/exports-schedule?" + "&".join(f"export={one}" for one in ids))
+    world.exports.all = all_records  # type: ignore[method-assign]
+
+    page.send("/exports-schedule", SCHEDULE)
+
+    assert "is saved" in page.text
+    assert len(reads) < len(ids)
+
+
+def test_a_request_does_not_wait_longer_than_its_time_for_a_read_of_others() -> None:
+    released = threading.Event()
+    began = threading.Event()
+
+    def read(_: str) -> int:
+        began.set()
+        assert released.wait(60)
+        return 1
+
+    shared = SharedReads(read)
+    reader = threading.Thread(target=shared, args=("a",))
+    reader.start()
+    assert began.wait(60)
+    times = iter([0.0, OWN_STORAGE])
+    with request_time(lambda: next(times)), pytest.raises(Exception, match="took too long"):
+        shared("a")
+    released.set()
+    reader.join()
