@@ -7,6 +7,7 @@ https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from shared.errors import (
 
 T = TypeVar("T")
 
+_CODE = re.compile(r"[A-Za-z]{1,64}")
 _THROTTLED = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -79,7 +81,8 @@ def failure(error: AzureError, what: str) -> ConnectorError:
     code = error_code(error)
     answer = f"{int(status)} {code}".rstrip()
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return ConfigError("accessRefused", resource=what, answer=answer)
+        reason = f"{int(status)} {code or _reason_in_body(error)}".rstrip()
+        return ConfigError("accessRefused", resource=what, answer=reason)
     if status >= 500 or status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS):
         return Unavailable(
             "storageUnavailable",
@@ -100,6 +103,16 @@ def failure(error: AzureError, what: str) -> ConnectorError:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or code.endswith("TooLarge"):
         return InputError("storageTooLarge", resource=what)
     return ConnectorError("storageFailed", resource=what, answer=answer)
+
+
+def _reason_in_body(error: HttpResponseError) -> str:
+    """Return why Key Vault refuses a call, such as `ForbiddenByRbac`, or an empty string: it is only in the body.
+
+    https://learn.microsoft.com/azure/key-vault/general/rest-error-codes
+    """
+    inner = getattr(error.error, "innererror", None)
+    code = inner.get("code") if isinstance(inner, Mapping) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 def _refused_identity(

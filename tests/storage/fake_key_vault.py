@@ -27,6 +27,7 @@ class Vault:
     url: str = ""
     slowness: int = 0
     fail_with: int | None = None
+    fail_because: Any = None
     content_type_required: bool = False
     """The policy "Secrets should have content type set" with the effect Deny."""
     live: dict[str, list[str]] = field(default_factory=dict)
@@ -37,7 +38,7 @@ class Vault:
     def answer(self, method: str, parts: list[str], body: dict[str, Any]) -> tuple[int, Any]:
         """Status and JSON for a call."""
         if self.fail_with:
-            return self.fail_with, _error("Broken")
+            return self.fail_with, _error("Broken", self.fail_because)
         kind, name = parts[0], parts[1].lower()
         if self.busy.get(name, 0) > 0:
             self.busy[name] -= 1
@@ -54,7 +55,7 @@ class Vault:
             if name in self.deleted:
                 return 409, _error("Conflict")
             if self.content_type_required and not body.get("contentType"):
-                return 403, _error("Forbidden")
+                return 403, _error("Forbidden", "ForbiddenByPolicy")
             self.live.setdefault(name, []).append(body["value"])
             return 200, self._bundle(name)
         if name not in self.live:
@@ -72,8 +73,9 @@ class Vault:
         return {"id": identity, "value": versions[-1], "attributes": {"enabled": True}}
 
 
-def _error(code: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": "the vault's own words"}}
+def _error(code: str, reason: Any = None) -> dict[str, Any]:
+    inner = {"innererror": {"code": reason}} if reason else {}
+    return {"error": {"code": code, "message": "the vault's own words", **inner}}
 
 
 @contextmanager

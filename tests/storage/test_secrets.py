@@ -40,7 +40,8 @@ def vault(running_vault: tuple[Vault, Path]) -> Vault:
     vault.live.clear()
     vault.deleted.clear()
     vault.busy.clear()
-    vault.slowness, vault.fail_with, vault.content_type_required = 0, None, False
+    vault.slowness, vault.fail_with, vault.fail_because = 0, None, None
+    vault.content_type_required = False
     return vault
 
 
@@ -154,6 +155,26 @@ def test_errors_of_the_vault_are_translated(
             call()
         assert "own words" not in str(caught.value)
         assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("ForbiddenByRbac", "(403 ForbiddenByRbac)"),
+        ("ForbiddenByFirewall", "(403 ForbiddenByFirewall)"),
+        ("words with geheim", "(403)"),
+        (["geheim"], "(403)"),
+    ],
+)
+def test_a_refusal_of_the_vault_names_its_reason(
+    vault: Vault, vault_secrets: VaultSecrets, reason: object, shown: str
+) -> None:
+    """A missing role, a firewall and a policy have the same status."""
+    vault.fail_with, vault.fail_because = 403, reason
+    with pytest.raises(ConfigError) as caught:
+        vault_secrets.put("a", "geheim")
+    assert shown in str(caught.value)
+    assert "geheim" not in str(caught.value)
 
 
 def test_vault_requests_have_our_user_agent(vault: Vault, vault_secrets: VaultSecrets) -> None:
