@@ -6,9 +6,7 @@ The Customer Insights API is a fake that follows its documentation.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +18,7 @@ from shared.connections import sign_in
 from shared.runtime import Runtime
 from shared.settings import load
 from tests.connections.oidc import CLIENT_ID, CLIENT_SECRET, TENANT, Provider, provider
+from tests.local_server import QuietHandler, serving
 from tests.web.client import request
 
 CALLBACK = sign_in.Provider.ENTRA.callback
@@ -36,24 +35,18 @@ class CustomerInsights:
         self.refuses = False
         outer = self
 
-        class Responses(BaseHTTPRequestHandler):
+        class Responses(QuietHandler):
             def do_GET(self) -> None:
                 outer.tokens.append(self.headers["Authorization"].removeprefix("Bearer "))
                 known = self.headers["Ocp-Apim-Subscription-Key"] == KEY and not outer.refuses
                 found = outer.answers().get(self.path.partition("/instances/")[2])
                 status = 401 if not known else 200 if found is not None else 404
-                body = json.dumps(found if status == 200 else {"errorCode": "E"}).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.respond(
+                    status, json.dumps(found if status == 200 else {"errorCode": "E"}).encode()
+                )
 
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Responses)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self.handler = Responses
+        self.url = ""
 
     def answers(self) -> dict[str, Any]:
         evaluated = {"evaluationDate": "2026-11-22T01:02:03Z", "entityCount": 99}
@@ -91,16 +84,13 @@ class CustomerInsights:
             },
         }
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
 
 @pytest.fixture
 def insights() -> Iterator[CustomerInsights]:
     api = CustomerInsights()
-    yield api
-    api.close()
+    with serving(api.handler) as host:
+        api.url = f"http://{host}/v1"
+        yield api
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,8 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from infra.check import code
 from infra.check.access import ROLES
 from infra.check.deployment import Deployment
 from infra.check.project import INFRA
+from tests.local_server import QuietHandler, serving
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -239,31 +238,18 @@ esac"""
         assert all(f" {name}" in done.stderr for name in FUNCTIONS)
 
 
-class _Site(BaseHTTPRequestHandler):
+class _Site(QuietHandler):
     answers: dict[str, tuple[int, str]]
 
     def do_GET(self) -> None:
         status, body = self.answers.get(self.path, (401, "{}"))
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
+        self.respond(status, body.encode())
 
 
 @contextmanager
 def site(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
-    kind = type("Site", (_Site,), {"answers": answers})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(type("Site", (_Site,), {"answers": answers})) as host:
+        yield f"http://{host}"
 
 
 def smoke(url: str) -> subprocess.CompletedProcess[str]:

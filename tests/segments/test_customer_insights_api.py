@@ -1,11 +1,9 @@
 """The REST API client against a fake server that follows the documentation."""
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -25,6 +23,7 @@ from shared.segments.customer_insights_api import (
     RefreshJob,
 )
 from shared.version import USER_AGENT
+from tests.local_server import QuietHandler, serving
 
 INSTANCE = "5e6b6b2c-0b2c-4d1c-9a55-0123456789ab"
 KEY, TOKEN = "subscription-key", "access-token"
@@ -111,23 +110,13 @@ def problem(status: int, **headers: str) -> tuple[int, dict[str, str], bytes]:
 def environment() -> Iterator[tuple[Environment, str]]:
     place = Environment()
 
-    class Responses(BaseHTTPRequestHandler):
+    class Responses(QuietHandler):
         def do_GET(self) -> None:
             status, headers, body = place.answer(self.path, self.headers)
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            self.respond(status, body, headers)
 
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Responses)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield place, f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    with serving(Responses) as host:
+        yield place, f"http://{host}/v1"
 
 
 def test_a_wrong_subscription_key_does_not_invalidate_the_export_user(

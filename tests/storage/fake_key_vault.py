@@ -7,15 +7,14 @@ take a while: a number of calls, not seconds.
 
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.local_certificate import make_certificate
+from tests.local_server import QuietHandler, serving
 
 TOKEN = "token-of-the-identity"
 
@@ -84,7 +83,7 @@ def fake_key_vault(folder: Path) -> Iterator[tuple[Vault, Path]]:
     certificate, key = make_certificate(folder)
     vault = Vault()
 
-    class Calls(BaseHTTPRequestHandler):
+    class Calls(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def _call(self) -> None:
@@ -101,23 +100,10 @@ def fake_key_vault(folder: Path) -> Iterator[tuple[Vault, Path]]:
 
         def _send(self, status: int, value: Any, headers: dict[str, str]) -> None:
             content = json.dumps(value).encode()
-            self.send_response(status)
-            for name, text in headers.items():
-                self.send_header(name, text)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
+            self.respond(status, content, {"Content-Type": "application/json", **headers})
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Calls) as server:
-        server.daemon_threads = True
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        vault.url = f"https://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with serving(Calls, context) as host:
+        vault.url = f"https://{host}"
         yield vault, certificate
-        server.shutdown()

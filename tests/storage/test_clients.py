@@ -5,12 +5,10 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -27,6 +25,7 @@ from shared.storage.leases import BlobLeases
 from shared.storage.queues import StorageQueue
 from shared.storage.records import TableRecords
 from tests.local_certificate import make_certificate
+from tests.local_server import QuietHandler, serving
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def test_no_address_is_logged(
     assert "127.0.0.1" not in caplog.text
 
 
-class Answers(BaseHTTPRequestHandler):
+class Answers(QuietHandler):
     """Answers every call in the same way."""
 
     protocol_version = "HTTP/1.1"
@@ -150,17 +149,9 @@ class Answers(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         type(self).calls += 1
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(self.status)
-        for name, value in self.headers_.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", "6")
-        self.end_headers()
-        self.wfile.write(b"geheim")
+        self.respond(self.status, b"geheim", self.headers_)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _answer
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.mark.parametrize(
@@ -178,10 +169,8 @@ def test_every_response_of_azure_is_translated(
     account: StorageAccount, status: int, headers: dict[str, str], error: type[ConnectorError]
 ) -> None:
     answers = type("Alike", (Answers,), {"status": status, "headers_": headers})
-    with ThreadingHTTPServer(("127.0.0.1", 0), answers) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        here = f"http://127.0.0.1:{server.server_port}/devstoreaccount1"
+    with serving(answers) as host:
+        here = f"http://{host}/devstoreaccount1"
         key = account.connection_string.split("AccountKey=")[1].split(";")[0]
         text = f"AccountName=devstoreaccount1;AccountKey={key};" + "".join(
             f"{kind}Endpoint={here};" for kind in ("Blob", "Queue", "Table")
@@ -208,7 +197,6 @@ def test_every_response_of_azure_is_translated(
                 assert caught.value.throttled == (status in (429, 503))
                 assert caught.value.retry_after == (0 if headers else None)
         clients.close()
-        server.shutdown()
 
 
 def token(audience: str) -> str:
@@ -227,7 +215,7 @@ def token(audience: str) -> str:
     return ".".join(part.rstrip("=") for part in encoded)
 
 
-class IdentityEndpoint(BaseHTTPRequestHandler):
+class IdentityEndpoint(QuietHandler):
     """The endpoint of App Service for an app with a managed identity."""
 
     paths: list[str] = []
@@ -238,14 +226,7 @@ class IdentityEndpoint(BaseHTTPRequestHandler):
         audience = "https://storage.azure.com"
         value = {"access_token": token(audience), "expires_on": expires, "resource": audience}
         content = json.dumps({**value, "token_type": "Bearer"}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.respond(200, content, {"Content-Type": "application/json"})
 
 
 @pytest.fixture
@@ -264,11 +245,9 @@ def by_identity(
     with (
         log.open("wb") as output,
         subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output) as azurite,
-        ThreadingHTTPServer(("127.0.0.1", 0), endpoint) as server,
+        serving(endpoint) as host,
     ):
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.server_port}/token")
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://{host}/token")
         monkeypatch.setenv("IDENTITY_HEADER", "header")
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         try:
@@ -284,7 +263,6 @@ def by_identity(
             yield clients, endpoint
             clients.close()
         finally:
-            server.shutdown()
             azurite.terminate()
 
 

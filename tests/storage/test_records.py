@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
@@ -18,6 +17,7 @@ from shared.model.ports import Records, update
 from shared.settings import StorageAccount
 from shared.storage.clients import ClientOptions, StorageClients
 from shared.storage.records import TableRecords
+from tests.local_server import QuietHandler, serving
 
 
 class Colour(StrEnum):
@@ -303,7 +303,7 @@ def test_a_wrong_storage_key_is_a_config_error(account: StorageAccount, name: st
     clients.close()
 
 
-class FaultyTables(BaseHTTPRequestHandler):
+class FaultyTables(QuietHandler):
     """Passes calls on to Azurite, but drops the answers of the first `lose` writes, and refuses writes with the text `refused`."""
 
     protocol_version = "HTTP/1.1"
@@ -315,9 +315,7 @@ class FaultyTables(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = dict(self.headers.items())
         if self.refused and self.refused in body:
-            self.send_response(HTTPStatus.FORBIDDEN)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.respond(HTTPStatus.FORBIDDEN)
             return
         # The signature covers the path, not the host.
         answer = requests.request(
@@ -327,18 +325,11 @@ class FaultyTables(BaseHTTPRequestHandler):
             type(self).lose -= 1
             self.close_connection = True
             return
-        self.send_response(answer.status_code)
-        for header in ("Content-Type", "ETag", "x-ms-error-code"):
-            if header in answer.headers:
-                self.send_header(header, answer.headers[header])
-        self.send_header("Content-Length", str(len(answer.content)))
-        self.end_headers()
-        self.wfile.write(answer.content)
+        names = ("Content-Type", "ETag", "x-ms-error-code")
+        passed_on = {name: answer.headers[name] for name in names if name in answer.headers}
+        self.respond(answer.status_code, answer.content, passed_on)
 
     do_GET = do_POST = do_PUT = do_DELETE = _pass_on
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @contextmanager
@@ -349,15 +340,10 @@ def faulty_tables(
     endpoint = account.connection_string.split("TableEndpoint=")[1].split(";")[0]
     behind = endpoint.split("/devstoreaccount1")[0]
     proxy = type("Proxy", (FaultyTables,), {"behind": behind, **faults})
-    with ThreadingHTTPServer(("127.0.0.1", 0), proxy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        front = f"http://127.0.0.1:{server.server_port}"
-        changed = StorageAccount(account.connection_string.replace(behind, front))
-        try:
-            with closing(StorageClients(changed, options)) as clients:
-                yield proxy, clients
-        finally:
-            server.shutdown()
+    with serving(proxy) as host:
+        changed = StorageAccount(account.connection_string.replace(behind, f"http://{host}"))
+        with closing(StorageClients(changed, options)) as clients:
+            yield proxy, clients
 
 
 def test_a_write_with_a_lost_response_recognizes_its_own_result(
