@@ -101,6 +101,21 @@ def expected_audience(sample: Sample, status: str = "subscribed") -> dict[str, C
     return found
 
 
+def addresses(sample: Sample) -> list[str]:
+    """The addresses of the people of a sample."""
+    return [expected.address for expected in samples.truth(sample)]
+
+
+def codes(run: dict[str, Any]) -> list[str]:
+    """The codes of the findings of a run."""
+    return [finding["code"] for finding in run["findings"]]
+
+
+def texts(run: dict[str, Any]) -> dict[str, str]:
+    """The messages of the findings of a run, by code."""
+    return {finding["code"]: finding["message"] for finding in run["findings"]}
+
+
 def state_of_member(member: MemberView) -> ContactState:
     return contact_state(member.status, member.merge_fields, member.tags)
 

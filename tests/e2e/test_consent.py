@@ -6,12 +6,12 @@ import pytest
 
 from sandbox import samples
 from sandbox.mailchimp.sandbox import Sandbox
-from sandbox.samples import Sample
 from tests.e2e.conftest import CHUNK_SIZE
 from tests.e2e.running_app import (
     SUBSCRIBE,
     ExportScenario,
     actual_audience,
+    addresses,
     every_row_has_one_outcome,
     expected_audience,
     state_of_member,
@@ -37,10 +37,6 @@ def _no_status_is_ever_changed(mailchimp: Sandbox):
     before = calls.statuses_contradicted, dict(calls.statuses_changed)
     yield
     assert (calls.statuses_contradicted, dict(calls.statuses_changed)) == before
-
-
-def addresses(sample: Sample) -> list[str]:
-    return [expected.address for expected in samples.truth(sample)]
 
 
 @pytest.mark.parametrize("compliance_in_batch", ["error", "silent"])

@@ -12,6 +12,7 @@ from tests.e2e.running_app import (
     MAPPING,
     ExportScenario,
     actual_audience,
+    codes,
     contact_state,
     expected_audience,
 )
@@ -26,10 +27,6 @@ NewPlace = Callable[..., ExportScenario]
 def edit(scenario: ExportScenario, **changes: Any) -> dict[str, Any]:
     export = scenario.api.get(f"/api/exports/{scenario.export['id']}")
     return scenario.api.call("PUT", f"/api/exports/{export['id']}", export | changes).json()
-
-
-def codes(run: dict[str, Any]) -> list[str]:
-    return [finding["code"] for finding in run["findings"]]
 
 
 def side_by_side(new_scenario: NewPlace) -> tuple[ExportScenario, ExportScenario, Sample]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from tests.e2e.running_app import SEGMENTS, ExportScenario, every_row_has_one_outcome
+from tests.e2e.running_app import SEGMENTS, ExportScenario, every_row_has_one_outcome, texts
 from tests.segments.segment_files import csv_bytes, entity, parquet_bytes
 
 NAMES = ["CustomerId", "EMail", "FirstName", "Born"]
@@ -59,10 +59,6 @@ def listed(scenario: ExportScenario, name: str) -> dict[str, Any]:
     return next(each for each in found if each["name"] == name)
 
 
-def codes(run: dict[str, Any]) -> dict[str, str]:
-    return {finding["code"]: finding["message"] for finding in run["findings"]}
-
-
 def test_every_row_has_an_outcome_regardless_of_the_headers(
     scenario: ExportScenario, files: Files
 ) -> None:
@@ -104,7 +100,7 @@ def test_a_header_that_a_joined_file_repeats_is_no_source_row(
     counts = run["counts"]
     assert (counts["sourceRows"], counts["created"], counts["rejected"]) == (4, 3, 1)
     assert every_row_has_one_outcome(run, 0)
-    assert codes(run)["headerRepeated"] == (
+    assert texts(run)["headerRepeated"] == (
         f"2 rows repeat the header of a file, the first on line 3 of {files.folder}/a.csv. "
         "Such rows do not count as source rows."
     )
@@ -128,21 +124,21 @@ def test_a_column_is_interpreted_from_all_its_values(
         "info@xn--mller-kva.de": {"BORN": "1980-02-29"},
         "p5@example.com": {"FNAME": "Ada", "BORN": "1980-06-05"},
     }
-    assert "2 cells" in codes(run)["nullMarkers"]
-    assert "FirstName" in codes(run)["nullMarkers"]
+    assert "2 cells" in texts(run)["nullMarkers"]
+    assert "FirstName" in texts(run)["nullMarkers"]
 
     files.put("u.csv", csv_bytes([NAMES, person(4, "Di", "05/06/1980")]))
     files.model(entity(unclear, NAMES, ["u.csv"]), folder="unclear/", name="u")
     files.put("unclear/u.csv", csv_bytes([NAMES, person(4, "Di", "05/06/1980")]))
     scenario.define([unclear], mapping=MAPPING)
     run = scenario.run()
-    assert "Born" in codes(run)["dateOrderUnknown"]
+    assert "Born" in texts(run)["dateOrderUnknown"]
     assert scenario.audience.members()["p4@example.com"].merge_fields == {"FNAME": "Di"}
     attributes = [{**MAPPING["attributes"][0], "dateOrder": "monthFirst"}]
     changed = {**MAPPING, "attributes": attributes}
     scenario.define([{"name": unclear, "tag": f"{unclear} again"}], mapping=changed)
     run = scenario.run()
-    assert "dateOrderUnknown" not in codes(run)
+    assert "dateOrderUnknown" not in texts(run)
     assert scenario.audience.members()["p4@example.com"].merge_fields["BORN"] == "1980-05-06"
 
 
@@ -183,7 +179,7 @@ def test_numbers_are_read_as_the_column_or_the_culture_writes_them(
         {"TEXT": 1234.5, "DECIMAL": 1234, "WHOLE": 1234},
         {"TEXT": 1234, "DECIMAL": 12.5, "WHOLE": 7},
     ]
-    assert "decimalMarkUnknown" not in codes(run)
+    assert "decimalMarkUnknown" not in texts(run)
 
     run, sent = export(shown, ("1.234", "1.234", "1,234"), ("1.5", "2", "7"))
     assert sent == [
@@ -199,14 +195,14 @@ def test_numbers_are_read_as_the_column_or_the_culture_writes_them(
         {"TEXT": 17, "DECIMAL": 2, "WHOLE": 7},
         {"DECIMAL": 2, "WHOLE": 7},
     ]
-    assert "2 numbers of the attribute “Text”" in codes(run)["decimalMarkUnknown"]
+    assert "2 numbers of the attribute “Text”" in texts(run)["decimalMarkUnknown"]
     outcomes = {row["email"]: row for row in scenario.outcomes(run)}
     assert outcomes[f"{unclear}0@example.com".lower()]["code"] == "valueDropped"
     assert outcomes[f"{unclear}0@example.com".lower()]["field"] == "TEXT"
 
     run, sent = export(unclear, ("1.234", "1.234", "5"), mark="comma", culture="de-DE")
     assert sent == [{"TEXT": 1234, "DECIMAL": 1234, "WHOLE": 5}]
-    assert "decimalMarkUnknown" not in codes(run)
+    assert "decimalMarkUnknown" not in texts(run)
 
 
 def test_numbers_of_a_parquet_file_have_a_decimal_point(
@@ -242,7 +238,7 @@ def test_a_form_that_nothing_shows_is_reported_before_the_field_exists(
         for name, kind in (("Price", "number"), ("Born", "date"))
     ]
     scenario.define([gold], mapping={"email": "EMail", "attributes": mapped})
-    assert {"decimalMarkUnknown", "dateOrderUnknown"} <= codes(scenario.run("preview")).keys()
+    assert {"decimalMarkUnknown", "dateOrderUnknown"} <= texts(scenario.run("preview")).keys()
 
 
 def test_different_rows_of_a_profile_are_reported(scenario: ExportScenario, files: Files) -> None:
@@ -254,7 +250,7 @@ def test_different_rows_of_a_profile_are_reported(scenario: ExportScenario, file
     scenario.define([gold, silver], mapping=MAPPING)
     run = scenario.run()
     # Rows that are equal, rows of another profile and rows of another segment are not reported.
-    assert codes(run)["differentRows"].startswith("1 profile has several rows")
+    assert texts(run)["differentRows"].startswith("1 profile has several rows")
     assert run["status"] == "successful"
     assert scenario.audience.members()["p1@example.com"].merge_fields["FNAME"] == "Ann"
 
@@ -317,7 +313,7 @@ def test_a_plain_file_in_an_export_with_every_refresh_is_reported_at_save_and_in
     (message,) = (f["message"] for f in saved["findings"] if f["code"] == "refreshNotAnnounced")
     assert plain in message
     assert message in page
-    assert codes(run)["refreshNotAnnounced"] == message
+    assert texts(run)["refreshNotAnnounced"] == message
 
 
 def test_o_and_x_are_answers_under_a_korean_name(scenario: ExportScenario, files: Files) -> None:
@@ -335,6 +331,6 @@ def test_o_and_x_are_answers_under_a_korean_name(scenario: ExportScenario, files
         return scenario.run("preview")
 
     run = run_with(names[2])
-    assert (run["counts"]["new"], "consentUnclear" in codes(run)) == (3, False)
+    assert (run["counts"]["new"], "consentUnclear" in texts(run)) == (3, False)
     run = run_with(names[3])
-    assert (run["counts"]["new"], "consentUnclear" in codes(run)) == (0, True)
+    assert (run["counts"]["new"], "consentUnclear" in texts(run)) == (0, True)

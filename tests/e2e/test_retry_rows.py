@@ -7,6 +7,7 @@ from sandbox.mailchimp.faults import Fault
 from tests.e2e.running_app import (
     ExportScenario,
     actual_audience,
+    codes,
     every_row_has_one_outcome,
     expected_audience,
     writes,
@@ -18,10 +19,6 @@ COLUMNS = ("CustomerId", "EMail", "FirstName")
 
 def retry(scenario: ExportScenario, run: dict) -> dict:
     return scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/retry"))
-
-
-def codes(run: dict) -> list[str]:
-    return [finding["code"] for finding in run["findings"]]
 
 
 def table(scenario: ExportScenario, *rows: tuple[str, str, str]) -> dict[str, wrap.Table]:

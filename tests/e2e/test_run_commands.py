@@ -13,6 +13,7 @@ from tests.e2e.running_app import (
     CHANGE_TAG,
     ExportScenario,
     actual_audience,
+    codes,
     contact_state,
     expected_audience,
     writes,
@@ -64,7 +65,7 @@ def test_a_sum_of_members_over_the_limit_is_a_warning(scenario: ExportScenario) 
     run = scenario.run("preview")
 
     assert run["status"] == "completedWithWarnings"
-    assert "nearLimit" in [finding["code"] for finding in run["findings"]]
+    assert "nearLimit" in codes(run)
 
 
 def shrunk(scenario: ExportScenario) -> tuple[samples.Sample, dict]:
@@ -246,7 +247,7 @@ def test_a_connection_lost_after_the_last_call_is_detected(
     run = scenario.wait(started)
 
     assert run["status"] == "completedWithWarnings"
-    assert "tagsNotChecked" in [finding["code"] for finding in run["findings"]]
+    assert "tagsNotChecked" in codes(run)
     assert run["counts"]["created"] == 100
     connection = scenario.api.get(f"/api/connections/{scenario.connection}")
     assert connection["status"] == "reconnect"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from devhost.api_client import ApiError
-from sandbox import samples
 from sandbox.mailchimp.state import Segment
 from sandbox.samples import Sample
 from tests.e2e.conftest import CHUNK_SIZE
@@ -16,18 +15,12 @@ from tests.e2e.running_app import (
     ExportScenario,
     RunningApp,
     actual_audience,
+    addresses,
+    codes,
     contact_state,
     expected_audience,
     writes,
 )
-
-
-def addresses(sample: Sample) -> list[str]:
-    return [expected.address for expected in samples.truth(sample)]
-
-
-def codes(run: dict) -> list[str]:
-    return [finding["code"] for finding in run["findings"]]
 
 
 def exported(scenario: ExportScenario, sample: Sample, **more: object) -> dict:

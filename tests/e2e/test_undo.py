@@ -9,6 +9,7 @@ from tests.e2e.running_app import (
     actual_audience,
     contact_state,
     expected_audience,
+    texts,
     writes,
 )
 from tests.held_calls import held_calls
@@ -21,10 +22,6 @@ def start_undo(scenario: ExportScenario, run: dict, **body: bool) -> dict:
 
 def without_tags(one: ContactState) -> ContactState:
     return contact_state(one.status, dict(one.fields), ())
-
-
-def codes(run: dict) -> dict[str, str]:
-    return {finding["code"]: finding["message"] for finding in run["findings"]}
 
 
 def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
@@ -49,7 +46,7 @@ def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
     for address in created:
         assert after.pop(address) == without_tags(expected_audience(later)[address])
     assert after == before
-    assert codes(undone)["undoCreatedStay"].startswith(str(len(created)))
+    assert texts(undone)["undoCreatedStay"].startswith(str(len(created)))
     assert undone["consentProof"]["statusesChanged"] == 0
     assert sum(writes(calls).values()) < 12
     assert len(scenario.outcomes(undone, "updated")) == undone["counts"]["updated"]
@@ -84,7 +81,7 @@ def test_people_created_by_the_run_are_archived_only_if_requested(scenario: Expo
     for address in known:  # they existed before the export, with unknown values
         assert after[address].status == "subscribed"
         assert after[address].tags == frozenset()
-    messages = codes(undone)
+    messages = texts(undone)
     assert messages["undoValuesUnknown"].startswith("5 ")
     assert messages["undoCreatedStay"].startswith("1 ")
     assert undone["counts"]["removed"] == 60

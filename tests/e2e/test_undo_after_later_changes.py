@@ -6,8 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from devhost.api_client import ApiError
-from tests.e2e.running_app import ExportScenario, actual_audience, contact_state, expected_audience
-from tests.e2e.test_undo import codes, start_undo
+from tests.e2e.running_app import (
+    ExportScenario,
+    actual_audience,
+    contact_state,
+    expected_audience,
+    texts,
+)
+from tests.e2e.test_undo import start_undo
 from tests.held_calls import held_calls
 
 
@@ -30,7 +36,7 @@ def test_values_edited_since_the_run_are_kept_and_reported(scenario: ExportScena
     after = actual_audience(scenario.audience)
     assert after[edited] == as_edited
     assert {a: after[a] for a in (untouched, *rest)} == {a: before[a] for a in (untouched, *rest)}
-    assert codes(undone)["undoEditedSince"].startswith("1 person ")
+    assert texts(undone)["undoEditedSince"].startswith("1 person ")
     assert undone["status"] == "completedWithWarnings"
 
 
@@ -58,7 +64,7 @@ def test_a_person_with_a_tag_of_another_export_is_not_archived(
     assert {a for a, member in after.items() if member.status == "archived"} == alone
     assert all(after[a].tags == {second} for a in shared)
     assert after[friend].tags == {"VIP"}
-    assert codes(undone)["undoOthersToo"].startswith(f"{len(shared) + 1} people")
+    assert texts(undone)["undoOthersToo"].startswith(f"{len(shared) + 1} people")
     again = other.run()
     assert again["findings"] == []
     assert again["counts"]["unchanged"] == len(shared)
@@ -125,7 +131,7 @@ def test_a_person_who_unsubscribed_or_was_deleted_since_the_run_is_unchanged(
     after = actual_audience(scenario.audience)
     assert after[gone] == as_left
     assert deleted not in after
-    assert codes(undone)["undoNotSubscribed"].startswith("1 person ")
+    assert texts(undone)["undoNotSubscribed"].startswith("1 person ")
     (row,) = scenario.outcomes(undone, "rejected")
     assert (row["email"], row["code"]) == (deleted, "forgotten")
 
@@ -173,7 +179,7 @@ def test_an_undo_gives_tags_back_although_the_earlier_values_are_unknown(
     after = scenario.audience.members()
     assert {a: member.tags for a, member in after.items() if a in before} == before
     assert {a: member.merge_fields for a, member in after.items()} == fields
-    assert set(codes(undone)) == {"undoValuesUnknown"}
+    assert set(texts(undone)) == {"undoValuesUnknown"}
     again = scenario.run()
     expected = {a: person.tags for a, person in expected_audience(later).items()}
     members = scenario.audience.members()
@@ -243,7 +249,7 @@ def test_an_undo_of_a_full_run_reports_that_there_is_nothing_to_undo(
     undone = start_undo(scenario, run)
 
     assert actual_audience(scenario.audience) == there
-    assert "undoNothing" in codes(undone)
+    assert "undoNothing" in texts(undone)
 
 
 def test_an_undo_of_a_scheduled_export_warns_that_the_next_run_reverts_it(
@@ -257,7 +263,7 @@ def test_an_undo_of_a_scheduled_export_warns_that_the_next_run_reverts_it(
     undone = start_undo(scenario, run)
 
     assert undone["status"] == "completedWithWarnings"
-    assert "undoRunsAgain" in codes(undone)
+    assert "undoRunsAgain" in texts(undone)
     assert scenario.audience.tags() == {scenario.named("A"): 0}
 
 

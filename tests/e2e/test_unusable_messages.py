@@ -2,8 +2,6 @@
 
 import base64
 import json
-import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -12,6 +10,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueServiceClient
 
 from tests.e2e.running_app import ExportScenario, actual_audience, expected_audience
+from tests.waiting import until
 
 NAMED = "zq-4711@example.org"
 UNUSABLE = [
@@ -36,13 +35,6 @@ def waiting(queues: QueueServiceClient, name: str) -> int:
     return found or 0
 
 
-def until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not done():
-        assert time.monotonic() < deadline, "it does not come to an end"
-        time.sleep(0.2)
-
-
 @pytest.mark.hosted
 def test_unusable_messages_in_all_queues_are_logged_without_their_content_and_dropped(
     scenario: ExportScenario,
@@ -65,7 +57,8 @@ def test_unusable_messages_in_all_queues_are_logged_without_their_content_and_dr
             until(
                 lambda queue=queue: (
                     not waiting(queues, queue) and not waiting(queues, f"{queue}-poison")
-                )
+                ),
+                every=0.2,
             )
             assert waiting(queues, f"{queue}-poison-poison") == 0
 
@@ -104,9 +97,9 @@ def test_every_tick_reports_an_undecodable_message_while_it_exists(
         poison.send_message(f"no base64, and about {NAMED}")
         try:
             tick()
-            until(lambda: len(events()) == 1)
+            until(lambda: len(events()) == 1, every=0.2)
             tick()
-            until(lambda: len(events()) == 2)
+            until(lambda: len(events()) == 2, every=0.2)
         finally:
             poison.clear_messages()
     for event in events():
