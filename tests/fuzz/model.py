@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import cast
 from urllib.parse import unquote
 
@@ -17,6 +16,7 @@ from shared.errors import ConnectorError
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
 from shared.segments.finding.survey import Surveyor
+from tests.segments.segment_files import MemoryContainer
 
 TOKENS = (
     b'{"entities":[', b'"name":', b'"attributes":', b'"partitions":', b'"location":', b'"a.csv"',
@@ -27,36 +27,24 @@ TOKENS = (
     b'"keys":', b'"entityType":"profile"', b'"modelId":', b'"tables":', b'"dataType":"int64"',
     b"9999-12-31T23:59:59+23:59", b"0001-01-01T00:00:00-23:59",
 )  # fmt: skip
-_URL = "https://landing.blob.core.windows.net/segments"
 _FILES = {
     "export/a.csv": b"A,B\r\n1,a@b.de\r\n",
     "export/b.csv": b"2,b@c.de\n",
     "export/Gold/2026/11/01/0800/Gold_1.csv": b"CustomerId,EMail\n1,a@b.de\n",
     "secret/other.csv": b"no\n",
 }
-_THEN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-class _Container:
+class _Container(MemoryContainer):
     """The landing container. Reading a blob that is not in it is a fault."""
-
-    url = _URL
-
-    def __init__(self, model: bytes) -> None:
-        self.files = {**_FILES, "export/model.json": model}
-
-    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
-        for name, data in sorted(self.files.items()):
-            if name.startswith(prefix):
-                yield BlobEntry(name, f"e{len(data)}", len(data), _THEN)
 
     def read(self, entry: BlobEntry, limit: int) -> bytes:
         assert entry.size <= limit
-        return self.files[entry.name]
+        return super().read(entry, limit)
 
     def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
         assert name in self.files, "a file outside of the container is asked for"
-        yield self.files[name][:length]
+        return super().pieces(name, etag, length)
 
 
 def _meant(data: bytes) -> set[str]:
@@ -77,7 +65,7 @@ def _meant(data: bytes) -> set[str]:
 
 def run(data: bytes) -> object:
     """Return what was seen; AssertionError if a blob outside the container is read."""
-    container = cast("LandingContainer", _Container(data))
+    container = cast("LandingContainer", _Container({**_FILES, "export/model.json": data}))
     seen: set[object] = set()
     meant = _meant(data)
     for root in ("", "export"):

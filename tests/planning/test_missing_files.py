@@ -15,14 +15,13 @@ from shared.model.run import Mode, Run, RunStatus
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import BlobEntry, LandingContainer
 from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
-from tests.segments.segment_files import csv_bytes, entity, model_json
-from tests.segments.test_every_row import Container
+from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, model_json
 
 COLUMNS = ("CustomerId", "EMail", "FirstName", "LastName", "RewardPoints")
 MODEL = model_json(entity("Gold", COLUMNS, ["Gold_1.csv", "Gold_2.csv"]))
 
 
-class TimedContainer(Container):
+class TimedContainer(MemoryContainer):
     """A landing container whose blobs were written at one time, except those in `rewritten`."""
 
     written: datetime

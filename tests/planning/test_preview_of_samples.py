@@ -24,7 +24,7 @@ from shared.segments.container import LandingContainer
 from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment
 from tests.planning.test_audience_size import SEEDS
-from tests.segments.test_every_row import URL, Container
+from tests.segments.segment_files import URL, MemoryContainer
 from tests.segments.test_sample_segments import FORMATS
 
 LOYALTY = Path(__file__).parents[3] / "shared" / "samples" / "Customer-Loyalty.txt"
@@ -59,7 +59,7 @@ def test_a_preview_of_damaged_files_has_the_outcomes_of_the_run(
     }
     deployment = new_deployment()
     deployment.source = BlobSegments(  # type: ignore[assignment]
-        cast("LandingContainer", Container(files)), null_markers=()
+        cast("LandingContainer", MemoryContainer(files)), null_markers=()
     )
     deployment.start_process()
     deployment.define(sample)

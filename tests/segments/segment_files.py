@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -10,19 +11,32 @@ import duckdb
 
 from shared.errors import Changed
 from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot, UnreadableRow
+from shared.segments.container import BlobEntry
 from shared.segments.reading.reader import SegmentReader
 from tests import reused_databases
 
+URL = "https://landing.blob.core.windows.net/segments"
 DEFAULT = CsvFormat()
 _LARGE = 1024 * 1024
 
 
 class MemoryContainer:
-    """Files by name; each serves its bytes in small pieces while its ETag is the one asked for."""
+    """A landing container in memory. A file is read in small pieces, while its ETag is the one asked for."""
 
-    def __init__(self, files: dict[str, bytes] | None = None, piece: int = 1000) -> None:
-        self.files = dict(files or {})
+    url = URL
+    written = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def __init__(self, files: dict[str, bytes], piece: int = 1000) -> None:
+        self.files = files
         self.piece = piece
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        for name, data in sorted(self.files.items()):
+            if name.startswith(prefix):
+                yield BlobEntry(name, etag_of(data), len(data), self.written)
+
+    def read(self, entry: BlobEntry, limit: int) -> bytes:
+        return self.files[entry.name]
 
     def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
         data = self.files[name]

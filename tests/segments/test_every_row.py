@@ -9,9 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -21,11 +19,9 @@ from hypothesis import strategies as st
 
 from shared.errors import InputError
 from shared.segments.blob_segments import BlobSegments
-from shared.segments.container import BlobEntry, LandingContainer
-from tests.segments.segment_files import database
+from shared.segments.container import LandingContainer
+from tests.segments.segment_files import MemoryContainer, database
 
-URL = "https://landing.blob.core.windows.net/segments"
-THEN = datetime(2026, 11, 1, tzinfo=UTC)
 ODD_NAMES = [
     "Full Name", "full name", "FULL NAME", 'The "best"', "a,b", "a;b;c;d;e", "Größe", "이름", "Name\nof two",
     "null", "column1", " padded ", "=1+1", "EMail2", "Customer ID", "customerid", "x|y|z", "Tab\there",
@@ -39,26 +35,6 @@ texts = st.text(
     ),
     max_size=10,
 )
-
-
-class Container:
-    """A landing container in memory."""
-
-    url = URL
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-
-    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
-        for name, data in sorted(self.files.items()):
-            if name.startswith(prefix):
-                yield BlobEntry(name, f"e{len(data)}", len(data), THEN)
-
-    def read(self, entry: BlobEntry, limit: int) -> bytes:
-        return self.files[entry.name]
-
-    def pieces(self, name: str, etag: str, length: int | None = None) -> Iterator[bytes]:
-        yield self.files[name][:length]
 
 
 @dataclass(frozen=True)
@@ -103,7 +79,7 @@ class Export:
             }
             files["in/default.manifest.cdm.json"] = json.dumps({"entities": [entity]}).encode()
             files["in/Gold.cdm.json"] = json.dumps({"definitions": [definition]}).encode()
-        return cast("LandingContainer", Container(files))
+        return cast("LandingContainer", MemoryContainer(files))
 
     def plain_reading(self) -> list[dict[str, str]]:
         """Every row by name, read by Python's csv module with all that the app must find out."""

@@ -1,15 +1,13 @@
 """Pages make as many requests for long lists as for short ones."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from shared.segments.choosing.catalogue import Catalogue
 from shared.segments.choosing.stored_row_counts import StoredRowCounts
-from shared.segments.container import BlobEntry
 from tests.fakes import Clock, MemoryFiles, MemoryStore, StoreClient
-from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, etag_of, model_json
+from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, model_json
 from tests.web.browser import Browser
 from tests.web.client import new_connection, new_export, send
 from tests.web.world import NOW, World
@@ -20,7 +18,7 @@ COLUMNS = ["CustomerId", "EMail", "FirstName"]
 class Landing(MemoryContainer):
     """A landing container in memory with segments that one `model.json` describes."""
 
-    url = "https://contoso.blob.core.windows.net/segments"
+    written = NOW
 
     def __init__(self, segments: int) -> None:
         files = {
@@ -31,14 +29,6 @@ class Landing(MemoryContainer):
         }
         listed = [entity(f"S{n}", COLUMNS, [f"S{n}.csv"]) for n in range(segments)]
         super().__init__({**files, "Export/model.json": model_json(*listed)})
-
-    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
-        for name, data in sorted(self.files.items()):
-            if name.startswith(prefix):
-                yield BlobEntry(name, etag_of(data), len(data), NOW)
-
-    def read(self, entry: BlobEntry, limit: int) -> bytes:
-        return self.files[entry.name]
 
 
 class Counted:
