@@ -26,7 +26,8 @@ from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed
 from shared.mailchimp.session import MailchimpSession
-from shared.model.audience import CLOCK_TOLERANCE, StatusChange, changes_since
+from shared.model.audience import StatusChange, changes_since
+from shared.model.clocks import CLOCK_TOLERANCE
 from shared.model.consent import ConsentSweep
 from shared.model.names import audience_in, audience_key, contacts_blob, contacts_folder
 from shared.model.ports import Files, Records, Stored, create_or_replace, download_if_exists
@@ -204,7 +205,8 @@ class Sweep:
 def _without_wrong_clock(before: ConsentSweep, now: datetime) -> ConsentSweep:
     """The state from which a sweep continues: from the beginning if the clock of the last one was ahead.
 
-    The time from which it would read is ahead as well, and the changes until then would never be read.
+    The time from which it would read is ahead as well, and the changes until then would never be read. A clock that was less
+    ahead is harmless: `changes_since` reads a longer time again.
     """
     if before.swept_at is None or before.swept_at - now <= CLOCK_TOLERANCE:
         return before

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from shared.fields.values import Unusable
+from shared.model.clocks import CLOCK_TOLERANCE
 from shared.model.export import Evidence
 
 _MARK = "$"
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-# The tolerated difference between the clocks of the source and of the app.
-_CLOCKS = timedelta(minutes=5)
 
 
 def _time(text: str, now: datetime | None = None) -> str:
@@ -35,7 +34,7 @@ def _time(text: str, now: datetime | None = None) -> str:
         raise Unusable("notATime")
     moment = moment.astimezone(UTC)
     # A consent that is still to come is no evidence, and Mailchimp would store it.
-    if now is not None and moment > now + _CLOCKS:
+    if now is not None and moment > now + CLOCK_TOLERANCE:
         raise Unusable("notATime")
     return moment.isoformat(timespec="seconds")
 

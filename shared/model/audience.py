@@ -26,9 +26,6 @@ DELETED_FIELD = "deleted"
 MERGE_FIELD_LIMITS = (30, 80)
 """The most merge fields of an audience, on most plans and on the largest one. It is not documented whether EMAIL counts."""
 
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""The tolerated difference between Mailchimp's clock and that of the app, where two moments are compared."""
-
 # Mailchimp's clock and that of the app may differ, and a change may become visible late.
 _OVERLAP = timedelta(minutes=15)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.fields.evidence import sends_times, without_evidence
-from shared.model.audience import CLOCK_TOLERANCE, MemberState
+from shared.model.audience import MemberState
+from shared.model.clocks import CLOCK_TOLERANCE
 from shared.model.outcome import Code, Outcome
 from shared.model.source import plain_name
 from shared.sending.result import Person, Result

@@ -22,11 +22,11 @@ from shared.errors import Changed
 from shared.fields.address import mail_form
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import (
-    CLOCK_TOLERANCE,
     NOT_SUBSCRIBED,
     NotSubscribedPointer,
     changes_since,
 )
+from shared.model.clocks import CLOCK_TOLERANCE
 from shared.model.names import audience_key, not_subscribed_blob
 from shared.model.ports import Files, Records, Stored, create_or_replace, download_if_exists
 from shared.workspace import SqlFile
@@ -116,7 +116,8 @@ class NotSubscribedList:
     ) -> str | None:
         """Load the stored list. Returns the time since which changes must be read; None without a usable list."""
         if pointer.read_at - self.now > CLOCK_TOLERANCE:
-            # The clock was wrong when it was read, so the changes since then would be missed.
+            # The clock was wrong when it was read, so the changes since then would be missed. A clock that was less ahead is
+            # harmless: `changes_since` reads a longer time again.
             return None
         local = scratch / "not-subscribed-before.parquet"
         if not download_if_exists(self.files, pointer.blob, local):

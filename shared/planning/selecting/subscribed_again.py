@@ -12,7 +12,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.model.audience import CLOCK_TOLERANCE
+from shared.model.clocks import CLOCK_TOLERANCE
 from shared.people.stored_contacts import open_contacts
 from shared.runs.lookup import moment_of
 from shared.workspace import SqlFile
