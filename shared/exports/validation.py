@@ -22,6 +22,7 @@ from shared.model.export import (
     OnWithdrawal,
     SegmentChoice,
 )
+from shared.model.ids import is_id
 from shared.model.source import plain_name
 from shared.scheduling.schedule import validate as validate_schedule
 
@@ -34,12 +35,6 @@ _NEEDED_FIELD = {
     "schedule.times": "schedule.repeat",
 }
 _MERGE_TAG = re.compile(r"[A-Z0-9_]{1,10}", re.ASCII)
-_AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-
-
-def is_audience_id(text: str) -> bool:
-    """Whether a text has the form of the id of an audience."""
-    return _AUDIENCE.fullmatch(text) is not None
 
 
 def faults(draft: Draft, connections: Collection[str]) -> tuple[Fault, ...]:
@@ -76,7 +71,7 @@ def _connection_faults(connection: str | None, connections: Collection[str]) -> 
 def _audience_faults(audience: str) -> Iterator[Fault]:
     if not audience:
         yield Fault("audienceId", code="audienceRequired")
-    elif not is_audience_id(audience):
+    elif not is_id(audience):
         yield Fault("audienceId", code="audienceMalformed")
 
 

@@ -17,13 +17,13 @@ from shared.mailchimp.api_url import checked_data_centre
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Account
 from shared.model.connection import CheckedGrant, GrantKind
+from shared.model.ids import is_id
 
 OpenSession = Callable[[GrantKind, str, str], MailchimpSession]
 """Opens a session with a grant, its secret and its data centre: MailchimpGateway.open_with."""
 
 # The part before the data centre is opaque (32 hexadecimal digits at present).
 _KEY = re.compile(r"[A-Za-z0-9._~-]{1,250}-([a-z]{2}[0-9]{1,3})")
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _account(session: MailchimpSession, secret: str) -> Account:
         raise
     except (NotFound, Refused):
         account = Account("", "")
-    if _PLAIN_ID.fullmatch(account.id):
+    if is_id(account.id):
         return account
     return replace(account, id=hashlib.sha256(secret.encode()).hexdigest()[:24])
 

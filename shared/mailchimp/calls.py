@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import ConfigError, NotFound
 from shared.mailchimp.transport import Transport
 from shared.model.audience import CallCounts
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+from shared.model.ids import is_id
 
 
 class Calls:
@@ -27,7 +25,7 @@ class Calls:
 
 def audience_path(audience_id: str) -> str:
     """Return the path of an audience. ConfigError when the ID is malformed."""
-    if not _ID.fullmatch(audience_id):
+    if not is_id(audience_id):
         raise ConfigError("audienceMalformed")
     return f"/lists/{audience_id}"
 

@@ -13,13 +13,13 @@ from typing import TypeGuard
 
 from shared.errors import InputError
 from shared.messaging.trace import Trace, trace_of
+from shared.model.ids import ID, is_id
 
 LONGEST = 1024
 """Bytes of a message; ids and numbers need no more."""
 _LARGEST_NUMBER = (1 << 31) - 1
 _RUN_ID = re.compile(r"[0-9a-f]{11}[0-9a-f]{9}")
-_AUDIENCE = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}")
-_EXPORT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_AUDIENCE = re.compile(f"{ID}/{ID}")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def refresh_of(body: bytes) -> tuple[str, int] | None:
     if not isinstance(fields, dict) or "refresh" not in fields:
         return None
     export_id, number = fields["refresh"], fields.get("number")
-    known = isinstance(export_id, str) and _EXPORT_ID.fullmatch(export_id)
+    known = isinstance(export_id, str) and is_id(export_id)
     if fields.get("v") != 1 or not known or not _is_number(number):
         raise InputError("messageInvalid")
     return export_id, number

@@ -11,17 +11,16 @@ from pydantic import BeforeValidator, StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 
+from shared.model.ids import ID
 from shared.web.context import Context
 
 T = TypeVar("T")
-
-_ID = "[A-Za-z0-9_-]{1,64}"
 
 
 class _IdConvertor(Convertor[str]):
     """An id of this app or of Mailchimp; other values match no route."""
 
-    regex = _ID
+    regex = ID
 
     def convert(self, value: str) -> str:
         """The id as it is."""
@@ -45,14 +44,14 @@ CurrentContext = Annotated[Context, Depends(_context)]
 
 def id_of(alias: str, description: str, example: str) -> Any:
     """A parameter of a path that has the form of an id."""
-    return Path(alias=alias, description=description, pattern=f"^{_ID}$", examples=[example])
+    return Path(alias=alias, description=description, pattern=f"^{ID}$", examples=[example])
 
 
 Id = Annotated[str, id_of("id", "The id, as returned by the list", "0b7c2f6e9a514d38")]
 AudienceId = Annotated[str, id_of("audienceId", "The id of a Mailchimp audience", "a1b2c3d4e5")]
 # The exports or runs of a list whose current state is requested. A longer URL would be refused.
 FollowedIds = Annotated[
-    list[Annotated[str, StringConstraints(pattern=f"^{_ID}$")]] | None, Query(max_length=100)
+    list[Annotated[str, StringConstraints(pattern=f"^{ID}$")]] | None, Query(max_length=100)
 ]
 IfMatch = Annotated[
     str | None,

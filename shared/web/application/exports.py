@@ -16,9 +16,9 @@ from shared.errors import (
 )
 from shared.exports.definitions import export_findings
 from shared.exports.draft import Draft
-from shared.exports.validation import is_audience_id
 from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat, Schedule
+from shared.model.ids import is_id
 from shared.model.ports import Stored
 from shared.model.run import Finding, Run, Severity
 from shared.model.source import composed, find_name, plain_name
@@ -111,11 +111,7 @@ def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]
     """
     export = draft.export
     connection_id = export.connection_id
-    if (
-        connection_id not in usable
-        or connection_id is None
-        or not is_audience_id(export.audience_id)
-    ):
+    if connection_id not in usable or connection_id is None or not is_id(export.audience_id):
         return []
     try:
         saved = saved_segments(context, connection_id, export.audience_id)
