@@ -1,7 +1,8 @@
 #!/bin/sh
 # Creates the identity with which the workflow deploy.yml signs in to Azure, for one environment.
 # Usage: github.sh OWNER/REPOSITORY ENVIRONMENT RESOURCE_GROUP...   (after prepare.sh; needs the GitHub CLI, signed in)
-# The identity is created in the first resource group; the others are for a landing account of your own.
+# The identity is created in the first resource group; the others are for a landing account of your own. One in another subscription
+# is given by its id, /subscriptions/ID/resourceGroups/NAME.
 # It may change what is in the groups, and assign only the roles of modules/roles.bicep.
 # https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview
 set -eu
@@ -27,7 +28,10 @@ attribute="Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAny
 condition="((!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})) OR (@Request[$attribute))"
 condition="$condition AND ((!(ActionMatches{'Microsoft.Authorization/roleAssignments/delete'})) OR (@Resource[$attribute))"
 for each in "$@"; do
-  scope=$(az group show --name "$each" --query id --output tsv)
+  case $each in
+    /*) scope=$each ;;
+    *) scope=$(az group show --name "$each" --query id --output tsv) ;;
+  esac
   $retry az role assignment create --role Contributor --scope "$scope" --output none \
     --assignee-object-id "$principal" --assignee-principal-type ServicePrincipal
   $retry az role assignment create --role "Role Based Access Control Administrator" --scope "$scope" --output none \

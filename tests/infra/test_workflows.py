@@ -485,7 +485,11 @@ esac
 
 @pytest.mark.parametrize(
     ("prefix", "groups"),
-    [("repo:owner@1234/repository@5678", ["rg"]), ("repo:owner/repository", ["rg", "rg-data"])],
+    [
+        ("repo:owner@1234/repository@5678", ["rg"]),
+        ("repo:owner/repository", ["rg", "rg-data"]),
+        ("repo:owner/repository", ["rg", "/subscriptions/2/resourceGroups/rg-data"]),
+    ],
 )
 def test_the_identity_of_the_workflow_may_assign_only_the_roles_of_the_deployment(
     tmp_path: Path, prefix: str, groups: list[str]
@@ -502,6 +506,11 @@ def test_the_identity_of_the_workflow_may_assign_only_the_roles_of_the_deploymen
     assigned = [line for line in calls.splitlines() if "role assignment create" in line]
     kinds = ["Contributor", "Role Based Access Control Administrator"]
     assert [re.search(r"--role (.*?) --", line)[1] for line in assigned] == kinds * len(groups)  # type: ignore[index]
+    # The Azure CLI finds a group by its name only in its own subscription.
+    assert [group for group in groups if group.startswith("/")] == sorted(
+        set(re.findall(r"--scope (/\S+)", "\n".join(assigned)))
+    )
+    assert "group show --name /" not in calls
     for line in assigned[1::2]:
         for roles in re.findall(r"GuidEquals \{(.*?)\}", line):
             assert set(roles.split(",")) == set(ROLES)
