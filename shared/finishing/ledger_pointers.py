@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from shared.errors import Changed
 from shared.finishing.next_ledger import NextLedger
 from shared.model.ledger import LedgerPointer
-from shared.model.names import audience_key, ledger_folder
+from shared.model.names import audience_key, ledger_folder, run_of_ledger
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, Stored, create_or_replace
 from shared.model.run import Mode, Run
@@ -70,8 +70,7 @@ class LedgerPointers:
         write its own ledger at this moment. Run ids sort newest first.
         """
         for name in list(self.files.names(ledger_folder(plan.export_id))):
-            written_by = name.rpartition("/")[2].partition("-")[0]
-            if written_by > run.id and name not in (plan.ledger, pointer.before):
+            if run_of_ledger(name) > run.id and name not in (plan.ledger, pointer.before):
                 self.files.delete(name)
 
 

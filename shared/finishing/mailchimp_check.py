@@ -131,7 +131,10 @@ class MailchimpCheck:
             contact_ids = partial(self.contacts.ids, key)
             with self._session(plan, calls) as session:
                 for tag in to_check:
-                    count, found = TagCheck(db, session, plan.audience_id, tag, contact_ids).run()
+                    check = TagCheck(
+                        db, session, plan.audience_id, tag, contact_ids, run.undo_of is not None
+                    )
+                    count, found = check.run()
                     counted[tag.planned.tag_id] = count
                     findings += found
         segments = tuple(

@@ -7,6 +7,7 @@ and are neither in the segment nor in the ledger lose it. People who still do no
 longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
 refusal. The ledger may let people keep the tag who left the segment or must not be sent. If someone
 removed it from them in Mailchimp, they do not get it again. A remaining difference is reported as a finding.
+After an undo, only people to whom it gave the tag, or from whom it took it, are repaired.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 
@@ -65,7 +66,7 @@ class TagToCheck:
 
 @dataclass(frozen=True)
 class TagCheck:
-    """Reads the members of a tag, and repairs it.
+    """Reads the members of a tag, and repairs it, for an undo or another run.
 
     `contact_ids` returns the stored ids of the contacts of addresses (people/stored_contacts.py).
     """
@@ -75,6 +76,7 @@ class TagCheck:
     audience_id: str
     tag: TagToCheck
     contact_ids: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
+    undo: bool
 
     def run(self) -> tuple[int, list[Finding]]:
         """Check the tag. Returns how many subscribers have it afterwards, and the findings."""
@@ -84,6 +86,8 @@ class TagCheck:
         self._read_tag_members()
         missing, extra, lost = self._number("missing"), self._number("extra"), self._number("lost")
         expected -= lost
+        if self.undo:
+            expected += _SQL.number(self.db, "tagged_by_others", tag_id=self._tag_id)
         with waiting_for_network(self.db):
             for part in self._parts("missing_part", missing):
                 self.session.retag(self.audience_id, self._tag_id, part)
@@ -152,12 +156,28 @@ class TagCheck:
                     statuses=[contact.status for contact in page],
                     contact_ids=[contact.contact_id for contact in page],
                 )
+        if self.undo:
+            self._find_moved()
         self._find_differences()
         self._find_changed_members()
 
     def _find_differences(self) -> None:
         """Fill `without_tag`, `missing_members` and `extra_members`. They may have as many people as the run."""
-        _SQL.run(self.db, "find_differences", tag_id=self._tag_id, segment=self.tag.segment)
+        _SQL.run(
+            self.db,
+            "find_differences",
+            tag_id=self._tag_id,
+            segment=self.tag.segment,
+            undo=self.undo,
+        )
+
+    def _find_moved(self) -> None:
+        """Fill `moved_members` with the present addresses of people who should have lost the tag."""
+        rows = _SQL.rows(self.db, "should_have_lost", tag_id=self._tag_id, most=_MOST_CHANGED + 1)
+        if len(rows) <= _MOST_CHANGED:
+            found = self.contact_ids([address for (address,) in rows])
+            ids = [one for of_person in found.values() for one in of_person]
+            _SQL.run(self.db, "add_moved_members", contact_ids=ids)
 
     def _find_changed_members(self) -> None:
         """Find people who have the tag under an address that they chose in Mailchimp (record 92)."""

@@ -84,6 +84,11 @@ def ledger_blob(export_id: str, version: str) -> str:
     return f"ledgers/{export_id}/{version}.parquet"
 
 
+def run_of_ledger(blob: str) -> str:
+    """The id of the run that wrote a version of a ledger."""
+    return blob.rpartition("/")[2].partition("-")[0]
+
+
 def not_subscribed_folder(key: str) -> str:
     """All versions of an audience's list of contacts who are not subscribed."""
     return f"{ALL_NOT_SUBSCRIBED}{key}/"

@@ -15,7 +15,7 @@ from shared.capacity.pace import AccountPace
 from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table, plan_folder
+from shared.model.names import outcomes_table, plan_folder, run_of_ledger
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Records, exists, readable
 from shared.model.run import (
@@ -185,6 +185,7 @@ class PlanBuilder:
             self.exclusions.read(request.export.id),
             later_runs,
             [plan, *filter(None, map(self.plans.read, other_runs))],
+            self._stored_plan(run_of_ledger(pointer.before)) if pointer.before else None,
             self._other_exports(request, plan.audience_id),
             recorded_former_holders(self.plans.files, self.runs, plan),
         )

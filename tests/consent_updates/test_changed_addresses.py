@@ -441,3 +441,19 @@ def test_a_withdrawal_reaches_a_contact_whose_address_changes_between_its_two_ca
     assert made.audience.members()[B].status == "unsubscribed"
     assert made.audience.members()[A].status == "archived"
     assert made.rows.outcomes(run)[A] == ("kept", "withdrawnUnsubscribed")
+
+
+def test_an_undo_takes_its_tag_from_a_contact_that_has_another_address_now(
+    made: ConsentDeployment,
+) -> None:
+    run = made.rows.run(*(person(number) for number in range(1, 5)))
+    made.sweep()
+    made.audience.change_address(address_of(4), B)
+
+    made.deployment.undo(run)
+
+    members = made.audience.members()
+    assert {address for address, member in members.items() if member.tags} == {
+        address_of(number) for number in (1, 2, 3)
+    }
+    assert B in members

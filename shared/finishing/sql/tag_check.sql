@@ -18,6 +18,7 @@ SELECT tag_id, count(*) FROM (SELECT unnest(tags) AS tag_id FROM tagged WHERE co
 -- All contacts that have a tag in Mailchimp, in any status.
 CREATE OR REPLACE TABLE tag_members (address VARCHAR, status VARCHAR, contact_id VARCHAR);
 CREATE OR REPLACE TABLE changed_members (former VARCHAR, address VARCHAR);
+CREATE OR REPLACE TABLE moved_members (address VARCHAR);
 
 -- name: add_tag_members
 INSERT INTO tag_members
@@ -30,6 +31,14 @@ SELECT i.address, m.address
 FROM (SELECT unnest($addresses::VARCHAR[]) AS address, unnest($contact_ids::VARCHAR[]) AS contact_id) i
 JOIN tag_members m ON m.contact_id = i.contact_id AND m.address <> i.address
 WHERE m.status = 'subscribed';
+
+-- name: should_have_lost
+SELECT address FROM removals
+WHERE tag_id = $tag_id AND removed AND address NOT IN (SELECT address FROM tag_members)
+LIMIT $most;
+
+-- name: add_moved_members
+INSERT INTO moved_members SELECT address FROM tag_members WHERE contact_id IN (SELECT unnest($contact_ids::VARCHAR[]));
 
 -- name: subscribers
 SELECT count(*) FROM tag_members WHERE status = 'subscribed';
@@ -45,12 +54,15 @@ WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
 -- (`missing_members`). The others left the segment or must not be sent. The ledger still has their tag because people who
 -- leave keep it, or because its removal waits for a confirmation.
 -- `extra_members`: contacts that have the tag in Mailchimp but should not. Members of the segment may have a tag that others
--- gave them, unless they withdrew consent or are excluded.
+-- gave them, unless they withdrew consent or are excluded. What others changed since a run stays after its undo: only people
+-- to whom the undo gave the tag should have it, and only those from whom it took it should not.
 CREATE OR REPLACE TABLE without_tag AS
 SELECT
     address,
     address IN (
-        SELECT address FROM changes WHERE kind NOT IN ('left', 'kept') AND list_contains(segments, $segment)
+        SELECT address FROM changes
+        WHERE kind NOT IN ('left', 'kept')
+          AND CASE WHEN $undo THEN list_contains(tags, $tag_id) ELSE list_contains(segments, $segment) END
     ) AS should_have
 FROM tagged
 WHERE counted AND list_contains(tags, $tag_id) AND address NOT IN (SELECT address FROM tag_members)
@@ -66,7 +78,17 @@ WHERE address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_
       SELECT address FROM changes WHERE kind <> 'left' AND NOT withdrawn
           AND code IS DISTINCT FROM 'excluded' AND list_contains(segments, $segment)
   )
+  AND (
+      NOT $undo
+      OR address IN (SELECT address FROM removals WHERE tag_id = $tag_id)
+      OR address IN (FROM moved_members)
+  )
 ORDER BY address;
+
+-- name: tagged_by_others
+SELECT count(*) FROM tag_members
+WHERE status = 'subscribed' AND address NOT IN (SELECT address FROM tagged WHERE list_contains(tags, $tag_id))
+  AND address NOT IN (FROM extra_members) AND address NOT IN (SELECT address FROM changed_members);
 
 -- name: without_tag
 SELECT count(*) FROM without_tag;

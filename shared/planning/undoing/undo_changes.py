@@ -29,13 +29,14 @@ _SQL = SqlFile.of(__file__)
 class UndoFiles:
     """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones.
 
-    `changes`: what the undone run, the later runs and the newest run of all rows planned. `former_holders`: who had the tags that
-    the run took over from others.
+    `planned`: what the run planned; None if that was deleted. `changes`: the same, and what the later runs and the newest run of
+    all rows planned. `former_holders`: who had the tags that the export took over from others.
     """
 
     ledger: Path
     before: Path | None
     outcomes: Path
+    planned: Path | None
     later: Sequence[Path]
     changes: Sequence[Path]
     former_holders: Sequence[Path]
@@ -43,17 +44,19 @@ class UndoFiles:
 
 @dataclass(frozen=True)
 class UndoRules:
-    """The settings of an undo.
+    """The settings of an undo of the run `undone`.
 
     `existing` are the tags that the audience still has, `run_tags` those of the run, in the order
-    of its segments. `merge_tags` are the merge fields of the run. `archive` also archives the
+    of its segments. `merge_tags` are the merge fields of the undo, `before_tags` those of the values from before the run. `archive` also archives the
     people that the run created. People on the list `excluded` get nothing back. `new_status` is the
     status of new contacts in the run.
     """
 
+    undone: str
     existing: Sequence[int]
     run_tags: Sequence[int]
     merge_tags: Sequence[str]
+    before_tags: Sequence[str]
     excluded: ExclusionList
     new_status: str
     archive: bool
@@ -65,6 +68,8 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
     _SQL.run(db, "keep_before")
     load_ledger(db, files.ledger)
     _SQL.run(db, "load_outcomes", file=str(files.outcomes))
+    if files.planned is not None:
+        _SQL.run(db, "add_lost_tags", file=str(files.planned))
     for holders in files.former_holders:
         _SQL.run(db, "add_former_holders", file=str(holders))
     for later in files.later:
@@ -80,7 +85,8 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
     _SQL.run(
         db,
         "people",
-        merge_tags=list(rules.merge_tags),
+        undone=rules.undone,
+        before_tags=list(rules.before_tags),
         existing=existing,
         excluded_addresses=list(rules.excluded.addresses),
         excluded_customers=list(rules.excluded.customers),
@@ -92,9 +98,30 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
         existing=existing,
         run_tags=list(rules.run_tags),
         merge_tags=list(rules.merge_tags),
+        before_tags=list(rules.before_tags),
         archive=rules.archive,
         archive_tag=ARCHIVE_TAG,
     )
+
+
+def has_values_of(
+    db: DuckDBPyConnection, merge_tags: Sequence[str], *, rather_than: Sequence[str]
+) -> bool:
+    """Whether at least as many people have values of these merge fields from before the run as of others."""
+    fields, others = _SQL.row(
+        db, "values_before", merge_tags=list(merge_tags), others=list(rather_than)
+    )
+    return bool(fields >= others)
+
+
+def leave_other_fields(
+    db: DuckDBPyConnection, merge_tags: Sequence[str], before_tags: Sequence[str]
+) -> None:
+    """Send only values of `send_lines` that were known before the run, and whose merge field was sent since.
+
+    The mapping may have changed.
+    """
+    _SQL.run(db, "leave_other_fields", merge_tags=list(merge_tags), before_tags=list(before_tags))
 
 
 def undo_counts(db: DuckDBPyConnection) -> Counts:

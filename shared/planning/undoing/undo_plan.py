@@ -5,8 +5,9 @@ Nothing is read from Customer Insights, and no one is added to the audience.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import collections.abc
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from shared.memory import waiting_for_network
 from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
+from shared.model.export import Mapping
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
 from shared.model.plan import Plan, PlannedTag
@@ -30,6 +32,8 @@ from shared.planning.undoing.undo_changes import (
     UndoFiles,
     UndoRules,
     compare_for_undo,
+    has_values_of,
+    leave_other_fields,
     load_for_undo,
     not_undone,
     tags_before,
@@ -56,7 +60,8 @@ class StateAtUndo:
     `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
     `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
     one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
-    and the newest run of all rows; plans that were deleted are left out. `others` are the other exports to the audience,
+    and the newest run of all rows; plans that were deleted are left out. `earlier` is the plan of the run that wrote the
+    ledger from before the undone run; None if it was deleted. `others` are the other exports to the audience,
     `former_holders` the blobs that record who had tags that the export took over from others.
     """
 
@@ -64,8 +69,9 @@ class StateAtUndo:
     excluded: ExclusionList
     later_runs: Sequence[str]
     plans: Sequence[Plan]
-    others: Sequence[OtherExport] = ()
-    former_holders: Sequence[str] = ()
+    earlier: Plan | None
+    others: Sequence[OtherExport]
+    former_holders: Sequence[str]
 
 
 def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
@@ -76,25 +82,44 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         raise Conflict("undoOtherAccount")
     pointer = current.pointer
     load_for_undo(db, _download(context, current, undone))
-    columns = merge_tags(undone.mapping)
-    audience = _read_audience(context, undone, columns)
+    # The values from before the run are written like the attributes that were mapped then.
+    source = undone
+    if current.earlier is not None and has_values_of(
+        db, merge_tags(current.earlier.mapping), rather_than=merge_tags(undone.mapping)
+    ):
+        source = current.earlier
+    mapping = _with_fields_of(source.mapping, undone.mapping)
+    before, columns = merge_tags(source.mapping), merge_tags(mapping)
+    known = {attribute.name: attribute for attribute in (*undone.attributes, *source.attributes)}
+    attributes = tuple(known.values())
+    audience = _read_audience(context, undone, mapping, source.merge_fields)
     tags = _tags_to_restore(undone, audience.tags, tags_before(db))
     rules = UndoRules(
+        undone.run_id,
         list(audience.tags),
         [tag.tag_id for tag in tags],
         columns,
+        before,
         current.excluded,
         undone.status,
         run.archive_created,
     )
     compare_for_undo(db, rules)
     others = list(download_others(current.others, context.dependencies.files, context.scratch))
+
+    def keep_values() -> None:
+        leave_other_fields(db, columns, before)
+        keeping = keep_values_of_others(db, undone.run_id, source, columns, others)
+        if keeping:
+            values = {"people": str(keeping)}
+            context.findings.append(Finding(Severity.WARNING, "undoFilledByOthers", values=values))
+
     chunks = write_chunks(
         db,
         context.scratch,
         columns,
         restore=True,
-        ordered=lambda: context.findings.extend(_values_of_others(db, undone, columns, others)),
+        ordered=keep_values,
         written=context.uploads.begin,
     )
     plan = Plan(
@@ -105,8 +130,8 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         audience_id=undone.audience_id,
         folder=context.uploads.folder,
         status=undone.status,
-        mapping=undone.mapping,
-        attributes=undone.attributes,
+        mapping=mapping,
+        attributes=attributes,
         merge_fields=audience.merge_fields,
         tags=tags,
         tagsets=_names(undo_tagsets(db), audience.tags),
@@ -129,8 +154,25 @@ class _UndoAudience:
     contacts: dict[str, int]
 
 
-def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _UndoAudience:
-    """Read the audience, and what others changed since the run. ConfigError when it was deleted."""
+def _with_fields_of(mapping: Mapping, other: Mapping) -> Mapping:
+    """A mapping with the fields of another one that it lacks: the ledger still has to know what was sent to them."""
+    fields = {tag.partition(".")[0] for tag in merge_tags(mapping)}
+    more = (one for one in other.attributes if one.merge_field.upper() not in fields)
+    return replace(
+        mapping,
+        first_name=mapping.first_name or other.first_name,
+        last_name=mapping.last_name or other.last_name,
+        attributes=(*mapping.attributes, *more),
+    )
+
+
+def _read_audience(
+    context: PlanContext, undone: Plan, mapping: Mapping, former_fields: Sequence[MergeField]
+) -> _UndoAudience:
+    """Read the audience, and what others changed since the run. ConfigError when it was deleted.
+
+    The merge fields include those of `mapping` that were deleted; `former_fields` and the run had them.
+    """
     request, db, scratch = context.request, context.db, context.scratch
     audience, audience_id = context.audience, undone.audience_id
     with waiting_for_network(db), audience.parallel() as calls:
@@ -139,11 +181,15 @@ def _read_audience(context: PlanContext, undone: Plan, columns: list[str]) -> _U
         merge_fields = calls.submit(lambda session: session.merge_fields(audience_id))
         contacts = audience.read_not_subscribed(calls, db, scratch)
         audience.find_changed_addresses(db, scratch)
-        fields = with_deleted(undone.mapping, merge_fields.result(), undone.merge_fields)
-        convert = Converter(undone.mapping, undone.attributes, fields)
+        found = merge_fields.result()
+        sent_fields = with_deleted(undone.mapping, found, undone.merge_fields)
         window = EditWindow(
-            moment_of(undone.run_id), request.run.undone_at, convert, tuple(columns)
+            moment_of(undone.run_id),
+            request.run.undone_at,
+            Converter(undone.mapping, undone.attributes, sent_fields),
+            tuple(merge_tags(undone.mapping)),
         )
+        fields = with_deleted(mapping, found, (*undone.merge_fields, *former_fields))
         calls.submit(lambda session: find_manual_edits(db, session, audience_id, window)).result()
         others = owned_by_others(
             context.dependencies.owners, request.export.id, request.account_id, audience_id
@@ -160,13 +206,16 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
         for number, blob in enumerate(current.former_holders)
     }
     changes = {plan.changes: scratch / f"{plan.run_id}-changes.parquet" for plan in current.plans}
+    stored_changes = _download_existing(files, changes)
+    planned = changes[undone.changes]
     local = UndoFiles(
         ledger=scratch / "ledger.parquet",
         before=scratch / "before.parquet" if pointer.before else None,
         outcomes=scratch / "outcomes.parquet",
         # A run may have ended before it had outcomes.
         later=_download_existing(files, later),
-        changes=_download_existing(files, changes),
+        planned=planned if planned in stored_changes else None,
+        changes=stored_changes,
         former_holders=_download_existing(files, former_holders),
     )
     files.download(pointer.blob, local.ledger)
@@ -176,13 +225,15 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
     return local
 
 
-def _download_existing(files: Files, blobs: Mapping[str, Path]) -> list[Path]:
+def _download_existing(files: Files, blobs: collections.abc.Mapping[str, Path]) -> list[Path]:
     """Download the blobs that exist to their local files, and return these."""
     return [file for blob, file in blobs.items() if download_if_exists(files, blob, file)]
 
 
 def _tags_to_restore(
-    undone: Plan, existing: Mapping[int, Tag], people: Mapping[int, int]
+    undone: Plan,
+    existing: collections.abc.Mapping[int, Tag],
+    people: collections.abc.Mapping[int, int],
 ) -> tuple[PlannedTag, ...]:
     """The tags of the run that the audience still has, with the people who had each before."""
     return tuple(
@@ -190,17 +241,6 @@ def _tags_to_restore(
         for tag in undone.tags
         if tag.tag_id in existing
     )
-
-
-def _values_of_others(
-    db: DuckDBPyConnection,
-    undone: Plan,
-    columns: Sequence[str],
-    others: Sequence[tuple[OtherExport, Path]],
-) -> list[Finding]:
-    keeping = keep_values_of_others(db, undone, columns, others)
-    values = {"people": str(keeping)}
-    return [Finding(Severity.WARNING, "undoFilledByOthers", values=values)] if keeping else []
 
 
 def _findings(

@@ -15,6 +15,7 @@ from shared.fields.evidence import is_evidence
 from shared.fields.merge_fields import chosen_fields
 from shared.model.plan import Plan
 from shared.model.ports import Files, download_if_exists
+from shared.planning.writing.fields_to_send import merge_tags
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -44,24 +45,28 @@ def download_others(
 
 def keep_values_of_others(
     db: DuckDBPyConnection,
-    undone: Plan,
-    merge_tags: Sequence[str],
+    undone: str,
+    source: Plan,
+    columns: Sequence[str],
     ledgers: Sequence[tuple[OtherExport, Path]],
 ) -> int:
     """Replace values in `send_lines` by those of other exports, or leave their fields alone.
 
+    `undone` is the id of the run that is undone, `source` the plan whose mapping the restored values have,
+    and `columns` the merge fields of the undo.
     Needs `changes`, `before` and `ledger` of the undo. Returns the number of people who keep a value of the run, because the
     value of another export is newer, or is converted in another way.
     """
     if not ledgers:
         return 0
-    here = _conversions(undone)
-    _SQL.run(db, "create", merge_tags=list(merge_tags))
+    here = _conversions(source)
+    before = merge_tags(source.mapping)
+    _SQL.run(db, "create", merge_tags=list(columns), before_tags=before)
     for other, file in ledgers:
         there = _conversions(other.plan) if other.plan else {}
         alike = [tag for tag, conversion in here.items() if there.get(tag) == conversion]
         _SQL.run(db, "add", file=str(file), alike=alike)
-    _SQL.run(db, "replace", undone=undone.run_id)
+    _SQL.run(db, "replace", undone=undone)
     return _SQL.number(db, "keeping")
 
 

@@ -1,8 +1,16 @@
 -- name: people
 -- Every person of the ledger, with what the run changed about them. `known`: the values from before
--- the run are in the ledger, for the same merge fields.
+-- the run are in the ledger, for these merge fields. `has_other_fields`: the run also sent fields that had no values before, because
+-- the mapping was changed. People whom only later runs of one person changed are left out.
+CREATE OR REPLACE MACRO fields_of(merge_tags) AS list_transform(merge_tags, lambda t: split_part(t, '.', 1));
 CREATE OR REPLACE TABLE undo_people AS
 WITH
+changed_by_run AS (
+    SELECT email AS address FROM outcomes WHERE outcome IN ('created', 'updated', 'removed')
+    UNION
+    -- The outcome of a person who lost one of several tags may be another one.
+    FROM lost_tags
+),
 created AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE outcome = 'created' AND shared_with IS NULL
@@ -77,7 +85,9 @@ joined AS (
         n.address IS NOT NULL AS not_subscribed,
         a.address IS NOT NULL AND coalesce(n.status = 'archived', false)
             AND b.fingerprint IS NOT NULL AS is_archived,
-        coalesce(b.fields IS NOT NULL AND b.merge_tags = $merge_tags::VARCHAR[], false) AS known,
+        l.fields AS fields_now, l.merge_tags AS tags_of_fields_now,
+        coalesce(b.fields IS NOT NULL AND b.merge_tags = $before_tags::VARCHAR[], false) AS known,
+        coalesce(known AND NOT list_has_all(fields_of(b.merge_tags), fields_of(l.merge_tags)), false) AS has_other_fields,
         coalesce(e.others, false) AS others,
         coalesce(e.edited, false) AS edited
     FROM ledger l
@@ -90,6 +100,8 @@ joined AS (
     -- Transactional contacts of the ledger are the export's own (consent.sql).
     LEFT JOIN not_subscribed n ON n.address = l.address AND n.status <> 'transactional'
     LEFT JOIN manual_edits e ON e.address = l.address
+    -- Ids of runs sort newest first.
+    WHERE l.run_id IS NULL OR l.run_id >= $undone OR l.address IN (SELECT address FROM changed_by_run)
 )
 SELECT
     *,
@@ -149,7 +161,17 @@ SELECT
     CASE
         WHEN returned AND NOT known
             THEN to_json(list_transform($merge_tags::VARCHAR[], lambda _: NULL::VARCHAR))::VARCHAR
-        WHEN returned OR has_values THEN d.fields_before
+        WHEN NOT (returned OR has_values) THEN NULL
+        WHEN $before_tags::VARCHAR[] = $merge_tags::VARCHAR[] THEN d.fields_before
+        -- The values of the run in fields that had none before stay known to the ledger, so that a later run can empty them.
+        ELSE to_json(list_transform(
+            $merge_tags::VARCHAR[],
+            lambda tag: CASE
+                WHEN list_contains($before_tags::VARCHAR[], tag)
+                    THEN from_json(d.fields_before, '["VARCHAR"]')[list_position($before_tags::VARCHAR[], tag)]
+                ELSE from_json(d.fields_now, '["VARCHAR"]')[list_position(d.tags_of_fields_now, tag)]
+            END
+        ))::VARCHAR
     END AS fields,
     d.fingerprint_before AS fingerprint,
     CASE WHEN returned THEN 'archived' END AS contact_status, false AS withdrawn,
@@ -183,7 +205,7 @@ FROM changes;
 SELECT
     count(*) FILTER (created AND (not_subscribed OR NOT $archive)),
     count(*) FILTER (
-        NOT created AND was_sent AND fingerprint IS NOT NULL AND NOT known AND NOT not_subscribed
+        NOT created AND was_sent AND fingerprint IS NOT NULL AND (NOT known OR has_other_fields) AND NOT not_subscribed
     ),
     count(*) FILTER (NOT created AND not_subscribed AND NOT is_archived AND NOT withdrawn AND changed),
     count(*) FILTER (NOT created AND NOT not_subscribed AND known AND edited AND was_sent),
@@ -200,6 +222,35 @@ FROM (
         NOT created AND (is_archived OR NOT not_subscribed AND changed) AS would_return
     FROM undo_people
 );
+
+-- name: values_before
+SELECT
+    count(*) FILTER (merge_tags = $merge_tags::VARCHAR[]),
+    count(*) FILTER (merge_tags = $others::VARCHAR[] AND merge_tags <> $merge_tags::VARCHAR[])
+FROM before;
+
+-- name: leave_other_fields
+CREATE OR REPLACE TABLE send_lines AS
+SELECT
+    s.* REPLACE (
+        CASE
+            WHEN s.kind = 'add' THEN s.fields
+            WHEN $before_tags::VARCHAR[] = $merge_tags::VARCHAR[]
+                AND coalesce(l.merge_tags = $merge_tags::VARCHAR[], true) THEN s.fields
+            ELSE to_json(list_transform(
+                from_json(s.fields, '["VARCHAR"]'),
+                lambda value, place: CASE
+                    WHEN list_contains($before_tags::VARCHAR[], ($merge_tags::VARCHAR[])[place])
+                        AND coalesce(list_contains(
+                            fields_of(l.merge_tags), split_part(($merge_tags::VARCHAR[])[place], '.', 1)
+                        ), true)
+                        THEN value
+                END
+            ))::VARCHAR
+        END AS fields
+    )
+FROM send_lines s LEFT JOIN ledger l ON l.address = s.address
+ORDER BY s.kind, s.address;
 
 -- name: tags_before
 SELECT tag, count(*) FROM (SELECT unnest(tags) AS tag FROM before) GROUP BY tag;
@@ -222,7 +273,11 @@ INSERT INTO ledger BY NAME SELECT address FROM had_tags ANTI JOIN ledger USING (
 
 -- name: load_outcomes
 CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
+CREATE OR REPLACE TABLE lost_tags (address VARCHAR);
 CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, customer_id VARCHAR, code VARCHAR);
+
+-- name: add_lost_tags
+INSERT INTO lost_tags SELECT address FROM read_parquet($file) WHERE len(tags_to_remove) > 0;
 
 -- name: add_later_outcomes
 -- With the other addresses that people of the ledger have in the later run: they may have unsubscribed with one of them.

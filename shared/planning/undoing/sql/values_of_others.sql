@@ -15,7 +15,7 @@ SELECT
     p.address, t.tag, split_part(t.tag, '.', 1) AS field, t.place, p.before_run,
     p.fields[t.place] AS value, p.sent_fields[list_position(p.sent_tags, t.tag)] AS sent
 FROM people p CROSS JOIN places t
-WHERE has_text(value) OR has_text(sent);
+WHERE list_contains($before_tags::VARCHAR[], t.tag) AND (has_text(value) OR has_text(sent));
 
 CREATE OR REPLACE TABLE values_of_others (address VARCHAR, tag VARCHAR, field VARCHAR, value VARCHAR, run_id VARCHAR);
 

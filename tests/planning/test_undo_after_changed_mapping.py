@@ -1,0 +1,107 @@
+"""An undo of a run with another mapping restores the values of the fields that both mappings have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shared.model.export import AttributeMapping, FieldToCreate, Mapping
+from shared.model.run import RunStatus
+from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, codes, person
+
+_COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent", "City", "Born", "BirthDate")
+_NAMES = Mapping("EMail", "FirstName")
+_WITH_CITY = Mapping(
+    "EMail", "FirstName", attributes=(AttributeMapping("City", "CITY", FieldToCreate("City")),)
+)
+
+
+def _with_date(attribute: str, order: str) -> Mapping:
+    date = AttributeMapping(attribute, "BORN", FieldToCreate("Born", "date"), date_order=order)
+    return Mapping("EMail", "FirstName", attributes=(date,))
+
+
+@pytest.fixture
+def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+    return RowDeployment(new_deployment(), columns=_COLUMNS)
+
+
+def values(rows: RowDeployment, number: int = 1) -> dict[str, Any]:
+    return dict(rows.deployment.audience.members()[f"p{number}@example.com"].merge_fields)
+
+
+def test_an_undo_reads_a_date_as_the_attribute_writes_it_that_was_mapped_before(
+    rows: RowDeployment,
+) -> None:
+    rows.define(mapping=_with_date("Born", "dayFirst"))
+    rows.run(person(1, Born="05/06/1980"))
+    before = values(rows)
+    assert before["BORN"] == "1980-06-05"
+    rows.change(mapping=_with_date("BirthDate", "monthFirst"))
+    run = rows.run(person(1, BirthDate="01/02/1990"))
+    assert values(rows)["BORN"] == "1990-01-02"
+
+    undo = rows.deployment.undo(run)
+
+    assert values(rows) == before
+    assert undo.status is RunStatus.SUCCESSFUL
+
+
+def test_an_undo_restores_the_other_values_if_the_run_sent_a_new_field(rows: RowDeployment) -> None:
+    rows.define(mapping=_NAMES)
+    rows.run(person(1), person(2))
+    rows.change(mapping=_WITH_CITY)
+    run = rows.run(*(person(n, City="Rome", FirstName="New") for n in (1, 2)))
+
+    undo = rows.deployment.undo(run)
+
+    assert [values(rows, n) for n in (1, 2)] == [{"FNAME": f"P{n}", "CITY": "Rome"} for n in (1, 2)]
+    assert codes(undo) == {"undoValuesUnknown": {"people": "2"}}
+    # The export still knows the values that stay, so the next run can empty them.
+    rows.run(person(1, City="Oslo"), person(2))
+    assert [values(rows, n) for n in (1, 2)] == [{"FNAME": "P1", "CITY": "Oslo"}, {"FNAME": "P2"}]
+
+
+def test_an_undo_leaves_fields_alone_that_the_run_did_not_send(rows: RowDeployment) -> None:
+    rows.define(mapping=_WITH_CITY)
+    rows.run(*(person(n, City="Rome") for n in (1, 2)))
+    rows.change(mapping=_NAMES)
+    run = rows.run(*(person(n, FirstName="New") for n in (1, 2)))
+    rows.deployment.clock.forward(3_600)
+    rows.deployment.audience.add("p1@example.com", merge_fields={"CITY": "By hand"})
+
+    undo = rows.deployment.undo(run)
+
+    assert values(rows, 1) == {"FNAME": "P1", "CITY": "By hand"}
+    assert values(rows, 2) == {"FNAME": "P2", "CITY": "Rome"}
+    assert undo.status is RunStatus.SUCCESSFUL
+
+
+def test_an_undo_restores_values_if_a_run_with_another_mapping_was_stopped_before(
+    rows: RowDeployment,
+) -> None:
+    rows.define(mapping=_NAMES)
+    everyone = [person(number) for number in range(20)]
+    rows.run(*everyone)
+    rows.change(mapping=_WITH_CITY)
+    canceled = rows.after_first_batch(
+        lambda: [
+            rows.deployment.app.commands.cancel(stored.value.id)
+            for stored in rows.deployment.app.runs.all()
+            if stored.value.is_active
+        ]
+    )
+    assert rows.run(*everyone).status is RunStatus.CANCELED
+    assert canceled
+    rows.change(mapping=_NAMES)
+    run = rows.run(*(person(number, FirstName="New") for number in range(20)))
+
+    undo = rows.deployment.undo(run)
+
+    # Those whom the stopped run sent have the values of another mapping.
+    restored = [number for number in range(20) if values(rows, number)["FNAME"] != "New"]
+    assert restored
+    assert codes(undo) == {"undoValuesUnknown": {"people": str(20 - len(restored))}}
