@@ -350,6 +350,9 @@ class Run:
     audience_size: AudienceSize | None = None
     retry_of: str | None = None
     undo_of: str | None = None
+    # The runs that retry or undo this one. Earlier versions did not record them: then it is not complete.
+    later: tuple[str, ...] = ()
+    later_is_complete: bool = False
     archive_created: bool = False
     # How many contacts a person agreed to archive.
     agreed: int = 0

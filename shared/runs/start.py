@@ -140,6 +140,7 @@ class Starter:
                 queued_at=now,
                 moved_at=now,
                 trace=trace.parent if trace else "",
+                later_is_complete=True,
                 **vars(options),
             )
             try:
@@ -174,6 +175,9 @@ class Starter:
 
     def _record(self, run: Run, before_planning: Callable[[Run], None] | None = None) -> Run:
         # Two starters may complete the same start; the record is the same.
+        if earlier := run.undo_of or run.retry_of:
+            # Before the run: a start that was killed in between is completed.
+            self._transitions.add_later(earlier, run.id)
         run = self._transitions.create(run)
         if before_planning is not None:
             before_planning(run)

@@ -1,7 +1,7 @@
 """Changes the state of runs, with one conditional write each, and logs when a run ends.
 
 A run that is over never changes again, except for marks that its end was logged and its files were
-cleared. `run.finished` is logged by the process whose write ended the run, after that write, so
+cleared, and for the runs that retry or undo it. `run.finished` is logged by the process whose write ended the run, after that write, so
 several processes that end the same run log it once. If that process is killed before it has marked
 the run, the tick logs it: at least once. A run that waits for a confirmation is not over:
 `run.waiting` is logged instead, at most once.
@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import Conflict, ConnectorError
+from shared.errors import Conflict, ConnectorError, NotFound
 from shared.messaging.events import log_run_finished, log_run_waiting
 from shared.model.plan import Plan
 from shared.model.ports import Records, update
@@ -337,6 +337,15 @@ class Transitions:
         with suppress(ConnectorError):
             return update(self.runs, run.id, lambda stored: replace(stored, end_logged=True)).value
         return run
+
+    def add_later(self, run_id: str, later_id: str) -> None:
+        """Record that a run retries or undoes another one, which may be gone."""
+
+        def added(run: Run) -> Run | None:
+            return None if later_id in run.later else replace(run, later=(*run.later, later_id))
+
+        with suppress(NotFound):
+            update(self.runs, run_id, added)
 
     def mark_cleared(self, run_id: str) -> None:
         """Record that the plan, chunks and outcomes of a run that is over are deleted."""

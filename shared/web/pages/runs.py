@@ -32,8 +32,8 @@ from shared.web.parameters import Id
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/runs/{id:id}"
-# More runs are not searched for those that undo or retry a run, because each is read.
-_MOST_LATER = 40
+# Earlier versions did not record the runs that undo or retry a run. More runs are not searched for them, because each is read.
+_MOST_SEARCHED = 40
 
 
 @router.get(_ONE)
@@ -106,12 +106,15 @@ def _earlier(page: Page, run: Run) -> Run | None:
 
 
 def _later(page: Page, run: Run) -> list[Run]:
-    """The undos and retries of a run among the newest runs of its export, newest first."""
+    """The undos and retries of a run, newest first."""
     if run.is_active or run.mode is Mode.PREVIEW:
         return []
-    newer = RunFilter(run.export_id, since=run.queued_at)
-    found = page.services.history.newest(newer, _MOST_LATER)
-    return [one for one in found if run.id in (one.undo_of, one.retry_of)]
+    ids = set(run.later)
+    if not run.later_is_complete:
+        newer = RunFilter(run.export_id, since=run.queued_at)
+        found = page.services.history.newest(newer, _MOST_SEARCHED)
+        ids |= {one.id for one in found if run.id in (one.undo_of, one.retry_of)}
+    return page.services.history.with_ids(sorted(ids))
 
 
 def _findings(page: Page, run: Run) -> list[FindingView]:

@@ -1,0 +1,72 @@
+"""A run names the runs that undo and retry it, however many runs there were since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from shared.model.run import Mode, Run, Trigger
+from shared.runs.lookup import run_id_at
+from shared.runs.start import RunOptions
+from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
+from tests.planning.row_deployment import RowDeployment, person
+from tests.web.client import call
+from tests.web.world import World
+
+
+def add_runs(deployment: SimulatedDeployment, like: Run, count: int) -> None:
+    """Add records of so many newer runs of the export."""
+    assert like.queued_at is not None
+    for number in range(count):
+        at = like.queued_at + timedelta(days=number + 1)
+        run_id = run_id_at(at, f"{number:09x}")
+        deployment.app.runs.create(
+            run_id, Run(run_id, EXPORT, Trigger.SCHEDULE, Mode.EXPORT, queued_at=at)
+        )
+
+
+def page_of(deployment: SimulatedDeployment, run: Run) -> str:
+    web = cast("World", SimpleNamespace(web=deployment.app.web))
+    return call(web, "GET", f"/runs/{run.id}").body.decode()
+
+
+def test_a_run_names_its_undo_after_many_other_runs(new_deployment: NewDeployment) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    run = rows.run(person(0), person(1))
+    undo = deployment.undo(run)
+    add_runs(deployment, undo, 45)
+
+    page = page_of(deployment, run)
+
+    assert "Undo of this run:" in page
+    assert f'href="/runs/{undo.id}"' in page
+
+
+@pytest.mark.parametrize("was_added", [False, True])
+def test_a_run_of_an_earlier_version_names_what_its_record_lacks(
+    new_deployment: NewDeployment, was_added: bool
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    run = rows.run(person(0), person(1))
+    undo = deployment.undo(run)
+    stored = deployment.app.runs.read(run.id)
+    old = replace(stored.value, later=(), later_is_complete=False)
+    deployment.app.runs.replace(run.id, old, stored.etag)
+    later = [undo.id]
+    if was_added:
+        retry = deployment.app.starter.start(
+            EXPORT, Trigger.RETRY, Mode.EXPORT, "Ada", RunOptions(retry_of=run.id)
+        )
+        later.append(retry.id)
+
+    page = page_of(deployment, run)
+
+    assert [one for one in later if f'href="/runs/{one}"' not in page] == []
