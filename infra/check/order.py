@@ -8,7 +8,7 @@ from typing import Any
 
 BEFORE = {
     "roles": {"storage", "vault", "observability", "landing", "identity"},
-    "app": {"roles", "network", "storage", "vault", "landing"},
+    "app": {"roles", "network", "storage", "vault", "observability", "landing"},
     "events": {"roles", "storage", "landing"},
     "network": {"storage", "vault"},
     "landing": {"storage", "observability"},
