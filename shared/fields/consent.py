@@ -13,12 +13,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_YES = (
+YES = (
     _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 はい 是")
     | _words("agree agreed accept accepted grant granted checked 동의 동의함 동의합니다")
     | {"동의 함"}
 )
-_NO = _words("no n false f 0 0.0 off unchecked nein non não faux falsch 아니요 아니오 いいえ 否")
+NO = _words("no n false f 0 0.0 off unchecked nein non não faux falsch 아니요 아니오 いいえ 否")
 # O and X are a yes and a no in Korean and Japanese forms, so they are understood if the attribute has a Korean or Japanese
 # name. Elsewhere, O is "opted out" beside I, and X is a tick.
 _MARK_YES = _words("o ｏ ○ ◯ 〇 ⭕")
@@ -82,7 +82,7 @@ class ConsentWords(NamedTuple):
 
 def consent_words(meaning: ConsentMeaning, attribute: str) -> ConsentWords:
     """Return the values of a consent attribute that are understood."""
-    yes, no = _YES, _NO
+    yes, no = YES, NO
     if _HANGUL_OR_KANA.search(composed(attribute)):
         yes, no = yes | _MARK_YES, no | _MARK_NO
     yes_allows = meaning is ConsentMeaning.YES_MAY_BE_MAILED

@@ -109,7 +109,8 @@ def _from_lines(text: str) -> dict[str, str]:
                 "zip": found[1],
                 "country": lines[at + 1] if len(lines) > at + 1 else "",
             }
-    if len(lines) in (4, 5) and _CODE.fullmatch(lines[3]):
+    # A state has no digits. In East Asia, it comes first and the street last.
+    if len(lines) in (4, 5) and _CODE.fullmatch(lines[3]) and not re.search(r"\d", lines[2]):
         names = ("addr1", "city", "state", "zip", "country")
         return dict(zip(names, lines, strict=False))
     return {}

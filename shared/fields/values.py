@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from urllib.parse import quote
 
 from shared.fields.address import ascii_domain
+from shared.fields.consent import NO, YES
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.numbers import AmbiguousNumberError, number_of, without_point_zero
 from shared.fields.postal import postal_address
@@ -230,7 +231,7 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
     choices = [str(choice) for choice in listed] if isinstance(listed, list) else []
     known = {_compared(choice): choice for choice in reversed(choices)}
     if boolean:
-        for words in (_TRUE, _FALSE):
+        for words in (_TRUE | YES, _FALSE | NO):
             meant = next((known[word] for word in known if word in words), None)
             if meant is not None:
                 known |= {word: meant for word in words if word not in known}

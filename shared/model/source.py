@@ -6,6 +6,7 @@ segment contain all attributes of its members.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,21 @@ class Attribute:
     semantic_type: str | None = None
     date_order: str = ""
     decimal_mark: str = ""
+
+
+# Line breaks and control characters with the blanks around them, and characters that change the direction of text.
+_LINE_BREAKS = re.compile(r"\s*[\x00-\x1f\x7f-\x9f\u2028\u2029]+\s*")
+_DIRECTION_MARKS = re.compile("[\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
+
+
+def name_of_column(written: str) -> str:
+    """The name of an attribute whose column has the name `written`, without what the name in an export must not have.
+
+    In spreadsheets, the names of columns often have several lines.
+    """
+    if written.isprintable():
+        return written
+    return _DIRECTION_MARKS.sub("", _LINE_BREAKS.sub(" ", written))
 
 
 def composed(name: str) -> str:

@@ -334,3 +334,17 @@ def test_o_and_x_are_answers_under_a_korean_name(scenario: ExportScenario, files
     assert (run["counts"]["new"], "consentUnclear" in texts(run)) == (3, False)
     run = run_with(names[3])
     assert (run["counts"]["new"], "consentUnclear" in texts(run)) == (0, True)
+
+
+def test_a_column_whose_name_has_several_lines_can_be_exported(
+    scenario: ExportScenario, files: Files
+) -> None:
+    folder = scenario.named("Sheet")
+    files.put(
+        f"{folder}/a.csv", csv_bytes([["이메일\n주소", "First\r\nName"], ["p1@example.com", "Ann"]])
+    )
+    found = scenario.api.get(f"/api/attributes?segment={folder}")["value"]
+    assert [each["name"] for each in found] == ["이메일 주소", "First Name"]
+    scenario.define([folder], mapping={"email": "이메일 주소", "firstName": "First Name"})
+    assert scenario.run()["status"] == "successful"
+    assert scenario.audience.members()["p1@example.com"].merge_fields == {"FNAME": "Ann"}

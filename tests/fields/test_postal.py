@@ -78,6 +78,7 @@ def test_a_country_is_added_only_if_state_and_postal_code_belong_to_no_other(tex
         "1 Main St, Boston, MA K1M 1M4",
         "1 Rue X, Paris, 75001 Paris",
         "서울특별시 종로구, 세종대로 1, 03154",
+        "서울특별시, 종로구, 세종대로 1, 03154",
     ],
 )
 def test_an_address_line_in_another_order_is_not_guessed(text):

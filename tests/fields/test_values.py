@@ -330,6 +330,8 @@ def test_a_value_of_invisible_characters_only_is_empty(kind):
 def test_a_boolean_finds_its_choice():
     assert convert("radio", "true", "boolean", choices=["Yes", "No"]) == ("Yes", [])
     assert convert("radio", "0", "boolean", choices=["Yes", "No"]) == ("No", [])
+    assert convert("radio", "true", "boolean", choices=["아니요", "예"]) == ("예", [])
+    assert convert("radio", "False", "boolean", choices=["Ja", "Nein"]) == ("Nein", [])
     assert convert("radio", "true", choices=["Yes", "No"]) == (None, ["notAChoice"])
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from shared.model.source import CsvFormat
 from tests.segments.segment_files import (
+    load,
     load_bytes,
+    segment_of,
 )
 from tests.segments.small_csv_files import counted, header_of
 
@@ -61,6 +63,28 @@ def test_rows_that_another_delimiter_divides_do_not_hide_the_one_of_the_file(
     assert ([row[1:] for row in got], unreadable) == ([tuple(row) for row in people], [])
 
 
+@pytest.mark.parametrize(
+    ("text", "people"),
+    [
+        ("EMail;Other;CustomerId;Name\na@example.com;x,y;1;Ann\n", [("1", "a@example.com")]),
+        (
+            "EMail;CustomerId\na@example.com;1\nb@example.com;2\n",
+            [("1", "a@example.com"), ("2", "b@example.com")],
+        ),
+        ('"EMail"|"CustomerId"\n"a@example.com"|"1"\n', [("1", "a@example.com")]),
+        ("e_mail\tcustomerid\n", []),
+    ],
+)
+def test_a_header_with_other_columns_shows_the_delimiter(
+    tmp_path: Path, text: str, people: list[tuple[str, str]]
+) -> None:
+    names = ["CustomerId", "EMail", "Name"]
+    segment, container = segment_of(names, ("a.csv", text.encode()))
+    got, unreadable = load(segment, container, names[:2], tmp_path)
+    assert ([row[2:] for row in got], unreadable) == (people, [])
+    assert counted(text.encode(), names, CsvFormat()) == len(people)
+
+
 def test_a_delimiter_is_found_by_quoted_cells_that_only_it_divides(tmp_path: Path) -> None:
     data = b'"Lee, Ann";a@example.com\n"Ben";b@example.com, c@example.com\n'
     got, unreadable = load_bytes(data, ["Name", "EMail"], tmp_path, CsvFormat(header=True))
@@ -90,6 +114,7 @@ def test_a_broken_row_does_not_hide_the_delimiter_of_the_file(tmp_path: Path) ->
         ("CustomerId,EMail,Name", "1,a@example.com;b;c\n"),
         ("CustomerId,Since", 'c1,"Ann"x,u;2026-01-01\nc2,Ben,w;2026-01-02\n'),
         ("CustomerId,Since", 'c1,Ann,u;2026-01-01\nc2,"Ben"x,w;2026-01-02\n'),
+        ("CustomerId,Name,Phone,Fax,Letter", "1,Ann,Phone;Fax;Letter\n"),
     ],
 )
 def test_broken_rows_do_not_change_the_delimiter(tmp_path: Path, names: str, text: str) -> None:

@@ -275,6 +275,9 @@ def test_a_name_that_looks_like_data_does_not_make_a_header_a_row(
 def test_a_multi_line_header_is_one_row(tmp_path: Path) -> None:
     names = ["A\nB", "C"]
     assert header_of(csv_bytes([names, ["1", "2"]]), names, tmp_path, True) == [(3, "1", "2")]
+    assert header_of(csv_bytes([names, ["1", "2"]]), ["A B", "C"], tmp_path, None) == [
+        (3, "1", "2")
+    ]
 
 
 @pytest.mark.parametrize("header", ["CustomerId,EMail,City\n", "City,EMail,CustomerId\n", ""])

@@ -337,3 +337,13 @@ json_values = st.recursive(
 def test_any_json_is_read_or_refused(value: object) -> None:
     with suppress(InputError):
         read_model(json.dumps({"entities": [value]}).encode(), "m")
+
+
+def test_the_name_of_an_attribute_has_no_line_breaks_and_direction_marks() -> None:
+    names = ["First\r\nName", "Kundennummer \n (neu)", "\u202aCity\u202c", "A  B"]
+    assert [each.name for each in only(entity("Gold", names, [])).attributes] == [
+        "First Name",
+        "Kundennummer (neu)",
+        "City",
+        "A  B",
+    ]

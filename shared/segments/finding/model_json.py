@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.errors import InputError
-from shared.model.source import PROFILE_ID, WHOLE_NUMBER_TYPES, Attribute, CsvFormat, find_name
+from shared.model.source import (
+    PROFILE_ID,
+    WHOLE_NUMBER_TYPES,
+    Attribute,
+    CsvFormat,
+    find_name,
+    name_of_column,
+)
 from shared.segments.finding.culture import Culture, culture_of, format_order
 from shared.segments.finding.json_text import load_json
 from shared.segments.suggestions import suggest
@@ -231,7 +238,7 @@ def attribute_of(
     data_type = text_of(item.get("dataType")) or "string"
     data_type = _TYPES.get(data_type.casefold(), data_type)
     return Attribute(
-        name=str(name),
+        name=name_of_column(str(name)),
         data_type=data_type,
         semantic_type=semantic or None,
         date_order=format_order(_first(item, (), notes, _DATE_NOTES)) or culture.date_order,

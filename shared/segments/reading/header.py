@@ -16,7 +16,13 @@ from io import StringIO
 from itertools import count, dropwhile, islice
 
 from shared.errors import InputError
-from shared.model.source import Attribute, CsvFormat, Partition, SegmentSnapshot
+from shared.model.source import (
+    Attribute,
+    CsvFormat,
+    Partition,
+    SegmentSnapshot,
+    name_of_column,
+)
 from shared.segments.container import LandingContainer
 from shared.segments.reading.exact_csv import first_rows, rows_of
 from shared.segments.reading.layout import (
@@ -129,7 +135,7 @@ def _is_before_header(line: str) -> bool:
 
 def _attributes(cells: Sequence[str]) -> tuple[Attribute, ...]:
     """An attribute for each cell of a header. A column without a name gets one that no other has."""
-    names = [cell.strip() for cell in cells]
+    names = [name_of_column(cell).strip() for cell in cells]
     for index, name in enumerate(names):
         if not name:
             unused = (f"column{number}" for number in count(index + 1))
@@ -204,4 +210,4 @@ def _parquet_attributes(source: LandingContainer, partition: Partition) -> tuple
         with path.open("wb") as file:
             file.writelines(source.pieces(partition.blob, partition.etag))
         columns = parquet_columns(connection, Parquet(path), partition.blob)
-    return tuple(Attribute(name, kind.casefold()) for name, kind in columns)
+    return tuple(Attribute(name_of_column(name), kind.casefold()) for name, kind in columns)

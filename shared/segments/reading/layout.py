@@ -80,7 +80,7 @@ def with_delimiter(
     `rows_with` returns the first rows, at least one, as a format divides them; an unreadable row is empty. Writers may leave
     out a delimiter that is not the comma. Another one is used only if the declared one does not give the first row the
     right width, and the other does and finds names of columns or a person's data in it. Of several, the one that gives
-    the most rows the right width is used.
+    the most rows the right width is used. If none does, a header with other columns may show the delimiter.
     """
     width = len(names)
     declared = rows_with(form)
@@ -108,6 +108,27 @@ def with_delimiter(
         may_be_data = not has_enough_cells and not is_broken and (all_fit or not is_divided)
         if has_names or (may_be_data and looks_like_data(undivided)):
             found, most = other, fitting
+    return found if most else _with_names(form, names, first, rows_with)
+
+
+def _with_names(
+    form: CsvFormat,
+    names: Sequence[str],
+    first: Sequence[str],
+    rows_with: Callable[[CsvFormat], Sequence[Sequence[str]]],
+) -> CsvFormat:
+    """Return the format with the delimiter that finds most names of columns, for a header with more or fewer columns.
+
+    At least two names, and half of the cells, must be names of the model. `first` is the first row as `form` divides it.
+    """
+    found, most = form, max(1, len(_indexes_of(names, first)))
+    for delimiter in USUAL_DELIMITERS:
+        other = replace(form, delimiter=delimiter)
+        row = _from_header(names, rows_with(other))[0]
+        matching = len(_indexes_of(names, row))
+        is_divided_before = any(form.delimiter in cell for cell in row)
+        if matching > most and matching * 2 >= len(row) and not is_divided_before:
+            found, most = other, matching
     return found
 
 
