@@ -523,7 +523,7 @@ def test_an_undo_shows_when_the_run_that_it_undoes_was_started() -> None:
 def test_the_page_of_an_undo_says_what_happens_to_tags_that_the_run_took_over() -> None:
     world = World()
     path = ended(world, RunStatus.SUCCESSFUL, counts=FINISHED)
-    returned = "Subscribers who had this tag before the run have it again afterwards"
+    returned = "Subscribers who had this tag before that have it again afterwards"
     lost = "Contacts that had this tag before the run do not get it back"
 
     def shown() -> list[bool]:
