@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import expect
 
-from shared.model.run import RunSegment, RunStatus
+from shared.model.run import Counts, Progress, RunSegment, RunStatus
 from shared.people.search import PersonInExport
 from shared.segments.choosing.catalogue import SegmentInfo
 from tests.browser.conftest import Open, Place
@@ -159,3 +159,81 @@ def test_a_phone_shows_the_whole_text_of_a_cell_beside_its_label(
     page.locator("form.search button").click()
     expect(page.get_by_text("Delete the person in the source as well.")).to_be_visible()
     assert page.evaluate(SPLIT) == []
+
+
+# The elements of a page that are wider than the box around them, and tables and lists of which a part is out of sight.
+TOO_WIDE = """[...document.querySelectorAll('.scroll, .numbers > div, input[type=date]')]
+    .filter(box => box.scrollWidth > box.clientWidth + 1)
+    .map(box => box.getAttribute('aria-label') || box.innerText || box.id)"""
+# The values of a list of runs that reach the label of the next value, 16 pixels beside them.
+COLLIDING = """[...document.querySelectorAll('table.runs td.number')].flatMap(cell => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    return text.getBoundingClientRect().right > cell.getBoundingClientRect().right + 12 ? [cell.innerText] : [];
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 390])
+def test_the_numbers_of_ten_million_people_fit_a_phone(
+    place: Place, open_page: Open, width: int
+) -> None:
+    found = fill(place.world)
+    millions = Counts(
+        source_rows=60_123_456,
+        distinct=10_000_000,
+        created=7_499_000,
+        updated=1_999_000,
+        unchanged=502_000,
+    )
+    sending, done = found[RunStatus.SENDING], found[RunStatus.SUCCESSFUL]
+    progress = Progress(1_500_000, 9_500_000, 3000, 19_000, 15, 98_765, 1_494_000, 1500.0)
+    for run in (sending, done):
+        place.world.runs.move(run, counts=millions, progress=progress)
+    page = open_page("ko", width)
+    for path in (f"/runs/{sending}", f"/runs/{done}", "/runs"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        assert page.evaluate(TOO_WIDE) == [], path
+        assert page.evaluate(COLLIDING) == [], path
+
+
+def test_long_names_stay_in_the_list_of_connections_and_in_the_form(
+    place: Place, open_page: Open
+) -> None:
+    world = place.world
+    describe_attributes(world)
+    world.catalogue.segments = lambda: [  # type: ignore[method-assign]
+        SegmentInfo(LONG, LONG + LONG, 48210, NOW),
+        SegmentInfo("Other", "Other", 1, NOW),
+    ]
+    connection = new_connection(world)
+    export = new_export(
+        world,
+        connection,
+        displayName=LONG + LONG,
+        segments=[{"name": "Other"}],
+        exclusionSegments=[LONG],
+    )
+    for width in (390, 1280):
+        page = open_page("en", width)
+        for path in ("/connections", f"/exports/{export}/edit"):
+            page.goto(path)
+            expect(page.locator("main")).to_contain_text(LONG)
+            assert page.evaluate(TOO_WIDE) == [], (path, width)
+
+
+def test_a_phone_shows_the_changes_of_the_audit_trail_below_each_other(
+    place: Place, open_page: Open
+) -> None:
+    new_export(place.world, displayName="봄맞이 할인 안내 및 쿠폰 발송")
+    page = open_page("ko", 320)
+    page.goto("/audit")
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    row = page.locator("table.changes tr", has_text="봄맞이").first
+    # As wide as the row, so that no word is cut.
+    cell = row.locator("td").last
+    expect(cell).to_be_visible()
+    outer, inner = row.bounding_box(), cell.bounding_box()
+    assert outer
+    assert inner
+    assert inner["width"] > outer["width"] * 0.8
