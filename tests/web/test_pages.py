@@ -3,14 +3,16 @@
 import hashlib
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from shared.model.run import Counts, Mode, RunStatus, Trigger
 from shared.web.access import AccessRoute
 from shared.web.authentication import Role
 from tests.web.browser import Browser
-from tests.web.client import call, new_export
-from tests.web.world import World
+from tests.web.client import call, new_connection, new_export
+from tests.web.world import NOW, World
 
 PAGES = [route for route in World().web.routes if not route.include_in_schema]
 
@@ -61,6 +63,32 @@ def test_the_title_of_a_page_begins_with_the_result_of_the_last_action() -> None
     ada.open("/run-all").send()
     assert "<title>1 export was started. Run all – " in ada.html
     assert "<title>Runs – " in ada.open("/runs").html
+
+
+def test_pages_of_two_exports_have_different_titles() -> None:
+    world = World()
+    connections = [new_connection(world, name) for name in ("Seoul", "Busan")]
+    exports = [
+        new_export(world, connection, displayName=name, segments=[{"name": name}])
+        for connection, name in zip(connections, ("News", "Offers"), strict=True)
+    ]
+    runs = [world.runs.start(one, Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id for one in exports]
+    world.runs.move(runs[0], queued_at=NOW - timedelta(hours=1))
+    for run in runs:
+        world.runs.move(run, status=RunStatus.SUCCESSFUL, counts=Counts(created=1, distinct=1))
+    paths = [
+        f"/{kind}/{one}{page}"
+        for kind, ids, pages in (
+            ("exports", exports, ("", "/edit", "/remove", "/detach", "/exclusions", "/person")),
+            ("runs", runs, ("", "/undo", "/rejected")),
+            ("connections", connections, ("", "/disconnect", "/remove")),
+        )
+        for page in pages
+        for one in ids
+    ]
+    ada = Browser(world)
+    found = [re.findall("<title>(.*?)</title>", ada.open(path).html)[0] for path in paths]
+    assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("route", PAGES, ids=lambda route: f"{route.method} {route.path_format}")
