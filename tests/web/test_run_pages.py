@@ -735,3 +735,35 @@ def test_a_run_says_why_people_were_kept_who_are_not_unsubscribed(
     assert others in page.text
     world.runs.move(path.rpartition("/")[2], consent_proof=ConsentProof(kept=5))
     assert others not in page.open(path).text
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "counted", "changed"),
+    [
+        (
+            "en",
+            "60 people are not subscribed and stay unchanged.",
+            "0 people",
+            "Statuses changed: 0.",
+        ),
+        ("ko", "60명은 구독자가 아니므로 그대로 둡니다.", "0명을", "상태가 변경된 연락처: 0개."),
+    ],
+)
+def test_an_undo_counts_the_people_who_are_not_subscribed_once(
+    language: str, left: str, counted: str, changed: str
+) -> None:
+    """They may not have been subscribed before the run either."""
+    world = World()
+    world.outcomes.kept = [OutcomeRow("C1", "x@example.com", (), "updated", "", "")]
+    finding = Finding(Severity.WARNING, "undoNotSubscribed", values={"people": "60"})
+    path = ended(
+        world,
+        RunStatus.COMPLETED_WITH_WARNINGS,
+        counts=Counts(distinct=40, changed=40, updated=40),
+        findings=(finding,),
+        undo_of="run-0",
+    )
+    shown = Browser(world, language).open(path).text
+    assert left in shown
+    assert changed in shown
+    assert not re.search(rf"\b{counted}", shown)
