@@ -3,10 +3,11 @@
 import pytest
 
 from shared.connections.connections import mark_reconnect
+from shared.model.consent import ConsentState, PublishedConsent
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.world import KEY, World
+from tests.web.world import KEY, NOW, World
 
 
 def test_a_connection_is_shared_signed_in_again_and_removed() -> None:
@@ -95,3 +96,17 @@ def test_times_are_in_the_zone_of_the_browser_until_the_refresh_schedule_is_set(
     body = {"enabled": True, "repeat": "daily", "times": ["06:00"], "timeZone": "Europe/Paris"}
     send(world, "PUT", "/api/schedule", body)
     assert b"time zone Europe/Paris" in shown("Asia/Seoul")
+
+
+def test_a_table_without_people_is_not_followed_by_an_empty_list() -> None:
+    world = World()
+    connection = new_connection(world)
+    published = PublishedConsent(published_at=NOW)
+    world.services.consent_updates.states = lambda connection_id: [  # type: ignore[method-assign]
+        ConsentState("a1b2c3d4e5", published=published)
+    ]
+    page = Browser(world).open(f"/connections/{connection}")
+    assert "a1b2c3d4e5" in page.text
+    assert "The table was changed on" not in page.text
+    published.statuses["subscribed"] = 3
+    assert "The table was changed on Nov 23, 2026 09:00: Subscribed: 3" in page.open(page.path).text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shared.model.run import ConsentProof, Mode, RunStatus
+from shared.web.authentication import Role
 from tests.web.browser import Browser
-from tests.web.client import call, get, new_export
+from tests.web.client import call, get, new_connection, new_export
 from tests.web.world import World
 
 
@@ -58,3 +61,11 @@ def test_unused_contacts_are_read_and_archived_over_http() -> None:
     world.unused_contacts.incomplete = ("Newsletter",)
     page = Browser(world).open(audience_of(world, export))
     assert "Unknown until these exports have sent everyone: Newsletter." in page.text
+
+
+def test_a_contributor_returns_from_the_page_of_the_audience_to_the_connections() -> None:
+    world = World()
+    path = audience_of(world, new_export(world, new_connection(world, sharedWith=["Contributor"])))
+    page = Browser(world.seen_by(Role.CONTRIBUTOR)).open(path)
+    (back,) = re.findall('class="trail"><a href="([^"]*)"', page.html)
+    assert page.open(back).answer.status == 200
