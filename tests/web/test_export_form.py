@@ -94,9 +94,20 @@ def test_each_fault_above_the_form_names_its_field_and_leads_to_it() -> None:
     ]
     assert {field for field, _ in links} <= set(ada.ids)
     # The form takes percentages, the API takes shares.
-    assert "between 0 % and 100 %" in ada.text
+    assert "between 0% and 100%" in ada.text
     assert "Attribute 1" in [label for _, label in links]
     assert not [label for _, label in links if "." in label]
+
+
+def test_the_faults_of_the_mapping_are_listed_row_by_row() -> None:
+    ada = Browser(World()).open("/setup/export")
+    for _ in range(11):
+        ada.send("/setup/export", {"do": "addAttribute"})
+    ada.send("/setup/export", {"attribute-1": "City", "do": "save"})
+    faults = ada.between('id="errors"', "</ul>")
+    rows = [int(number) for number in re.findall(r'href="#(?:attribute|field)-(\d+)"', faults)]
+    assert rows == sorted(rows)
+    assert rows[-1] == 10
 
 
 def test_a_form_with_a_fault_and_empty_shares_is_shown_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -86,10 +87,11 @@ def field_label(field: str, language: str) -> str:
     return text(language, key) if has(key) else field
 
 
-def field_position(path: str) -> int:
-    """Where a field is on its page, for sorting; the fields of a row are where the first row is."""
+def field_position(path: str) -> tuple[int, int]:
+    """Where a field is on its page, for sorting: the place of its group, and its row in a table."""
     places = (place for place, field in enumerate(_LABELS) if path.startswith(field))
-    return max(places, default=0)
+    row = re.search(r"\[(\d+)]", path)
+    return max(places, default=0), int(row[1]) if row else 0
 
 
 def value_words(field: str, value: object, language: str, names: Mapping[str, str]) -> str:
