@@ -78,7 +78,7 @@ class MailchimpCheck:
 
         Unavailable when no connection is free, or storage is unavailable.
         """
-        checked = Checked(tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags))
+        checked = Checked(plan.run_segments())
         if run.is_stopped:
             return checked
         calls: list[CallCounts] = []
@@ -112,8 +112,7 @@ class MailchimpCheck:
             raise _CallFailedError from counts.error
         gone = {tag_id for tag_id, tag in counts.tags.items() if tag is None}
         if gone and self._is_audience_deleted(plan, calls):
-            segments = tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags)
-            return segments, (Finding(Severity.WARNING, "audienceDeleted"),)
+            return plan.run_segments(), (Finding(Severity.WARNING, "audienceDeleted"),)
         findings = [
             Finding(Severity.WARNING, "tagGone", values={"tag": tag.tag})
             for tag in plan.tags
@@ -137,10 +136,7 @@ class MailchimpCheck:
                     count, found = check.run()
                     counted[tag.planned.tag_id] = count
                     findings += found
-        segments = tuple(
-            RunSegment(t.segment, t.tag, t.members, counted.get(t.tag_id)) for t in plan.tags
-        )
-        return segments, tuple(findings)
+        return plan.run_segments(counted), tuple(findings)
 
     def _is_audience_deleted(self, plan: Plan, calls: list[CallCounts]) -> bool:
         try:

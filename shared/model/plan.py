@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.errors import ConnectorError, NotFound
 from shared.model.audience import CallCounts, MergeField
 from shared.model.export import Mapping
-from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus
+from shared.model.run import AudienceSize, Counts, Finding, Reason, RunSegment, RunStatus
 from shared.model.source import Attribute
 
 # Increase this when an older version of the app would carry out a plan wrongly, or could not read its files; not
@@ -99,6 +99,14 @@ class Plan:
     def has_results_in_chunks(self) -> bool:
         """Whether all versions that carry out the plan read outcomes in the records of chunks."""
         return self.form >= _RESULTS_IN_CHUNKS
+
+    def run_segments(self, counted: dict[int, int] | None = None) -> tuple[RunSegment, ...]:
+        """The segments of the run. `counted` has Mailchimp's numbers of members, by the id of the tag."""
+        known = counted or {}
+        return tuple(
+            RunSegment(tag.segment, tag.tag, tag.members, known.get(tag.tag_id))
+            for tag in self.tags
+        )
 
     @property
     def changes(self) -> str:

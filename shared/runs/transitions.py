@@ -32,7 +32,6 @@ from shared.model.run import (
     Progress,
     Reason,
     Run,
-    RunSegment,
     RunStatus,
     Severity,
 )
@@ -141,7 +140,7 @@ class Transitions:
                 counts=plan.counts,
                 calls=plan.calls,
                 findings=plan.findings,
-                segments=tuple(RunSegment(t.segment, t.tag, t.members) for t in plan.tags),
+                segments=plan.run_segments(),
                 audience_size=plan.audience_size,
                 definition=plan.definition,
                 progress=Progress(0, plan.people_to_send + plan.removals, 0, plan.chunks),
