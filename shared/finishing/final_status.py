@@ -101,7 +101,7 @@ def count_refusals(db: DuckDBPyConnection) -> Refusals:
 
 
 def value_findings(
-    db: DuckDBPyConnection, plan: Plan, open_values: Callable[[], None]
+    db: DuckDBPyConnection, plan: Plan, open_values: Callable[[DuckDBPyConnection], None]
 ) -> list[Finding]:
     """Findings about values that did not fit their merge field, in this run or an earlier one, or were cut in this run.
 
@@ -114,7 +114,7 @@ def value_findings(
     dropped = {tag.upper(): number for tag, number in _SQL.rows(db, "dropped")}
     if not dropped:
         return cut
-    open_values()
+    open_values(db)
     found = DroppedValues(plan.merge_fields)
     required = found.required
     for position, name in enumerate(merge_tags(plan.mapping), 1):

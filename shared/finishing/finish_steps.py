@@ -124,16 +124,12 @@ class FinishSteps:
                 # If there was no free connection, the next attempt repeats all steps, so the others are left out.
                 counting.result()
             about_erased = self.erased_contacts.delete(db, plan, counting)
-            suppress_erased_in_outcomes(
-                db, self.erasures.marker_for_all(), lambda: make_outcomes_writable(db)
-            )
+            suppress_erased_in_outcomes(db, self.erasures.marker_for_all(), make_outcomes_writable)
             uploads = self._upload_outcomes(data)
             self._fold(data, ledger.result())
-            about_values = value_findings(db, plan, lambda: values_of_next(db))
+            about_values = value_findings(db, plan, values_of_next)
             # Read again: the ledger can still leave out people who were erased since the outcomes were made.
-            suppress_erased_in_ledger(
-                db, self.erasures.marker_for_all(), lambda: make_next_writable(db)
-            )
+            suppress_erased_in_ledger(db, self.erasures.marker_for_all(), make_next_writable)
             with waiting_for_network(db):
                 counts = counting.result()
             checked = self.check.check(db, run, plan, chunks, counts)

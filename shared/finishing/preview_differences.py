@@ -21,7 +21,7 @@ from shared.fields.evidence import EVIDENCE
 from shared.finishing.preview_samples import value_text
 from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records, download_if_exists
+from shared.model.ports import Files, Records
 from shared.model.preview import SampleKind
 from shared.planning.writing.fields_to_send import merge_tags
 from shared.runs.plan_store import PlanStore
@@ -57,14 +57,12 @@ class Difference:
     fields: tuple[tuple[str, str], ...]
 
 
-def store_values_before(db: DuckDBPyConnection, plan: Plan, files: Files, scratch: Path) -> None:
-    """Store the ledger's rows of the people of a preview. Needs `changes`."""
-    ledger, found = scratch / "ledger.parquet", scratch / "before.parquet"
-    _SQL.write(db, "no_before", found)
-    # Someone may have deleted the ledger.
-    if plan.ledger is not None and download_if_exists(files, plan.ledger, ledger):
-        _SQL.write(db, "before", found, ledger=str(ledger))
-    files.upload(found, plan.values_before)
+def write_values_before(db: DuckDBPyConnection, ledger: Path | None, target: Path) -> None:
+    """Write the ledger's rows of the people of a preview into a local file. Needs `changes`."""
+    if ledger is None:
+        _SQL.write(db, "no_before", target)
+    else:
+        _SQL.write(db, "before", target, ledger=str(ledger))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -18,7 +19,7 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, make_outcomes_writable, write_outcomes
 from shared.finishing.gather import fill_results, open_changes
-from shared.finishing.preview_differences import store_values_before
+from shared.finishing.preview_differences import write_values_before
 from shared.finishing.preview_samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.names import outcomes_table
@@ -59,12 +60,13 @@ class PreviewOutcomes:
             fill_results(db, chunks, accepted, Code.CALL_FAILED)
             table = scratch / "table.parquet"
             fold_outcomes(db, table)
-            findings = value_findings(db, plan, lambda: self._open_values(db, plan, scratch))
+            ledger = self._ledger_before(plan, scratch)
+            findings = value_findings(db, plan, partial(_open_values, ledger=ledger))
             missing = _SQL.rows(db, "missing", code=Code.FIELD_REQUIRED)
-            store_values_before(db, plan, self.files, scratch)
-            suppress_erased_in_outcomes(
-                db, self.erasures.marker_for_all(), lambda: make_outcomes_writable(db)
-            )
+            before = scratch / "before.parquet"
+            write_values_before(db, ledger, before)
+            self.files.upload(before, plan.values_before)
+            suppress_erased_in_outcomes(db, self.erasures.marker_for_all(), make_outcomes_writable)
             write_outcomes(db, table)
             self.files.upload(table, outcomes_table(plan.run_id))
         with self.sessions.session(plan.connection_id, plan.account_id) as session:
@@ -80,13 +82,12 @@ class PreviewOutcomes:
             counts=replace(plan.counts, rejected=rejected),
         )
 
-    def _open_values(self, db: DuckDBPyConnection, plan: Plan, scratch: Path) -> None:
-        """Make `ledger_values` the values of the ledger of a plan."""
-        load_ledger(db, None)
-        file = scratch / "values.parquet"
-        # Someone may have deleted the ledger.
-        if plan.ledger is not None and download_if_exists(self.files, plan.ledger, file):
-            open_values(db, file)
+    def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
+        """The ledger that the plan was made with, as a local file."""
+        local = scratch / "ledger.parquet"
+        # Someone may have deleted it.
+        is_there = plan.ledger is not None and download_if_exists(self.files, plan.ledger, local)
+        return local if is_there else None
 
     def _accept(
         self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path, samples: Samples
@@ -100,6 +101,13 @@ class PreviewOutcomes:
                 payload = payloads.read_planned(chunk)
                 samples.add(payload)
                 file.write(outcome_ranges(_results(payload, required)))
+
+
+def _open_values(db: DuckDBPyConnection, *, ledger: Path | None) -> None:
+    """Make `ledger_values` the values of a local ledger."""
+    load_ledger(db, None)
+    if ledger is not None:
+        open_values(db, ledger)
 
 
 def _results(payload: ChunkPayload, required: Sequence[str]) -> dict[int, Result]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+MakeWritable = Callable[["DuckDBPyConnection"], None]
 _SQL = SqlFile.of(__file__)
 
 
@@ -44,26 +45,26 @@ def erased_people_sent(db: DuckDBPyConnection, mark: MarkErased | None) -> list[
 
 
 def suppress_erased_in_ledger(
-    db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
+    db: DuckDBPyConnection, mark: MarkErased | None, make_writable: MakeWritable
 ) -> None:
     """Remove people who were erased during their run from `next`.
 
     `make_writable` makes it a table that can be changed.
     """
     if _finds_erased(db, mark, "candidates_in_next"):
-        make_writable()
+        make_writable(db)
         _SQL.run(db, "next")
 
 
 def suppress_erased_in_outcomes(
-    db: DuckDBPyConnection, mark: MarkErased | None, make_writable: Callable[[], None]
+    db: DuckDBPyConnection, mark: MarkErased | None, make_writable: MakeWritable
 ) -> None:
     """Remove people who were erased during their run from `outcomes`.
 
     `make_writable` makes it a table that can be changed.
     """
     if _finds_erased(db, mark, "candidates_in_outcomes"):
-        make_writable()
+        make_writable(db)
         _SQL.run(db, "outcomes")
 
 
