@@ -24,7 +24,8 @@ from shared.model.export import Mapping
 from shared.model.source import Attribute
 
 # No one types these characters and they cannot be shown; Mailchimp may refuse a whole call for one.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = "".join(map(chr, (*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)))
+_CONTROL = re.compile(f"[{re.escape(CONTROL)}]")
 
 
 class Dropped(NamedTuple):

@@ -40,7 +40,7 @@ _NAMES: Mapping[Role, tuple[re.Pattern[str], ...]] = {
 }
 # Names that contain "email" or similar and are not addresses.
 _NO_ADDRESS = re.compile(r".*(?:donot|dont|bulk|no|not|last|opened|sent|optout|optin)e?mail\d*")
-_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
+LIKE_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 _TEXT = frozenset({"string", "unclassified", "varchar", "json", ""})
 
 
@@ -62,7 +62,7 @@ def suggest(
 def looks_like_addresses(values: Sequence[str]) -> bool:
     """Whether most of the values that are given are email addresses."""
     filled = [value.strip() for value in values if value.strip()]
-    fitting = sum(1 for value in filled if _ADDRESS.fullmatch(value))
+    fitting = sum(1 for value in filled if LIKE_ADDRESS.fullmatch(value))
     return fitting > 0 and fitting >= 0.6 * len(filled)
 
 

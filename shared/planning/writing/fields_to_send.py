@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.fields.address import BLANKS
+from shared.fields.contact import CONTROL
 from shared.fields.merge_fields import chosen_fields
 from shared.workspace import SqlFile
 
@@ -15,13 +16,12 @@ if TYPE_CHECKING:
 
 
 _SQL = SqlFile.of(__file__)
-# A value that consists of control characters is sent as an empty value (fields/contact.py).
-_CONTROL = "".join(map(chr, [*range(0x09), 0x0E, *range(0x0F, 0x20), 0x7F]))
 
 
 def define_fields_to_send(db: DuckDBPyConnection) -> None:
     """Create the macro `fields_to_send` in a database."""
-    _SQL.run(db, "create", blanks=BLANKS + _CONTROL)
+    # A value that consists of control characters is sent as an empty value.
+    _SQL.run(db, "create", blanks=BLANKS + CONTROL)
 
 
 def merge_tags(mapping: Mapping) -> list[str]:

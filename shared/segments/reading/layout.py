@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from shared.errors import InputError
 from shared.model.source import PROFILE_ID, Attribute, CsvFormat, find_name, plain_name
+from shared.segments.suggestions import LIKE_ADDRESS
 
 USUAL_DELIMITERS = ",;\t|"
 # Rows that may come before a header, such as a title.
@@ -21,9 +22,8 @@ MOST_BEFORE_HEADER = 10
 
 # Values that occur in a person's row and not as names of columns: an address, an id of Customer Insights, a
 # GUID, a date, a telephone number, a web address.
-_ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 _DATA = re.compile(
-    _ADDRESS.pattern + r"|[0-9a-f]{32}|\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?"
+    LIKE_ADDRESS.pattern + r"|[0-9a-f]{32}|\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?"
     r"|\d{4}-\d{2}-\d{2}(?:[T ]\d{1,2}:\d{2}.*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: \d{1,2}:\d{2}.*)?"
     r"|\+?\(?\d[\d ().-]{7,}\d|https?://\S+",
     re.IGNORECASE | re.ASCII,
@@ -238,7 +238,7 @@ def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
             # A column without a name has one in `names` (see header.py).
             missing = [cell for name, cell in zip(names, row, strict=False) if name not in found]
             return index if found and not any(cell.strip() for cell in missing) else 0
-        if any(_ADDRESS.fullmatch(cell.strip()) for cell in row):
+        if any(LIKE_ADDRESS.fullmatch(cell.strip()) for cell in row):
             return 0
     return 0
 
