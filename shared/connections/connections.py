@@ -96,13 +96,19 @@ class Connections:
     ) -> Stored[Connection]:
         """Store a grant that Mailchimp has accepted.
 
-        Conflict when the grant is for another account and exports use the connection: their
-        audiences do not exist in that account.
+        Conflict when exports use the connection and it is, or was before someone disconnected it, for another account:
+        the audiences of the exports do not exist in the new one.
         """
         before = self.read(connection_id).value
-        is_other = before.grant and before.grant.account_id != checked.account.id
-        if is_other and (exports := self._used_by(before)):
-            raise Conflict("otherAccount", exports=exports)
+        used, new = before.account, checked.account
+        if used and used.id != new.id and (exports := self._used_by(before)):
+            has_same_name = used.name == new.name
+            raise Conflict(
+                "otherAccount",
+                exports=exports,
+                used=f"{used.name} ({used.id})" if has_same_name else used.name,
+                account=f"{new.name} ({new.id})" if has_same_name else new.name,
+            )
         grant = Grant(
             kind=kind,
             data_centre=checked.data_centre,
@@ -116,7 +122,9 @@ class Connections:
         self.secrets.put(before.secret_name, checked.secret)
         return self._write(
             connection_id,
-            lambda c: replace(c, status=ConnectionStatus.CONNECTED, grant=grant),
+            lambda c: replace(
+                c, status=ConnectionStatus.CONNECTED, grant=grant, former_account=None
+            ),
             by,
         )
 
@@ -129,7 +137,9 @@ class Connections:
         self.secrets.delete(connection.secret_name)
         return self._write(
             connection_id,
-            lambda c: replace(c, status=ConnectionStatus.NOT_CONNECTED, grant=None),
+            lambda c: replace(
+                c, status=ConnectionStatus.NOT_CONNECTED, grant=None, former_account=c.account
+            ),
             by,
         )
 

@@ -105,6 +105,15 @@ class Connection:
     created_by: str = ""
     updated_at: datetime | None = None
     updated_by: str = ""
+    # The account before someone disconnected it: the exports belong to it.
+    former_account: Account | None = None
+
+    @property
+    def account(self) -> Account | None:
+        """The account to which the exports of the connection belong; None if it was never connected."""
+        if self.grant is None:
+            return self.former_account
+        return Account(self.grant.account_id, self.grant.account_name)
 
     @property
     def secret_name(self) -> str:

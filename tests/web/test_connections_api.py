@@ -7,6 +7,7 @@ import pytest
 from shared.connections.connections import CONSENT_TEXT_VERSION
 from shared.model.connection import ConnectionStatus
 from shared.web.authentication import Role
+from tests.web.browser import Browser
 from tests.web.client import (
     call,
     export_body,
@@ -114,7 +115,30 @@ def test_a_connection_in_use_cannot_change_its_account() -> None:
     problem = send(world, "PUT", path, {"apiKey": KEY}, 409)
     assert problem["code"] == "otherAccount"
     assert "Weekly news" in problem["detail"]
+    assert "They use Fabrikam, and you connected Contoso." in problem["detail"]
     assert list(world.secrets.kept.values()) == [OTHER_KEY]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_after_a_disconnection_exports_still_belong_to_their_account(language: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection, displayName="Weekly news")
+    path = f"/api/connections/{connection}/mailchimp"
+    send(world, "DELETE", path)
+    send(world, "DELETE", path)
+
+    page = Browser(world, language).open(f"/connections/{connection}")
+    page.send(f"/connections/{connection}/api-key", {"apiKey": OTHER_KEY})
+    for name in ("Weekly news", "Contoso", "Fabrikam"):
+        assert name in page.between('id="errors"', "</div>")
+    assert not world.secrets.kept
+
+    assert send(world, "PUT", f"{path}/api-key", {"apiKey": KEY})["status"] == "connected"
+    send(world, "DELETE", path)
+    send(world, "POST", f"/api/exports/{export}/detach-connection")
+    connected = send(world, "PUT", f"{path}/api-key", {"apiKey": OTHER_KEY})
+    assert connected["mailchimp"]["accountId"] == "acc-2"
 
 
 def test_removing_a_connection_in_use_names_its_exports() -> None:
