@@ -45,9 +45,13 @@ Besides these, the two storage settings have an identity form (`<name>__accountN
 `__blobServiceUri`, `__queueServiceUri`, `__tableServiceUri`, `__credential`, `__clientId`).
 """
 
-# What databases, pandas and Spark write where there is no value. A person can be called Null or
+# What databases, pandas, Spark and spreadsheets write where there is no value. A person can be called Null or
 # Nan, so only spellings that no one has.
-NULL_MARKERS = ("NULL", "null", "\\N", "N/A", "n/a", "#N/A", "NaN", "<null>", "(null)")
+NULL_MARKERS = (
+    *("NULL", "null", "\\N", "N/A", "n/a", "NaN", "<null>", "(null)"),
+    # Spreadsheets write these into cells whose formula fails.
+    *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+)
 
 ROLES = ("Administrator", "Contributor", "Viewer")
 

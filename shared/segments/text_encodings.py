@@ -34,6 +34,8 @@ _DOTNET_NAMES = {
     "gb18030": ("54936",),
 }
 _CODECS = {name: codec for codec, names in _DOTNET_NAMES.items() for name in names}
+# The names of code pages in Java and on the Web, of which Python knows only some: windows-949.
+_WINDOWS = re.compile(r"(?:x-)?windows-(\d{3,5})")
 _LONGEST_NAME = 60
 # Some of Python's codecs are not character sets; only these kinds are text.
 _CHARACTER_SETS = re.compile(
@@ -63,6 +65,7 @@ def utf16_without_mark(head: bytes) -> str:
 def codec_of(encoding: str, where: str) -> str:
     """Return Python's codec for the declared name of an encoding. InputError names `where` when it is unknown."""
     wanted = encoding.strip().casefold()
+    wanted = _WINDOWS.sub(r"\1", wanted)
     wanted = _CODECS.get(wanted, f"cp{wanted}" if wanted.isdecimal() else wanted)
     try:
         name = codecs.lookup(wanted).name

@@ -38,6 +38,8 @@ def test_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
         ("UTF-16", "utf-16-le"),
         ("949", "cp949"),
         ("ks_c_5601-1987", "cp949"),
+        ("Windows-949", "cp949"),
+        ("x-windows-949", "cp949"),
         ("65001", "utf-8"),
     ],
 )

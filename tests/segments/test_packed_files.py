@@ -53,6 +53,13 @@ def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
         assert caught.value.values["format"] == form
 
 
+@pytest.mark.parametrize("data", [bytes(1000), bytes(4) + b"1,a\n", gzip.compress(bytes(1000))])
+def test_a_file_of_zeros_is_no_empty_file(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(InputError) as caught:
+        reads(tmp_path, data)
+    assert caught.value.code == "fileBeginsWithZeros"
+
+
 def test_a_row_that_begins_like_another_format_is_a_row(tmp_path: Path) -> None:
     for first in ("ORC", "{9c6e0ddf}", "<x>", "PK", "PARENT_ID", "PAR1234", "PAR1"):
         assert reads(tmp_path, f"{first},a\n".encode()) == ([(1, first, "a")], [])
@@ -60,7 +67,7 @@ def test_a_row_that_begins_like_another_format_is_a_row(tmp_path: Path) -> None:
 
 
 def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
-    packed = gzip.compress(b"\0" * 100_000_000)
+    packed = gzip.compress(b"a" * 100_000_000)
     with pytest.raises(InputError, match="far more"):
         reads(tmp_path, packed)
     assert list(tmp_path.iterdir()) == []

@@ -84,6 +84,10 @@ _UNSUPPORTED_BEGINNINGS = (
 )
 
 
+# No text begins so, in any encoding. Storage fills with zeros what a failed writer leaves out.
+_ZEROS = bytes(4)
+
+
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
@@ -164,6 +168,8 @@ def _utf8(pieces: Iterator[bytes], encoding: str, where: str) -> Iterator[bytes]
 
 def _refuse_other_formats(head: bytes, where: str) -> None:
     """Raise InputError when a file with this beginning is neither CSV nor Parquet."""
+    if head.startswith(_ZEROS):
+        raise InputError("fileBeginsWithZeros", where=where)
     begin = head.removeprefix(codecs.BOM_UTF8)
     form = next((form for start, form in _UNSUPPORTED if head.startswith(start)), None) or next(
         (form for start, form in _UNSUPPORTED_BEGINNINGS if start.match(begin)), None
