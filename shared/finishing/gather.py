@@ -11,7 +11,7 @@ import duckdb
 
 from shared.errors import NotFound
 from shared.model.chunk import Chunk, ChunkState
-from shared.model.outcome import Code
+from shared.model.outcome import TAG_ABSENT, Code
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Files
 from shared.sending.outcome_lines import outcome_ranges, read_outcome_lines
@@ -76,6 +76,7 @@ def fill_results(
         unsent=str(unsent),
         unconfirmed_first=[chunk.first for chunk in unconfirmed],
         unconfirmed_people=[chunk.people for chunk in unconfirmed],
+        tag_absent=TAG_ABSENT,
     )
     outcomes.unlink()
 

@@ -7,17 +7,19 @@ https://mailchimp.com/developer/marketing/api/list-members/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from shared.errors import Unavailable
 from shared.fields.evidence import EVIDENCE, without_evidence
 from shared.mailchimp.batch_response import assigned, parse_batch
 from shared.mailchimp.calls import Calls, audience_path, within
-from shared.mailchimp.response_values import total_in, whole_number_in
+from shared.mailchimp.response_values import address_in, total_in, whole_number_in
 from shared.model.audience import BatchAnswer, Member, TagAnswer
 
 MOST_MEMBERS = 500
+_REMOVE = "members_to_remove"
 
 
 class BatchCalls(Calls):
@@ -60,7 +62,7 @@ class BatchCalls(Calls):
         self, audience_id: str, tag_id: int, addresses: Sequence[str], *, resend: bool = True
     ) -> TagAnswer:
         """Remove a tag from at most 500 members. Unknown addresses are ignored."""
-        return self._change_tag(audience_id, tag_id, "members_to_remove", addresses, resend)
+        return self._change_tag(audience_id, tag_id, _REMOVE, addresses, resend)
 
     def retag(self, audience_id: str, tag_id: int, addresses: Sequence[str]) -> TagAnswer:
         """Add a tag to at most 500 existing members. Unknown addresses are ignored."""
@@ -82,7 +84,8 @@ class BatchCalls(Calls):
         if not ("total_added" in answer or "total_removed" in answer):
             raise Unavailable("answerBroken", maybe_applied=True)
         added, removed = (whole_number_in(answer, f"total_{what}") for what in ("added", "removed"))
-        return TagAnswer(added, removed)
+        without = _without_tag(answer, addresses, removed) if change == _REMOVE else frozenset()
+        return TagAnswer(added, removed, without)
 
     def count(
         self, audience_id: str, status: str | None, changed_before: datetime | None = None
@@ -102,6 +105,18 @@ class BatchCalls(Calls):
         if total is None:
             raise Unavailable("answerBroken")
         return total
+
+
+def _without_tag(
+    answer: Mapping[str, Any], addresses: Sequence[str], removed: int
+) -> frozenset[str]:
+    """The addresses that are not among the members from which a call removed a tag; empty if the response does not list all."""
+    listed = answer.get("members_removed")
+    if removed >= len(addresses) or not isinstance(listed, list) or len(listed) != removed:
+        return frozenset()
+    had_it = {address_in(member) for member in listed if isinstance(member, dict)}
+    without = frozenset(addresses) - had_it
+    return without if len(without) == len(addresses) - removed else frozenset()
 
 
 def _check_number(members: Sequence[object]) -> None:

@@ -130,10 +130,14 @@ class BatchAnswer:
 
 @dataclass(frozen=True)
 class TagAnswer:
-    """How many members a call added to a tag or removed from it."""
+    """How many members a call added to a tag or removed from it.
+
+    `without`: addresses that did not have the tag that the call was to remove; empty if that is not clear.
+    """
 
     added: int
     removed: int
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class Lasting(StrEnum):
     NOT_A_FAULT = "notAFault"
 
 
+TAG_ABSENT = "tagAbsent"
+"""The code of a removed tag that the contact did not have. Only an undo uses it: no row has it."""
+
+
 class Code(StrEnum):
     """Why a row has its outcome, and how long this reason lasts."""
 

@@ -288,7 +288,7 @@ class _LaneSlice:
         elif chunk.kind is ChunkKind.UNSUBSCRIBE:
             changes.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
         elif chunk.tag_id is not None:
-            writer.untag(chunk.tag_id, payload.addresses)
+            writer.untag(chunk.tag_id, payload.addresses, maybe_applied=chunk.attempts > 1)
         else:
             writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
 

@@ -22,7 +22,7 @@ from shared.errors import NotFound, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
-from shared.model.outcome import Code, Outcome
+from shared.model.outcome import TAG_ABSENT, Code, Outcome
 from shared.sending.absent_people import ContactsOf, result_if_kept
 from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Isolation
@@ -67,16 +67,24 @@ class Writer:
         else:
             self._update(people)
 
-    def untag(self, tag_id: int, addresses: Sequence[str]) -> None:
-        """Remove a tag from people. When the tag was deleted in Mailchimp, no one has it any more."""
+    def untag(self, tag_id: int, addresses: Sequence[str], *, maybe_applied: bool) -> None:
+        """Remove a tag from people. When the tag was deleted in Mailchimp, no one has it any more.
+
+        People who did not have the tag get the code TAG_ABSENT, unless an earlier call may have removed it.
+        """
 
         def call(part: Sequence[str], *, resend: bool) -> None:
+            without: frozenset[str] = frozenset()
             try:
-                self.session.untag(self.audience_id, tag_id, part, resend=resend)
+                without = self.session.untag(self.audience_id, tag_id, part, resend=resend).without
             except NotFound:
                 # Raises NotFound when the audience itself was deleted.
                 self.session.audience(self.audience_id)
-            self.results.update((address, Result(Outcome.REMOVED)) for address in part)
+            if maybe_applied or self.isolation.lost_response:
+                without = frozenset()
+            for address in part:
+                code = TAG_ABSENT if address in without else ""
+                self.results[address] = Result(Outcome.REMOVED, code)
 
         def reject(address: str, failure: Failure) -> None:
             self.results[address] = rejected(failure)

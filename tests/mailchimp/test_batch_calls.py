@@ -380,7 +380,8 @@ def test_addresses_outside_the_audience_do_not_count_as_tagged(sandbox, session,
     people = ["ada@example.org", "nobody@example.org"]
     assert session.retag(audience.id, tag.id, people).added == 1
     assert session.retag(audience.id, tag.id, people).added == 0
-    assert session.untag(audience.id, tag.id, people).removed == 1
+    removed = session.untag(audience.id, tag.id, people)
+    assert (removed.removed, removed.without) == (1, {"nobody@example.org"})
     assert audience.member("ada@example.org").tags == {"Mine"}
 
 

@@ -47,6 +47,25 @@ def test_an_undo_leaves_people_alone_whom_only_a_later_run_of_one_person_sent(
     assert codes(undo) == {}
 
 
+def test_an_undo_gives_no_tag_back_that_someone_had_removed_in_mailchimp_before_the_run(
+    rows: RowDeployment,
+) -> None:
+    everyone = [person(number) for number in range(5)]
+    rows.run(*everyone)
+    untag(rows, "p1@example.com")
+    run = rows.run(person(0, FirstName="New"), person(4))
+    assert run.counts.removed == 3
+
+    undo = rows.deployment.undo(run)
+
+    assert [rows.tags(number) for number in range(5)] == [{"People"}, set(), *[{"People"}] * 3]
+    assert undo.counts.updated == 3
+    assert codes(undo) == {}
+    # The next run gives the tag to everyone in the segment.
+    rows.run(*everyone)
+    assert rows.tags(1) == {"People"}
+
+
 def test_an_undo_leaves_a_tag_alone_that_someone_gave_or_removed_in_mailchimp_after_the_run(
     rows: RowDeployment,
 ) -> None:

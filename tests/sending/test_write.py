@@ -24,7 +24,7 @@ from shared.model.audience import (
     TagAnswer,
 )
 from shared.model.chunk import ChunkKind
-from shared.model.outcome import Code, Outcome
+from shared.model.outcome import TAG_ABSENT, Code, Outcome
 from shared.sending.isolate import Interrupted, Isolation
 from shared.sending.result import Person, Result
 from shared.sending.write import Writer
@@ -52,6 +52,7 @@ class Mailchimp:
         self.sizes: list[int] = []
         self.sent: list[Member] = []
         self.tag_gone = self.audience_gone = False
+        self.without_tag: set[str] = set()
 
     def subscribe(
         self,
@@ -103,7 +104,8 @@ class Mailchimp:
     ) -> TagAnswer:
         if self.tag_gone or self.audience_gone:
             raise NotFound("missing")
-        return TagAnswer(0, len(addresses))
+        without = self.without_tag.intersection(addresses)
+        return TagAnswer(0, len(addresses) - len(without), frozenset(without))
 
     def audience(self, audience_id: str) -> Audience:
         if self.audience_gone:
@@ -149,8 +151,10 @@ class writer:
         self.writer.write(kind, people, maybe_applied=maybe_applied)
         return [self.writer.results[person.address] for person in people]
 
-    def untag(self, tag_id: int, addresses: Sequence[str]) -> list[Result]:
-        self.writer.untag(tag_id, addresses)
+    def untag(
+        self, tag_id: int, addresses: Sequence[str], maybe_applied: bool = False
+    ) -> list[Result]:
+        self.writer.untag(tag_id, addresses, maybe_applied=maybe_applied)
         return [self.writer.results[address] for address in addresses]
 
 
@@ -487,6 +491,19 @@ def test_a_deleted_tag_counts_as_removed_from_all_members() -> None:
     results = writer(session).untag(7, ["ann@example.com", "bob@example.com"])
 
     assert {result.outcome for result in results} == {Outcome.REMOVED}
+
+
+@pytest.mark.parametrize("maybe_applied", [False, True])
+def test_people_without_the_tag_are_distinguished_unless_an_earlier_call_may_have_removed_it(
+    maybe_applied: bool,
+) -> None:
+    session = Mailchimp()
+    session.without_tag = {"bob@example.com"}
+
+    results = writer(session).untag(7, ["ann@example.com", "bob@example.com"], maybe_applied)
+
+    assert [result.outcome for result in results] == [Outcome.REMOVED] * 2
+    assert [result.code for result in results] == ["", "" if maybe_applied else TAG_ABSENT]
 
 
 def test_a_missing_audience_is_distinguished_from_a_missing_tag() -> None:

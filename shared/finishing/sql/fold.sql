@@ -181,6 +181,7 @@ CREATE OR REPLACE VIEW ledger_values AS SELECT address, fields, merge_tags FROM 
 -- name: outcomes
 -- One row for each profile and each rejected source row. `shared_with` marks a profile that shares its
 -- address with another one and has the same outcome: the CustomerId of the other, empty without one.
+-- `tags_absent`: tags that the run was to remove and that the contact did not have.
 -- The rows are in a file, because a table would need more memory.
 WITH people AS NOT MATERIALIZED (
     SELECT
@@ -204,21 +205,23 @@ WITH people AS NOT MATERIALIZED (
             ELSE coalesce(j.code, CASE WHEN j.outcome IS NULL THEN getvariable('unsent') END)
         END AS code,
         CASE WHEN c.kind IN ('unchanged', 'rejected') THEN c.field ELSE j.field END AS field,
-        CASE WHEN j.outcome = 'rejected' THEN j.answer END AS answer
+        CASE WHEN j.outcome = 'rejected' THEN j.answer END AS answer,
+        r.tags_absent
     FROM changes_with_outcome c
     LEFT JOIN outcome_ranges j ON j.first_line = c.outcome_id
     LEFT JOIN (
         SELECT
             address, bool_or(removed) AS removed, min(code) AS code,
             bool_or(removed AND tag_id = $unsubscribe_tag) AS unsubscribed,
-            bool_or(removed AND tag_id = $former_tag) AS former_archived
+            bool_or(removed AND tag_id = $former_tag) AS former_archived,
+            list(tag_id ORDER BY tag_id) FILTER (absent) AS tags_absent
         FROM removals
         GROUP BY address
     ) r ON r.address = c.address
 )
 SELECT
     customer_id, address AS email, segments, outcome, code, field,
-    NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS shared_with, answer
+    NULL::VARCHAR AS file, NULL::BIGINT AS line, NULL::VARCHAR AS shared_with, answer, tags_absent
 FROM people
 UNION ALL
 SELECT
@@ -227,13 +230,13 @@ SELECT
         WHEN p.outcome IN ('created', 'updated', 'unchanged') THEN 'sharedAddress'
         ELSE coalesce(p.code, 'sharedAddressNotSent')
     END,
-    p.field, NULL, NULL, coalesce(p.customer_id, ''), p.answer
+    p.field, NULL, NULL, coalesce(p.customer_id, ''), p.answer, NULL
 FROM other_rows o JOIN people p ON p.address = o.email
 WHERE o.what = 'shared'
 UNION ALL
 SELECT
     customer_id, email, segments, CASE WHEN code = 'erased' THEN 'kept' ELSE 'rejected' END,
-    code, NULL, file, line, NULL, NULL
+    code, NULL, file, line, NULL, NULL, NULL
 FROM other_rows
 WHERE what = 'rejected';
 

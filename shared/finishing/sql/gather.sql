@@ -81,6 +81,7 @@ unconfirmed AS (
 SELECT
     n.tag_id, n.address,
     coalesce(o.outcome = 'removed', false) AS removed,
+    removed AND coalesce(o.code = $tag_absent, false) AS absent,
     CASE
         WHEN removed THEN NULL
         WHEN o.outcome IS NOT NULL THEN o.code

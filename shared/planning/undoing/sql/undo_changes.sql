@@ -15,6 +15,9 @@ created AS (
     SELECT DISTINCT email AS address FROM outcomes
     WHERE outcome = 'created' AND shared_with IS NULL
 ),
+tags_absent AS (
+    SELECT email AS address, tags_absent FROM outcomes WHERE tags_absent IS NOT NULL AND shared_with IS NULL
+),
 -- Later outcomes count as well: people who withdrew consent or were excluded after the run get nothing back.
 -- `decision`: 'withdrawn' or 'excluded'. It applies to all addresses of a person, also to a former one that had lost its tag
 -- before the later run read the person.
@@ -77,6 +80,7 @@ joined AS (
         l.address, l.customer_id, l.fingerprint,
         b.fields AS fields_before, b.fingerprint AS fingerprint_before,
         coalesce(l.tags, []) AS tags, coalesce(b.tags, []) AS tags_before,
+        coalesce(t.tags_absent, []) AS tags_absent,
         c.address IS NOT NULL AS created,
         w.address IS NOT NULL AS withdrawn,
         coalesce(w.unsubscribed, false) AS unsubscribed,
@@ -99,6 +103,7 @@ joined AS (
     LEFT JOIN refused_elsewhere r ON r.address = l.address
     -- Transactional contacts of the ledger are the export's own (consent.sql).
     LEFT JOIN not_subscribed n ON n.address = l.address AND n.status <> 'transactional'
+    LEFT JOIN tags_absent t ON t.address = l.address
     LEFT JOIN manual_edits e ON e.address = l.address
     -- Ids of runs sort newest first.
     WHERE l.run_id IS NULL OR l.run_id >= $undone OR l.address IN (SELECT address FROM changed_by_run)
@@ -108,7 +113,8 @@ SELECT
     fingerprint IS DISTINCT FROM fingerprint_before AS was_sent,
     list_filter(tags, lambda t: NOT list_contains(tags_before, t)
         AND list_contains($existing::BIGINT[], t)) AS tags_added,
-    list_filter(tags_before, lambda t: NOT list_contains(tags, t)
+    -- Someone had removed a tag from the contact before the run.
+    list_filter(tags_before, lambda t: NOT list_contains(tags, t) AND NOT list_contains(tags_absent, t)
         AND list_contains($existing::BIGINT[], t)) AS tags_removed
 FROM joined;
 
@@ -272,7 +278,9 @@ INSERT INTO before BY NAME FROM had_tags ANTI JOIN before USING (address);
 INSERT INTO ledger BY NAME SELECT address FROM had_tags ANTI JOIN ledger USING (address);
 
 -- name: load_outcomes
-CREATE OR REPLACE TABLE outcomes AS SELECT * FROM read_parquet($file);
+-- Outcomes of earlier versions have no `tags_absent`.
+CREATE OR REPLACE TABLE outcomes AS
+FROM (SELECT NULL::BIGINT[] AS tags_absent LIMIT 0) UNION ALL BY NAME FROM read_parquet($file);
 CREATE OR REPLACE TABLE lost_tags (address VARCHAR);
 CREATE OR REPLACE TABLE later_outcomes (email VARCHAR, customer_id VARCHAR, code VARCHAR);
 
