@@ -66,12 +66,12 @@ def run(command: Sequence[str]) -> str:
     return done.stdout
 
 
-def audit_python(run: Run = run, locks: Sequence[str] = LOCKS) -> Audited:
+def audit_python(run: Run = run) -> Audited:
     """All packages of the locked requirements."""
     command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"]
     command += ["--format", "json", "--progress-spinner", "off"]
     command += ["--cache-dir", str(ROOT / ".cache/pip-audit")]
-    for lock in locks:
+    for lock in LOCKS:
         command += ["--requirement", lock]
     report = _json(run(command)).get("dependencies")
     if not report:

@@ -107,7 +107,6 @@ def emulator_connection(
 def start_azurite(
     location: Path,
     ports: Sequence[int] = FREE_PORTS,
-    log: Path | None = None,
     accounts: Sequence[str] = (ACCOUNT,),
     in_memory: bool = False,
 ) -> Azurite:
@@ -123,7 +122,7 @@ def start_azurite(
         msg = "Azurite is not installed here; run `make setup`."
         raise ProcessError(msg)
     location.mkdir(parents=True, exist_ok=True)
-    log = log or location / "azurite.log"
+    log = location / "azurite.log"
     command = [node(), str(AZURITE), "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     command += ["--inMemoryPersistence"] if in_memory else ["--location", str(location)]
     for kind, port in zip(("blob", "queue", "table"), ports, strict=True):

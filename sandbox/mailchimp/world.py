@@ -99,12 +99,10 @@ class World:
         """Now, in whole seconds."""
         return int(self.now())
 
-    def add_account(
-        self, name: str = "Sandbox", dc: str = "us1", key: str | None = None
-    ) -> Account:
+    def add_account(self, name: str = "Sandbox", key: str | None = None) -> Account:
         """A new account with one API key."""
         with self.lock:
-            account = Account(self.hex(25), name, dc, next(self._numbers), self.seconds())
+            account = Account(self.hex(25), name, "us1", next(self._numbers), self.seconds())
             self.accounts[account.id] = account
             self.add_key(account, key)
             return account

@@ -48,10 +48,10 @@ def entra(registration: AppRegistration, pending: VisibleRecords[PendingSignIn])
     return Entra(registration, pending, lambda: NOW)
 
 
-def signed_in(entra: Entra, server: Provider, name: str = "kim", state: str = STATE) -> str:
+def signed_in(entra: Entra, server: Provider) -> str:
     """The secret that is stored for a person who signed in."""
-    back = server.sign_in(entra.authorize_url(state, REDIRECT), name)
-    return entra.redeem(state, back["code"], REDIRECT)[1]
+    back = server.sign_in(entra.authorize_url(STATE, REDIRECT), "kim")
+    return entra.redeem(STATE, back["code"], REDIRECT)[1]
 
 
 def test_a_sign_in_records_the_person_and_the_time(

@@ -89,7 +89,7 @@ def actual_audience(audience: AudienceView) -> dict[str, ContactState]:
     }
 
 
-def expected_audience(sample: Sample, status: str = "subscribed") -> dict[str, ContactState]:
+def expected_audience(sample: Sample) -> dict[str, ContactState]:
     """Return the contacts that result from a sample, computed without the app.
 
     Of profiles that share an address, the one with the lowest id is used.
@@ -97,7 +97,7 @@ def expected_audience(sample: Sample, status: str = "subscribed") -> dict[str, C
     found = {}
     for expected in samples.truth(sample):
         winner = min(expected.profiles, key=lambda who: who.customer_id)
-        found[expected.address] = contact_state(status, fields_of(winner), expected.segments)
+        found[expected.address] = contact_state("subscribed", fields_of(winner), expected.segments)
     return found
 
 

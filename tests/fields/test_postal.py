@@ -97,10 +97,12 @@ def test_an_address_with_a_part_that_is_too_long_is_dropped():
 PARTS = {"Street": "addr1", "Flat": "addr2", "City": "city", "State": "state", "Code": "zip"}
 
 
-def of_parts(values, clear=False, kind="address"):
+def of_parts(values, clear=False):
     attributes = tuple(AttributeMapping(name, "X", part=part) for name, part in PARTS.items())
     converter = Converter(
-        Mapping("EMail", attributes=attributes), [Attribute(name) for name in PARTS], [field(kind)]
+        Mapping("EMail", attributes=attributes),
+        [Attribute(name) for name in PARTS],
+        [field("address")],
     )
     fields, dropped = converter.convert(values, clear)
     return fields.get("X"), [(why.field, why.reason) for why in dropped]

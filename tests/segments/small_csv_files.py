@@ -11,10 +11,9 @@ from tests.segments.segment_files import (
 )
 
 
-def reads(tmp_path: Path, data: bytes, width: int = 2, **form: object) -> object:
-    """The rows and the refused rows of a file without a header, with `width` columns."""
-    names = ["A", "B", "C"][:width]
-    return load_bytes(data, names, tmp_path, CsvFormat(**{"header": False, **form}))
+def reads(tmp_path: Path, data: bytes, **form: object) -> object:
+    """The rows and the refused rows of a file without a header, with two columns."""
+    return load_bytes(data, ["A", "B"], tmp_path, CsvFormat(**{"header": False, **form}))
 
 
 def counted(data: bytes, names: list[str], form: CsvFormat, piece: int = 1000) -> int:

@@ -545,11 +545,11 @@ class World:
         self.services = services
         self.web = create_app(services)
 
-    def seen_by(self, role: Role | None, name: str = "Bob") -> World:
+    def seen_by(self, role: Role | None) -> World:
         """The same world as another caller sees it."""
         other = object.__new__(World)
         other.__dict__.update(self.__dict__)
-        authenticator = Authenticator(False, False, Principal("dev-2", name, role))
+        authenticator = Authenticator(False, False, Principal("dev-2", "Bob", role))
         other.serve(replace(self.services, authenticator=authenticator))
         return other
 
