@@ -161,11 +161,20 @@ class Definitions:
         self.refuse_busy(self.read(export_id).value)
         return self._write(export_id, lambda e: replace(e, connection_id=None), by, etag)
 
-    def remove(self, export_id: str, etag: str | None = None) -> Export:
-        """Remove an export. Its contacts and tags stay in Mailchimp."""
+    def remove(
+        self,
+        export_id: str,
+        etag: str | None = None,
+        removed: Callable[[Export], object] = lambda _: None,
+    ) -> Export:
+        """Remove an export. Its contacts and tags stay in Mailchimp.
+
+        `removed` is called before the data of the export is deleted, which may fail: the timer deletes it then.
+        """
         stored = self.read(export_id)
         self.refuse_busy(stored.value)
         self.exports.delete(export_id, etag)
+        removed(stored.value)
         self.delete_data(export_id)
         return stored.value
 

@@ -10,7 +10,7 @@ from shared.capacity.pace import AccountPace
 from shared.errors import Changed, ConfigError, Conflict, InputError
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
 from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Queue, Records
+from shared.model.ports import Queue, Records, readable
 from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
 from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
@@ -147,8 +147,9 @@ class RunCommands:
         A run that is not sending yet notices the removal when it needs the connection.
         """
         count = 0
-        for export_id in export_ids:
-            for stored in list(self.runs.all(where={"export": export_id, "status": "sending"})):
+        # One query for all exports, because each query reads the whole table.
+        for stored in list(readable(self.runs.all(where={"status": RunStatus.SENDING.value}))):
+            if stored.value.export_id in export_ids:
                 run = self.transitions.begin_finishing(stored.key, Reason("disconnected"))
                 count += run.status is RunStatus.FINISHING
                 send_lane_messages(self.queue, run, 1)

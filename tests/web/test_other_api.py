@@ -354,3 +354,26 @@ def test_an_application_is_distinguished_from_a_person() -> None:
     world.serve(replace(world.services, authenticator=authenticator))
     send(world, "PUT", "/api/schedule", SCHEDULE)
     assert get(world, "/api/audit")["value"][0]["isApplication"] is True
+
+
+@pytest.mark.parametrize("what", ["disconnect", "delete"])
+def test_a_change_is_recorded_although_what_follows_it_fails(what: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    export = new_export(world, connection)
+
+    def fail(*_: object) -> int:
+        raise Unavailable("requestTimeUp")
+
+    world.runs.stop_sending = fail  # type: ignore[method-assign]
+    world.serve(
+        replace(world.services, definitions=replace(world.services.definitions, delete_data=fail))
+    )
+    path, action = {
+        "disconnect": (f"/api/connections/{connection}/mailchimp", "connection.disconnect"),
+        "delete": (f"/api/exports/{export}", "export.delete"),
+    }[what]
+
+    assert call(world, "DELETE", path).status == 503
+
+    assert action in [one.value.action for one in world.audit.kept.values()]

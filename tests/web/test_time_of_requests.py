@@ -18,7 +18,7 @@ from shared.capacity import parallel_calls
 from shared.people import all_audiences
 from shared.request_time import OWN_STORAGE, request_time, time_for_call
 from shared.shared_reads import SharedReads
-from tests.fakes import MemoryFiles
+from tests.fakes import MemoryFiles, MemoryRecords
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
@@ -206,6 +206,28 @@ def test_an_export_is_saved_although_the_landing_account_does_not_answer(
 
     assert (answer.status, answer.json()["displayName"]) == (200, "Renamed")
     assert 50 < deployment.seconds < LONGEST_REQUEST / 2
+
+
+def test_a_connection_of_many_exports_is_disconnected_in_time(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = deployment.app.exports.read(EXPORT)
+    assert export is not None
+    for number in range(60):
+        other = replace(export.value, id=f"other{number}")
+        deployment.app.exports.create(other.id, other)
+    query = MemoryRecords.all
+
+    def query_slowly(*given: Any, **more: Any) -> Any:
+        deployment.simulated.clock.forward(5)
+        return query(*given, **more)
+
+    monkeypatch.setattr(MemoryRecords, "all", query_slowly)
+
+    answer = deployment.call("DELETE", f"/api/connections/{CONNECTION}/mailchimp")
+
+    assert (answer.status, answer.json()["status"]) == (200, "notConnected")
+    assert deployment.seconds < LONGEST_REQUEST
 
 
 SCHEDULE = {"scheduleOn": "on", "repeat": "daily", "time-0": "05:30", "timeZone": "Asia/Seoul"}

@@ -122,11 +122,12 @@ def disconnect(
     before, _ = _unchanged(context, connection_id, if_match)
     context.services.consent_updates.delete_webhooks(connection_id)
     stored = context.services.connections.disconnect(connection_id, context.caller.name)
+    # Now, because the next step may fail: then the same request finds no grant, and could not record its deletion.
+    _record(context, "connection.disconnect", before, stored.value)
     # A lane that is sending has an open session, which would continue.
     context.services.runs.stop_sending(
-        [export.id for export in context.services.definitions.using(connection_id)]
+        {export.id for export in context.services.definitions.using(connection_id)}
     )
-    _record(context, "connection.disconnect", before, stored.value)
     return stored
 
 

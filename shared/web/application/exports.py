@@ -133,9 +133,12 @@ def _faults_in_mailchimp(context: Context, draft: Draft, usable: Collection[str]
 def delete(context: Context, export_id: str, if_match: str | None = None) -> None:
     """Delete an export and its ledger; contacts and tags in Mailchimp stay."""
     _, etag = _unchanged(context, export_id, if_match)
-    export = context.services.definitions.remove(export_id, etag)
-    recorded = recorded_export(export)
-    audit.record(context, "export.delete", export_id, export.display_name, before=recorded)
+
+    def record(export: Export) -> None:
+        recorded = recorded_export(export)
+        audit.record(context, "export.delete", export_id, export.display_name, before=recorded)
+
+    context.services.definitions.remove(export_id, etag, record)
 
 
 def duplicate(context: Context, export_id: str) -> ExportDetails:
