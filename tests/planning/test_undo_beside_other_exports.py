@@ -145,3 +145,22 @@ def test_an_undo_restores_values_beside_an_export_whose_ledger_was_deleted(
 
     assert undo.status is RunStatus.SUCCESSFUL
     assert values(rows)["CITY"] == "Rome"
+
+
+def test_an_undo_does_not_archive_people_of_another_export_whose_tag_was_deleted(
+    rows: RowDeployment,
+) -> None:
+    run = rows.run(*(person(number) for number in range(3)))
+    run_other(rows, person(1))
+    audience = rows.deployment.audience
+    tag = next(one for one in audience.state.segments.values() if one.name == "Others")
+    with audience.state.lock:
+        audience.state.drop_segment(tag, 0)
+    assert rows.tags(1) == {"People"}
+
+    undo = rows.deployment.undo(run, archive_created=True)
+
+    assert [rows.status(number) for number in range(3)] == ["archived", "subscribed", "archived"]
+    assert codes(undo) == {"undoOthersToo": {"people": "1"}}
+    assert run_other(rows, person(1)).counts.updated == 1
+    assert rows.tags(1) == {"Others"}

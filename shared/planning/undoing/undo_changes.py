@@ -79,7 +79,7 @@ def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
 
 
 def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
-    """Fill `changes` and related tables. Reads `not_subscribed` and `manual_edits`, which must exist."""
+    """Fill `changes` and related tables. Reads `not_subscribed`, `manual_edits` and `people_of_others`, which must exist."""
     existing = list(rules.existing)
     define_decisions(db)
     _SQL.run(

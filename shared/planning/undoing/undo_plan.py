@@ -43,6 +43,7 @@ from shared.planning.undoing.undo_changes import (
 from shared.planning.undoing.values_of_others import (
     OtherExport,
     download_others,
+    find_people_of_others,
     keep_values_of_others,
 )
 from shared.planning.writing.chunking import write_chunks
@@ -104,8 +105,9 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         undone.status,
         run.archive_created,
     )
-    compare_for_undo(db, rules)
     others = list(download_others(current.others, context.dependencies.files, context.scratch))
+    find_people_of_others(db, [file for _, file in others])
+    compare_for_undo(db, rules)
 
     def keep_values() -> None:
         leave_other_fields(db, columns, before)

@@ -1,4 +1,4 @@
-"""Keep the values of other exports to the audience: an undo restores what a field had before the run.
+"""Keep the people and values of other exports to the audience: an undo restores what a field had before the run.
 
 Two exports may send the same merge field. The ledger of the export has only its own earlier value, so the other
 ledgers show which export wrote the field last before the run, or wrote it after the run.
@@ -41,6 +41,13 @@ def download_others(
         local = scratch / f"other-{number}.parquet"
         if download_if_exists(files, other.ledger, local):
             yield other, local
+
+
+def find_people_of_others(db: DuckDBPyConnection, ledgers: Sequence[Path]) -> None:
+    """Fill `people_of_others` with the people of `ledger` who have a tag of another export in its ledger."""
+    _SQL.run(db, "create_people")
+    for file in ledgers:
+        _SQL.run(db, "add_people", file=str(file))
 
 
 def keep_values_of_others(

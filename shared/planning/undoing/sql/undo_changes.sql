@@ -92,7 +92,8 @@ joined AS (
         l.fields AS fields_now, l.merge_tags AS tags_of_fields_now,
         coalesce(b.fields IS NOT NULL AND b.merge_tags = $before_tags::VARCHAR[], false) AS known,
         coalesce(known AND NOT list_has_all(fields_of(b.merge_tags), fields_of(l.merge_tags)), false) AS has_other_fields,
-        coalesce(e.others, false) AS others,
+        -- The contact may lack the tag of another export that sends it, because someone removed or deleted the tag.
+        coalesce(e.others, false) OR l.address IN (FROM people_of_others) AS others,
         coalesce(e.edited, false) AS edited
     FROM ledger l
     LEFT JOIN before b ON b.address = l.address

@@ -1,3 +1,11 @@
+-- name: create_people
+CREATE OR REPLACE TABLE people_of_others (address VARCHAR);
+
+-- name: add_people
+INSERT INTO people_of_others
+SELECT address FROM read_parquet($file)
+WHERE len(tags) > 0 AND address IN (SELECT address FROM ledger) AND address NOT IN (FROM people_of_others);
+
 -- name: create
 -- The values that the undo restores and the run had sent, with the place of each in the mapping. `before_run` is the run
 -- that wrote the contact before the undone one. A part of an address belongs to its whole field.
