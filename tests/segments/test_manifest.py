@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import InputError, Unavailable
+from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
 from tests.segments.landing import ROOT, Landing
 from tests.segments.segment_files import csv_bytes
@@ -337,6 +337,24 @@ def test_a_manifest_for_files_of_a_model_adds_no_segments(
     }
     described.model(model)
     assert [each.name for each in described.freeze("Gold").attributes] == ["CustomerId", "EMail"]
+
+
+@pytest.mark.parametrize(("location", "usable"), [("Gold/Gold_1.csv", True), ("Other.csv", False)])
+def test_two_manifests_of_a_folder_with_different_files_are_a_fault(
+    described: Landing, location: str, usable: bool
+) -> None:
+    described.put(f"{ROOT}/Other.csv", csv_bytes(PEOPLE[:1]))
+    put(
+        described,
+        "another.manifest.cdm.json",
+        manifest(dataPartitions=[{"location": location}]),
+    )
+    if usable:
+        assert described.freeze("Gold").partitions[0].blob == f"{ROOT}/Gold/Gold_1.csv"
+        return
+    with pytest.raises(ConfigError, match=r"another\.manifest.*default\.manifest") as caught:
+        described.freeze("Gold")
+    assert caught.value.code == "segmentDescribedTwice"
 
 
 def test_an_invalid_manifest_is_named(landing: Landing) -> None:

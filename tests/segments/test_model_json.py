@@ -222,8 +222,9 @@ def test_an_invalid_entity_is_reported_with_its_fault(item: dict[str, object], c
     assert (found.fault.code, found.fault.where) == (code, "some/model.json")
 
 
-def test_an_entity_that_is_listed_twice_with_different_files_is_a_fault() -> None:
-    twice = entity("G", ["A"], ["a.csv"]), entity("G", ["A"], ["b.csv"])
+@pytest.mark.parametrize("other_form", ["Größe", "Gro\u0308ße", " Größe"])
+def test_an_entity_that_is_listed_twice_with_different_files_is_a_fault(other_form: str) -> None:
+    twice = entity("Größe", ["A"], ["a.csv"]), entity(other_form, ["A"], ["b.csv"])
     found, other = read_model(model_json(*twice, entity("H", ["A"], ["h.csv"])), "m").entities
     assert found.fault is not None
     assert found.fault.code == "entityListedTwice"

@@ -18,6 +18,7 @@ from shared.model.source import (
     WHOLE_NUMBER_TYPES,
     Attribute,
     CsvFormat,
+    composed,
     find_name,
     name_of_column,
 )
@@ -140,7 +141,8 @@ def collect_entities(
         partitions += len(entity.partitions)
         if partitions > MAX_PARTITIONS:
             raise InputError("modelTooLong", where=where)
-        entities[entity.name] = _merged(entities.pop(entity.name, None), entity, where)
+        name_of_segment = composed(entity.name)
+        entities[name_of_segment] = _merged(entities.pop(name_of_segment, None), entity, where)
     found = tuple(entities.values())
     return Model(name, modified_at, found, tuple(faults), _weight_of(found))
 

@@ -275,7 +275,9 @@ def _choose(candidates: list[SurveyedEntity]) -> SurveyedEntity:
     filled.sort(key=lambda each: (each.source.endswith(MANIFEST), each.fault is not None))
     first = filled[0]
     files = {_files(each) for each in filled if each.fault is None}
-    others = [each for each in filled[1:] if _folder(each) != _folder(first)]
+    # A manifest is ignored beside a model.json, but none of several usable manifests is preferred.
+    is_manifest = first.source.endswith(MANIFEST) and first.fault is None
+    others = [each for each in filled[1:] if is_manifest or _folder(each) != _folder(first)]
     if first.is_profile or len(filled) == 1 or (first.fault is None and len(files) == 1):
         return max(filled, key=lambda each: each.refreshed_at) if first.is_profile else first
     if not others:
