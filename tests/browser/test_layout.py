@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from playwright.sync_api import expect
@@ -237,3 +238,31 @@ def test_a_phone_shows_the_changes_of_the_audit_trail_below_each_other(
     assert outer
     assert inner
     assert inner["width"] > outer["width"] * 0.8
+
+
+# The contrast of each bar of a drawing with its card. https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
+CONTRAST = """(() => {
+    const luminance = colour => {
+        const [r, g, b] = colour.match(/[0-9.]+/g).map(one => one / 255)
+            .map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    return [...document.querySelectorAll('.chart-card rect:not(.hit)')].map(bar => {
+        const both = [getComputedStyle(bar).fill, getComputedStyle(bar.closest('.chart-card')).backgroundColor];
+        const [dark, light] = both.map(luminance).sort((one, other) => one - other);
+        return light / dark;
+    });
+})()"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_bars_of_a_drawing_stand_out_from_their_card(
+    place: Place, open_page: Open, scheme: Literal["light", "dark"]
+) -> None:
+    found = fill(place.world)
+    page = open_page()
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"/exports/{found[NAMES[0]]}")
+    contrasts = page.evaluate(CONTRAST)
+    assert contrasts
+    assert min(contrasts) >= 3
