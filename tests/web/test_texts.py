@@ -37,6 +37,12 @@ def test_korean_texts_are_korean() -> None:
         assert re.search(r"[가-힣]", sentence), key
 
 
+def test_no_korean_particle_follows_a_percentage() -> None:
+    """Browsers break a line between the percent sign and the particle."""
+    for key, sentence in catalogue("ko").items():
+        assert not re.search(r"(%|{share})[가-힣]", sentence), key
+
+
 @pytest.mark.parametrize("code", list(Code))
 def test_every_outcome_code_explains_what_happened_and_what_to_do(code: str) -> None:
     for language in LANGUAGES:
