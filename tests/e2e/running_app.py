@@ -246,6 +246,13 @@ class ExportScenario:
         self.export = self.api.define(**definition)
         return self.export
 
+    def define_sample(self, people: int, *shares: float, **more: Any) -> Sample:
+        """Create a sample, write it as Customer Insights does, and create an export of its segments."""
+        sample = self.sample(people, *shares)
+        self.refresh(sample)
+        self.define(sample, **more)
+        return sample
+
     def run(self, mode: str = "export") -> dict[str, Any]:
         """Run the export and wait for its end."""
         return self.wait(self.start(mode))
@@ -258,9 +265,7 @@ class ExportScenario:
 
         Returns the sample of the first run, and the run that waits.
         """
-        sample = self.sample(people)
-        self.refresh(sample)
-        self.define(sample)
+        sample = self.define_sample(people)
         self.run()
         self.refresh(sample.later(leaving=leaving))
         waiting = self.run()

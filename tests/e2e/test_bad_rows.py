@@ -28,9 +28,7 @@ def addresses_of(sample: samples.Sample) -> list[str]:
 def test_bad_rows_side_by_side_are_rejected_and_all_others_are_sent(
     scenario: ExportScenario, answer: str
 ) -> None:
-    sample = scenario.sample(PEOPLE)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(PEOPLE)
     bad = addresses_of(sample)[200:212]
     with_bad_rows(scenario, bad, poison_answer=answer)
 
@@ -49,9 +47,7 @@ def test_bad_rows_side_by_side_are_rejected_and_all_others_are_sent(
 def test_rows_whose_calls_fail_although_they_are_applied_are_reported_as_created(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(60)
     bad = addresses_of(sample)[20:23]
     with_bad_rows(scenario, bad, poison_answer="applied")
 
@@ -63,9 +59,7 @@ def test_rows_whose_calls_fail_although_they_are_applied_are_reported_as_created
 
 
 def test_a_row_that_never_gets_an_answer_is_not_sent_in_every_run(scenario: ExportScenario) -> None:
-    sample = scenario.sample(30)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(30)
     bad = addresses_of(sample)[:1]
     with_bad_rows(scenario, bad)
 

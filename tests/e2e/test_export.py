@@ -80,9 +80,7 @@ def test_the_audience_matches_the_rows_exactly(scenario: ExportScenario) -> None
 
 @pytest.mark.hosted
 def test_a_refresh_sends_only_what_changed(scenario: ExportScenario) -> None:
-    sample = scenario.sample(400, 0.5, 0.7)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(400, 0.5, 0.7)
     scenario.run()
     later = sample.later(changed=0.02, arriving=40, leaving=30, moving=0.01)
     before, after = expected_audience(sample), expected_audience(later)
@@ -174,9 +172,7 @@ def test_microsofts_sample_is_exported_and_then_only_its_changes(scenario: Expor
 
 
 def test_a_preview_counts_and_writes_nothing(scenario: ExportScenario) -> None:
-    sample = scenario.sample(100, 0.5, 0.5)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(100, 0.5, 0.5)
 
     with scenario.calls() as calls:
         run = scenario.run("preview")

@@ -39,9 +39,7 @@ def outcome_file(scenario: ExportScenario) -> tuple[dict, list[dict[str, str]]]:
 def test_the_outcome_file_has_every_person_once_per_segment_with_the_outcome(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(120, 0.7, 0.6)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(120, 0.7, 0.6)
     scenario.run()
     _, rows = outcome_file(scenario)
     expected = Counter()
@@ -104,9 +102,7 @@ def test_the_segment_reader_can_read_the_outcome_file(scenario: ExportScenario) 
 
 
 def test_an_erased_person_is_not_added_by_the_next_run(scenario: ExportScenario) -> None:
-    sample = scenario.sample(6)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(6)
     scenario.run()
     one = next(iter(samples.truth(sample)))
 
@@ -123,9 +119,7 @@ def counted(rows: list[dict[str, str]]) -> Counter[tuple[str, str]]:
 
 
 def test_a_preview_writes_no_outcome_file(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(20)
     scenario.run("preview")
     assert blobs(scenario.running_app.storage, "outcomes", f"{scenario.export['id']}/") == {}
     run = scenario.run()
@@ -141,9 +135,7 @@ def test_a_preview_writes_no_outcome_file(scenario: ExportScenario) -> None:
 def test_the_outcome_file_of_a_canceled_run_lists_people_who_were_not_sent(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(800)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(800)
     run = scenario.start_and_cancel()
 
     _, rows = outcome_file(scenario)
@@ -159,9 +151,7 @@ def test_the_outcome_file_of_a_canceled_run_lists_people_who_were_not_sent(
 def test_the_outcome_file_of_an_undo_lists_the_current_state_of_all_people(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(80, 0.7, 0.6)
-    scenario.refresh(sample)
-    scenario.define(sample, removalGuard={"maxShare": 1.0})
+    sample = scenario.define_sample(80, 0.7, 0.6, removalGuard={"maxShare": 1.0})
     scenario.run()
     before = {a: m.tags for a, m in scenario.audience.members().items()}
     customers = {
@@ -205,9 +195,7 @@ def test_unusual_ids_and_names_are_returned_unchanged(scenario: ExportScenario) 
 def test_readers_find_a_complete_file_while_a_newer_run_writes_its_own(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(60)
     scenario.run()
     seen: list[int] = []
     done = threading.Event()

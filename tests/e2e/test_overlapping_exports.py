@@ -283,9 +283,7 @@ def test_a_key_that_is_replaced_during_a_run_does_not_stop_the_run(
     sandbox = new_scenario().running_app.sandbox
     account = sandbox.world.add_account("Replaced key")
     scenario = new_scenario(account=account)
-    sample = scenario.sample(PEOPLE)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(PEOPLE)
     (old,) = account.keys
 
     with held_calls(sandbox, *held_call) as held:

@@ -216,9 +216,7 @@ def test_an_erasure_continues_and_reports_an_unreachable_mailchimp(
 def test_a_person_erased_during_a_run_is_erased_from_it_when_it_ends(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(300)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(300)
     scenario.run()
     later = sample.later(changed=1.0)
     scenario.refresh(later)

@@ -18,9 +18,7 @@ from tests.waiting import until
 def test_a_canceled_undo_can_be_undone_again_for_the_rest(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(PEOPLE)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(PEOPLE)
     scenario.run()
     before = actual_audience(scenario.audience)
     scenario.refresh(sample.later(changed=1.0))
@@ -153,9 +151,7 @@ def test_an_audience_without_the_fields_for_names_gets_them(scenario: ExportScen
 
 
 def test_a_merge_field_that_gets_its_former_id_again_is_filled(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(20)
     scenario.run()
     fields = scenario.audience.state.merge_fields.items()
     (field,) = (number for number, field in fields if field.tag == "CITY")

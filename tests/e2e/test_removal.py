@@ -12,9 +12,7 @@ from tests.waiting import until
 def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(40)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(40)
     run = scenario.run()
     running_app = scenario.running_app.parts
     export_id = scenario.export["id"]
@@ -41,9 +39,7 @@ def test_removing_an_export_deletes_its_ledger_and_releases_its_tags(
 def test_an_export_removed_during_its_run_ends_the_run_and_leaves_nothing(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(600)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(600)
     running_app = scenario.running_app.parts
     export_id = scenario.export["id"]
     with held_calls(scenario.running_app.sandbox, skip=1):
@@ -76,9 +72,7 @@ def test_removing_a_connection_during_a_run_ends_it_with_a_clear_reason(
 ) -> None:
     sandbox = new_scenario().running_app.sandbox
     scenario = new_scenario(account=sandbox.world.add_account("Vanished"))
-    sample = scenario.sample(600)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(600)
     running_app = scenario.running_app.parts
     with held_calls(sandbox, skip=1):
         started = scenario.start()
@@ -106,9 +100,7 @@ def test_a_run_without_its_connection_reports_it(
 ) -> None:
     sandbox = new_scenario().running_app.sandbox
     scenario = new_scenario(account=sandbox.world.add_account(f"Gone {mode}"))
-    sample = scenario.sample(10)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(10)
     scenario.running_app.parts.connections.delete(scenario.connection)
 
     run = scenario.run(mode)

@@ -24,9 +24,7 @@ def refused(scenario: ExportScenario, run: dict[str, Any], language: str = "en")
 
 
 def test_a_preview_cannot_be_retried(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(20)
     preview = scenario.run("preview")
 
     assert "preview" in refused(scenario, preview).lower()
@@ -35,9 +33,7 @@ def test_a_preview_cannot_be_retried(scenario: ExportScenario) -> None:
 
 
 def test_an_undo_cannot_be_retried(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(20)
     run = scenario.run()
     scenario.audience.forget(sorted(scenario.audience.members())[0])
     undone = scenario.wait(scenario.api.post(f"/api/runs/{run['id']}/undo"))
@@ -49,9 +45,7 @@ def test_an_undo_cannot_be_retried(scenario: ExportScenario) -> None:
 
 
 def test_a_run_without_failed_rows_cannot_be_retried(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(20)
     run = scenario.run()
     scenario.refresh(sample.later(arriving=5))
 
@@ -71,9 +65,7 @@ def test_a_run_awaiting_confirmation_must_be_answered_before_a_retry(
 
 
 def test_a_retry_during_another_run_is_refused_and_is_idempotent(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(20)
     scenario.run()
     scenario.running_app.sandbox.arm(Fault("503-html", "POST", r"^/lists/\w+$", times=None))
     scenario.refresh(sample.later(arriving=5))

@@ -121,9 +121,7 @@ def test_permanently_refused_rows_are_retried_once_and_reported_again(
 def test_rows_that_failed_in_a_full_run_are_retried_although_nothing_changed(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(60)
     scenario.run()
     one = sorted(scenario.audience.members())[0]
     scenario.audience.add(one, merge_fields={"CITY": "By hand"})
@@ -143,9 +141,7 @@ def test_rows_that_failed_in_a_full_run_are_retried_although_nothing_changed(
 
 
 def test_a_retry_of_a_canceled_run_sends_exactly_the_rest(scenario: ExportScenario) -> None:
-    sample = scenario.sample(800)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(800)
     run = scenario.start_and_cancel()
     assert 0 < run["counts"]["created"] < 800
     scenario.refresh(sample.later(arriving=50))

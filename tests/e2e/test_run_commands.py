@@ -27,9 +27,7 @@ PEOPLE = 10 * CHUNK_SIZE
 
 @pytest.mark.hosted
 def test_many_simultaneous_starts_create_one_run(scenario: ExportScenario) -> None:
-    sample = scenario.sample(200)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(200)
 
     with held_calls(scenario.running_app.sandbox), ThreadPoolExecutor(8) as starters:
         runs = list(starters.map(lambda _: scenario.start(), range(16)))
@@ -43,9 +41,7 @@ def test_many_simultaneous_starts_create_one_run(scenario: ExportScenario) -> No
 
 
 def test_too_many_people_are_skipped_before_the_first_write(scenario: ExportScenario) -> None:
-    sample = scenario.sample(MAX_PROFILES + 50)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(MAX_PROFILES + 50)
 
     with scenario.calls() as calls:
         run = scenario.run()
@@ -58,9 +54,7 @@ def test_too_many_people_are_skipped_before_the_first_write(scenario: ExportScen
 
 
 def test_a_sum_of_members_over_the_limit_is_a_warning(scenario: ExportScenario) -> None:
-    sample = scenario.sample(MAX_PROFILES // 2 + 100, 1.0, 1.0)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(MAX_PROFILES // 2 + 100, 1.0, 1.0)
 
     run = scenario.run("preview")
 
@@ -70,9 +64,7 @@ def test_a_sum_of_members_over_the_limit_is_a_warning(scenario: ExportScenario) 
 
 def shrunk(scenario: ExportScenario) -> tuple[samples.Sample, dict]:
     """An exported segment that has less than half of its people after a refresh, and some new ones."""
-    sample = scenario.sample(170)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(170)
     scenario.run()
     later = sample.later(leaving=110, arriving=20, changed=0.1)
     scenario.refresh(later)
@@ -156,9 +148,7 @@ def test_removals_that_a_refresh_has_corrected_are_planned_again_when_they_are_c
 
 @pytest.mark.hosted
 def test_a_canceled_run_reports_what_was_sent(scenario: ExportScenario) -> None:
-    sample = scenario.sample(PEOPLE)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(PEOPLE)
     with held_calls(scenario.running_app.sandbox, skip=3) as held:
         started = scenario.start()
         until(lambda: scenario.audience.statuses() == {"subscribed": 3 * CHUNK_SIZE})
@@ -193,9 +183,7 @@ def test_a_lost_connection_stops_the_run_and_loses_no_changes(
     sandbox = new_scenario().running_app.sandbox
     account = sandbox.world.add_account("Revoked")
     scenario = new_scenario(account=account)
-    sample = scenario.sample(PEOPLE)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(PEOPLE)
     with held_calls(sandbox, skip=3) as held:
         started = scenario.start()
         until(lambda: scenario.audience.statuses() == {"subscribed": 3 * CHUNK_SIZE})
@@ -235,9 +223,7 @@ def test_a_connection_lost_after_the_last_call_is_detected(
     sandbox = new_scenario().running_app.sandbox
     account = sandbox.world.add_account("Revoked late")
     scenario = new_scenario(account=account)
-    sample = scenario.sample(100, 1.0, 1.0)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(100, 1.0, 1.0)
     # All people are sent in one call, and the next calls ask for the tags.
     with held_calls(sandbox) as held:
         started = scenario.start()

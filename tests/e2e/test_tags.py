@@ -157,9 +157,7 @@ def test_a_tag_of_another_export_is_refused(new_scenario: Callable[..., ExportSc
 def test_a_tag_with_the_name_of_a_saved_segment_is_refused(
     scenario: ExportScenario, mode: str
 ) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(20)
     name = sample.segments[0].name
     saved = Segment(9_000, name.upper(), "saved", 0, 0, conditions={})
     scenario.audience.state.segments[saved.id] = saved
@@ -216,9 +214,7 @@ def test_the_members_of_a_tag_are_counted_although_mailchimps_count_is_old(
     scenario: ExportScenario,
 ) -> None:
     scenario.running_app.sandbox.set(tag_count_cache_seconds=3600)
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(60)
 
     first = scenario.run()
     state = scenario.audience.state

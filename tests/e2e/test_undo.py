@@ -25,9 +25,7 @@ def without_tags(one: ContactState) -> ContactState:
 
 
 def test_an_undo_restores_tags_and_values(scenario: ExportScenario) -> None:
-    sample = scenario.sample(300, 0.8, 0.5)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(300, 0.8, 0.5)
     scenario.run()
     before = actual_audience(scenario.audience)
     later = sample.later(leaving=20, arriving=20, changed=0.2)
@@ -90,9 +88,7 @@ def test_people_created_by_the_run_are_archived_only_if_requested(scenario: Expo
 
 
 def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportScenario) -> None:
-    sample = scenario.sample(30)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(30)
     first = scenario.run()
     idle = scenario.run()
     assert idle["counts"]["unchanged"] == 30
@@ -120,9 +116,7 @@ def test_only_the_newest_run_that_sent_changes_can_be_undone(scenario: ExportSce
 
 
 def test_an_undo_during_another_run_is_refused(scenario: ExportScenario) -> None:
-    sample = scenario.sample(30)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(30)
     run = scenario.run()
     with held_calls(scenario.running_app.sandbox, "GET", r".*"):
         going = scenario.start("full")
@@ -134,9 +128,7 @@ def test_an_undo_during_another_run_is_refused(scenario: ExportScenario) -> None
 
 
 def test_an_undo_can_be_canceled_and_reports_what_it_did(scenario: ExportScenario) -> None:
-    sample = scenario.sample(700)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(700)
     scenario.run()
     before = actual_audience(scenario.audience)
     later = sample.later(changed=1.0)

@@ -18,9 +18,7 @@ from tests.held_calls import held_calls
 
 
 def test_values_edited_since_the_run_are_kept_and_reported(scenario: ExportScenario) -> None:
-    sample = scenario.sample(60)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(60)
     scenario.run()
     before = actual_audience(scenario.audience)
     scenario.refresh(sample.later(changed=1.0))
@@ -71,9 +69,7 @@ def test_a_person_with_a_tag_of_another_export_is_not_archived(
 
 
 def test_an_undo_of_a_canceled_run_reverts_what_was_sent(scenario: ExportScenario) -> None:
-    sample = scenario.sample(800)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(800)
     run = scenario.start_and_cancel()
     assert run["status"] == "canceled"
     assert 0 < run["counts"]["created"] < 800
@@ -86,9 +82,7 @@ def test_an_undo_of_a_canceled_run_reverts_what_was_sent(scenario: ExportScenari
 
 
 def test_an_undo_finds_a_tag_under_its_new_name(scenario: ExportScenario) -> None:
-    sample = scenario.sample(80)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(80)
     scenario.run()
     before = actual_audience(scenario.audience)
     scenario.refresh(sample.later(leaving=10, arriving=10))
@@ -114,9 +108,7 @@ def test_an_undo_finds_a_tag_under_its_new_name(scenario: ExportScenario) -> Non
 def test_a_person_who_unsubscribed_or_was_deleted_since_the_run_is_unchanged(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(40)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(40)
     scenario.run()
     later = sample.later(changed=1.0)
     scenario.refresh(later)
@@ -139,9 +131,7 @@ def test_a_person_who_unsubscribed_or_was_deleted_since_the_run_is_unchanged(
 def test_an_undo_restores_the_values_of_the_mapping_of_the_run(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(30)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(30)
     scenario.run()
     before = actual_audience(scenario.audience)
     scenario.refresh(sample.later(changed=1.0))
@@ -160,9 +150,7 @@ def test_an_undo_restores_the_values_of_the_mapping_of_the_run(
 def test_an_undo_restores_tags_and_values_although_the_run_sent_fewer_fields(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(40, 1.0, 0.5)
-    scenario.refresh(sample)
-    scenario.define(sample, removalGuard={"maxShare": 1.0})
+    sample = scenario.define_sample(40, 1.0, 0.5, removalGuard={"maxShare": 1.0})
     scenario.run()
     before = actual_audience(scenario.audience)
     later = sample.later(leaving=5, moving=0.3, changed=0.5)
@@ -186,9 +174,7 @@ def test_an_undo_restores_tags_and_values_although_the_run_sent_fewer_fields(
 
 
 def test_an_edited_person_gets_the_tags_back_and_keeps_the_values(scenario: ExportScenario) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample, removalGuard={"maxShare": 1.0})
+    sample = scenario.define_sample(20, removalGuard={"maxShare": 1.0})
     scenario.run()
     before = actual_audience(scenario.audience)
     scenario.refresh(sample.later(leaving=3))
@@ -212,9 +198,7 @@ def test_an_undo_with_another_account_is_refused_with_the_reason_in_both_languag
 ) -> None:
     sandbox = new_scenario().running_app.sandbox
     scenario = new_scenario()
-    sample = scenario.sample(10)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(10)
     run = scenario.run()
     there = actual_audience(scenario.audience)
     elsewhere = new_scenario(account=sandbox.world.add_account("Elsewhere"))
@@ -236,9 +220,7 @@ def test_an_undo_with_another_account_is_refused_with_the_reason_in_both_languag
 def test_an_undo_of_a_full_run_reports_that_there_is_nothing_to_undo(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(20)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(20)
     scenario.run()
     run = scenario.run("full")
     there = actual_audience(scenario.audience)
@@ -252,9 +234,7 @@ def test_an_undo_of_a_full_run_reports_that_there_is_nothing_to_undo(
 def test_an_undo_of_a_scheduled_export_warns_that_the_next_run_reverts_it(
     scenario: ExportScenario,
 ) -> None:
-    sample = scenario.sample(10)
-    scenario.refresh(sample)
-    scenario.define(sample, schedule={"enabled": True, "repeat": "everyRefresh"})
+    scenario.define_sample(10, schedule={"enabled": True, "repeat": "everyRefresh"})
     run = scenario.run()
 
     undone = start_undo(scenario, run)
@@ -265,9 +245,7 @@ def test_an_undo_of_a_scheduled_export_warns_that_the_next_run_reverts_it(
 
 
 def test_a_run_whose_removals_were_declined_can_be_undone(scenario: ExportScenario) -> None:
-    sample = scenario.sample(100)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(100)
     scenario.run()
     before = actual_audience(scenario.audience)
     scenario.refresh(sample.later(leaving=60, changed=1.0))
@@ -284,9 +262,7 @@ def test_a_run_whose_removals_were_declined_can_be_undone(scenario: ExportScenar
 
 @pytest.mark.hosted
 def test_two_simultaneous_undo_requests_undo_the_run_once(scenario: ExportScenario) -> None:
-    sample = scenario.sample(50)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    scenario.define_sample(50)
     run = scenario.run()
 
     with held_calls(scenario.running_app.sandbox, "GET", r".*"):

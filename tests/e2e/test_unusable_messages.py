@@ -49,9 +49,7 @@ def test_unusable_messages_in_all_queues_are_logged_without_their_content_and_dr
             for text in UNUSABLE:
                 body = base64.b64encode(text.encode()).decode()
                 queues.get_queue_client(queue).send_message(body)
-        sample = scenario.sample(30)
-        scenario.refresh(sample)
-        scenario.define(sample)
+        sample = scenario.define_sample(30)
         assert scenario.run()["status"] == "successful"  # no run waits for them
         for queue in QUEUES:
             until(

@@ -110,9 +110,7 @@ def test_a_run_continues_after_an_outage_of_storage(
     running_app: RunningApp, sandbox: Sandbox, storage_faults: StorageFaults, tmp_path: Path
 ) -> None:
     scenario = ExportScenario(running_app, tmp_path)
-    sample = scenario.sample(PEOPLE, 0.6, 0.6)
-    scenario.refresh(sample)
-    scenario.define(sample)
+    sample = scenario.define_sample(PEOPLE, 0.6, 0.6)
     with held_calls(sandbox, skip=1) as held:
         started = scenario.start()
         held.until_waiting(5)

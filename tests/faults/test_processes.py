@@ -41,9 +41,7 @@ def test_two_apps_on_one_storage_send_each_person_once(
         ),
     ):
         scenario = ExportScenario(running_app, tmp_path)
-        sample = scenario.sample(12_000, 0.6, 0.6)
-        scenario.refresh(sample)
-        scenario.define(sample)
+        sample = scenario.define_sample(12_000, 0.6, 0.6)
         sandbox.set(call_ms=50)
 
         with scenario.calls() as calls:
@@ -98,9 +96,7 @@ def test_ten_lanes_with_random_faults_leave_the_audience_correct(
     """All kinds except hanging, which needs the real read timeout of 125 s (test_faulty_mailchimp.py has it)."""
     with run_app(emulator.connection_string, sandbox, tmp_path) as running_app:
         scenario = ExportScenario(running_app, tmp_path)
-        sample = scenario.sample(12_000, 0.6, 0.6)
-        scenario.refresh(sample)
-        scenario.define(sample)
+        sample = scenario.define_sample(12_000, 0.6, 0.6)
         sandbox.set(call_ms=50)
         kinds = [kind for kind in TEMPORARY if kind != "hang"]
         faults = [Fault(kind, times=None, probability=0.03, seed=n) for n, kind in enumerate(kinds)]

@@ -52,9 +52,7 @@ def test_lanes_finish_their_calls_and_release_what_they_claimed(
     with Sandbox() as sandbox:
         with running(start(storage, sandbox, tmp_path / "first", engine)) as app:
             scenario = ExportScenario(RunningApp(storage, app, sandbox), tmp_path)
-            sample = scenario.sample(PEOPLE)
-            scenario.refresh(sample)
-            scenario.define(sample)
+            sample = scenario.define_sample(PEOPLE)
             log = tmp_path / "first" / "app.log"
             with held_calls(sandbox, skip=5) as held:
                 run = scenario.start()
