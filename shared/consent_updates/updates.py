@@ -9,7 +9,7 @@ everything that was stored for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -113,11 +113,16 @@ class ConsentUpdates:
         uses, is_complete = self._uses()
         due = [key for key, use in uses.items() if self._is_due(key, use)]
         if is_complete:
-            stored = {one.key for one in self.sweeps.all()} | {
-                one.key for one in self.published.all()
-            }
-            due += sorted(stored - set(uses))
+            due += sorted(self._stored_audiences() - set(uses))
         return sum(self.request(key) for key in due)
+
+    def _stored_audiences(self) -> set[str]:
+        """Return the audiences for which something is stored. Before the first run has ended, it may be only the webhook."""
+        return {
+            one.key
+            for records in (self.sweeps, self.published, self.webhooks.records)
+            for one in records.all()
+        }
 
     def request(self, key: str, delay: float = 0) -> bool:
         """Request a sweep of an audience in `delay` seconds. False when it was requested before."""
@@ -167,12 +172,14 @@ class ConsentUpdates:
     def delete_webhooks(self, connection_id: str) -> None:
         """Delete the webhooks that only this connection can delete, before its grant is deleted.
 
-        If Mailchimp does not answer or refuses the grant, they stay there, and their calls are refused.
+        These are also webhooks of audiences that no export uses any more and that the timer has not removed yet. If
+        Mailchimp does not answer or refuses the grant, they stay there, and their calls are refused.
         """
         uses, _ = self._uses()
         remaining, _ = self._uses(without=connection_id)
-        for key, use in uses.items():
-            if use.connection_id != connection_id or remaining.get(key, _NO_USE).connection_id:
+        keys = [key for key, use in uses.items() if use.connection_id == connection_id]
+        for key in (*keys, *self._unused_audiences(connection_id, set(uses))):
+            if remaining.get(key, _NO_USE).connection_id:
                 continue
             try:
                 with self.sessions.for_request(connection_id) as session:
@@ -183,6 +190,17 @@ class ConsentUpdates:
                 return
             except (ConfigError, Refused) as error:
                 log_event("consent.webhookStays", audience=key, reason=error.code)
+
+    def _unused_audiences(self, connection_id: str, used: Collection[str]) -> list[str]:
+        """Return the stored audiences that no export uses, if no other connection can remove their webhooks."""
+        stored = self.connections.read(connection_id)
+        if stored is None or stored.value.grant is None:
+            return []
+        account_id = stored.value.grant.account_id
+        if any(one.id != connection_id for one in self._connected_to(account_id)):
+            return []
+        unused = self._stored_audiences() - set(used)
+        return sorted(key for key in unused if account_in(key) == account_id)
 
     def update(self, key: str) -> None:
         """Sweep an audience and publish its statuses, or delete them when no export uses the audience."""
@@ -263,17 +281,28 @@ class ConsentUpdates:
 
     def _remove_webhook(self, key: str) -> None:
         account_id = account_in(key)
-        for stored in readable(self.connections.all()):
-            connection = stored.value
-            connected = connection.status is ConnectionStatus.CONNECTED
-            if connected and connection.grant and connection.grant.account_id == account_id:
-                try:
-                    with self.sessions.session(connection.id, account_id) as session:
-                        self.webhooks.remove(session, key)
-                except (ConfigError, Refused) as error:
-                    log_event("consent.webhookStays", audience=key, reason=error.code)
-                break
+        for connection in self._connected_to(account_id):
+            try:
+                with self.sessions.session(connection.id, account_id) as session:
+                    self.webhooks.remove(session, key)
+            except Disconnected as error:
+                self.connection_lost(connection.id)
+                log_event("consent.webhookStays", audience=key, reason=error.code)
+                continue  # another connection may still have access
+            except (ConfigError, Refused) as error:
+                log_event("consent.webhookStays", audience=key, reason=error.code)
+            break
         self.webhooks.delete_record(key)
+
+    def _connected_to(self, account_id: str) -> list[Connection]:
+        """Return the connections to an account that Mailchimp has not refused."""
+        return [
+            stored.value
+            for stored in readable(self.connections.all())
+            if stored.value.status is ConnectionStatus.CONNECTED
+            and stored.value.grant
+            and stored.value.grant.account_id == account_id
+        ]
 
     def _record_problem(self, key: str, error: ConfigError | Refused) -> None:
         stored = self.sweeps.read(key)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.model.connection import ConnectionStatus
 from tests.consent_updates.consent_deployment import ConsentDeployment
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 
@@ -119,6 +120,47 @@ def test_disconnecting_removes_the_webhook(made: ConsentDeployment) -> None:
     assert made.webhooks() == []
     made.sweep()
     assert made.table() == []
+
+
+@pytest.mark.parametrize("path", ["/mailchimp", ""], ids=["disconnected", "deleted"])
+def test_the_webhook_of_an_audience_that_no_export_uses_any_more_is_removed_with_the_connection(
+    made: ConsentDeployment, path: str
+) -> None:
+    made.app.exports.delete(EXPORT)
+    url = f"http://127.0.0.1:7071/api/connections/{CONNECTION}{path}"
+    assert made.fetch("DELETE", url, b"", {}) in (200, 204)
+
+    assert made.webhooks() == []
+
+
+def test_a_webhook_that_was_registered_during_the_first_run_is_removed_with_the_export(
+    new_deployment: NewDeployment,
+) -> None:
+    made = ConsentDeployment(new_deployment())
+    made.rows.define()
+    made.app.consent_updates.request_due()
+    made.app.starter.start(EXPORT)
+    made.deliver()
+    assert len(made.webhooks()) == 1
+    made.app.exports.delete(EXPORT)
+    made.sweep()
+
+    assert made.webhooks() == []
+    assert list(made.app.consent_webhooks.records.all()) == []
+
+
+def test_data_of_an_unused_audience_is_removed_although_mailchimp_refuses_the_grant(
+    made: ConsentDeployment,
+) -> None:
+    made.sandbox.disable()
+    made.app.exports.delete(EXPORT)
+    made.sweep()
+    made.sandbox.disable(False)
+
+    connection = made.app.connections.read(CONNECTION).value
+    assert connection.status is ConnectionStatus.RECONNECT
+    assert made.table() == []
+    assert list(made.app.consent_webhooks.records.all()) == []
 
 
 def test_an_address_that_mailchimp_refuses_is_tried_again_after_a_day(

@@ -83,7 +83,7 @@ def delete(
 ) -> None:
     """Delete a connection, on request after detaching it from its exports. Conflict names them."""
     _, etag = _unchanged(context, connection_id, if_match)
-    if detach_exports:
+    if detach_exports or not context.services.definitions.using(connection_id):
         context.services.consent_updates.delete_webhooks(connection_id)
 
     def record_detached(export_id: str) -> None:
