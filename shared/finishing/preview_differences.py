@@ -127,7 +127,7 @@ class _Reading:
         return cls(
             fields,
             [tag.segment for tag in plan.tags],
-            {tag.tag_id: tag.tag for tag in plan.tags},
+            plan.tag_names,
             Converter(plan.mapping, plan.attributes, plan.merge_fields),
         )
 

@@ -61,7 +61,7 @@ class Samples:
         if tag_id in CONTACT_TAGS:
             self.contacts.update(dict.fromkeys(shown, payload.chunk.kind))
             return
-        name = next((t.tag for t in self.plan.tags if t.tag_id == tag_id), "")
+        name = self.plan.tag_names.get(tag_id, "")
         for address in shown:
             self.removed.setdefault(address, set()).add(name)
 

@@ -39,7 +39,7 @@ def read_back(
 ) -> list[SentPerson]:
     """Read the contacts of `outcomes` from the audience. Needs `removals` as well."""
     sent = {person.address: person for person in payloads.planned_people(chunks)}
-    names = {tag.tag_id: tag.tag for tag in plan.tags}
+    names = plan.tag_names
     contacts = []
     for address, customer_id, outcome, code, field, is_contact, removed in _SQL.rows(
         db, "contacts", most=MOST_CONTACTS

@@ -94,6 +94,14 @@ class Plan:
     # By the name of an exclusion segment, the number of people with which the next run is compared, if this one sends everything
     # (`ExcludedMembers.after_run`).
     excluded_members: dict[str, int] = field(default_factory=dict)
+    # By id, the names of tags that the ledger has, also of segments that the export does not have any more. Empty in plans
+    # of earlier versions.
+    tags_before: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def tag_names(self) -> dict[int, str]:
+        """The names, by id, of all tags that the run gives or removes."""
+        return {**self.tags_before, **{tag.tag_id: tag.tag for tag in self.tags}}
 
     @property
     def has_results_in_chunks(self) -> bool:

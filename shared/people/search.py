@@ -241,12 +241,17 @@ class Search:
         run = self.runs.read(run_id or "none")
         at = run.value.finished_at if run else None
         contact = replace(base, email=address, customer_id=customer_id or "", at=at)
-        segments = self._segments_of(export, tags or [])
+        owned = self._owned_tags(export, tags or [])
+        segments = tuple(owned.values())
         if sent:
             tag_of = {choice.name: choice.tag_name for choice in export.segments}
+            tag_names = self._tag_names(stored.value.run_id)
             contact = replace(
                 contact,
-                tags=tuple(tag_of.get(segment, segment) for segment in segments),
+                tags=tuple(
+                    tag_names.get(tag, tag_of.get(segment, segment))
+                    for tag, segment in owned.items()
+                ),
                 values=tuple(
                     (name, value)
                     for name, value in zip(names or (), values or (), strict=False)
@@ -272,7 +277,15 @@ class Search:
             rows = _SQL.rows(db, query, file=str(local), **given)
         return rows[0] if rows else None
 
-    def _segments_of(self, export: Export, tags: list[int]) -> tuple[str, ...]:
+    def _owned_tags(self, export: Export, tags: list[int]) -> dict[int, str]:
+        """Return the segments, by id, of those tags that the export owns."""
         owned = {o.value.tag_id: o.value for o in readable(self.owners.all())}
         ours = [owned[tag] for tag in tags if tag in owned]
-        return tuple(owner.segment for owner in ours if owner.export_id == export.id)
+        return {owner.tag_id: owner.segment for owner in ours if owner.export_id == export.id}
+
+    def _tag_names(self, run_id: str) -> dict[int, str]:
+        """Return the names of tags when a run was planned. The export may have other names for them since."""
+        try:
+            return read_plan(self.files, run_id).tag_names
+        except NotFound:
+            return {}

@@ -96,6 +96,7 @@ def _plan(
         reason=ended.reason if ended else eligible.nothing_to_send,
         rejected_before=counted.rejected_before,
         deleted_tags=eligible.deleted_tags,
+        tags_before=eligible.tags_before,
         source_fingerprint=_fingerprint_for_next(
             context, inputs, all_sent=not (eligible.only_failed or ended)
         ),

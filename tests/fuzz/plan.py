@@ -24,7 +24,7 @@ from shared.planning.comparing.compare import (
     count,
     members_by_segment,
 )
-from shared.planning.reading.ledger import deleted_tags, forget_tags, load_ledger
+from shared.planning.reading.ledger import forget_tags, load_ledger, tags_in_ledger
 from shared.planning.reading.people import SourceColumns, read_people
 from shared.planning.selecting.consent import find_do_not_send
 from shared.planning.writing import chunking
@@ -134,7 +134,7 @@ def run(data: bytes) -> object:
             [each.address, each.customer_id, each.fingerprint, list(each.tags), each.refused,
              each.refused_code, each.tries],
         )  # fmt: skip
-    gone = deleted_tags(db, existing)
+    gone = tuple(tag for tag in tags_in_ledger(db) if tag not in existing)
     carried = {tag for each in known.values() for tag in each.tags}
     assert set(gone) == carried - set(existing)
     forget_tags(db, gone)

@@ -9,7 +9,9 @@ import pytest
 import requests
 
 from sandbox.samples import Sample, Segment
+from shared.model.export import SegmentChoice
 from shared.model.names import outcomes_table
+from shared.model.one_person import ChosenPerson
 from shared.model.run import Reason, RunStatus
 from shared.people import search
 from shared.request_time import request_time
@@ -114,6 +116,32 @@ def test_a_search_after_an_undo_still_says_why_a_person_was_not_sent(
     assert (after.outcome, after.code, after.segments) == ("kept", "noConsent", ("People",))
     [undone] = search.find("p0@example.com")
     assert (undone.at, undone.tags) == (undo.finished_at, ())
+
+
+def test_a_search_names_the_tag_that_a_person_has_after_the_export_got_another(
+    new_deployment: NewDeployment,
+) -> None:
+    rows = RowDeployment(new_deployment())
+    rows.define()
+    rows.run(person(0), person(1))
+    rows.change(segments=(SegmentChoice("People", "Customers"),))
+    search = rows.deployment.app.search
+    assert search.find("p0@example.com")[0].tags == ("People",)
+    one = rows.deployment.app.one_person.start(EXPORT, "Kim", ChosenPerson("p0@example.com"))
+    rows.deployment.run_to_end(one.id)
+    assert [search.find(f"p{n}@example.com")[0].tags for n in (0, 1)] == [
+        ("Customers",),
+        ("People",),
+    ]
+    [sent] = rows.deployment.app.one_person.sent(one.id)
+    assert (sent.tags_sent, sent.tags_removed) == (("Customers",), ("People",))
+
+    run = rows.run(person(0), person(1))
+    assert search.find("p1@example.com")[0].tags == ("Customers",)
+    rows.deployment.undo(run)
+
+    assert search.find("p1@example.com")[0].tags == ("People",)
+    assert rows.deployment.audience.members()["p1@example.com"].tags == {"People"}
 
 
 def test_an_export_without_a_completed_run_is_not_reported_as_never_run(

@@ -227,6 +227,29 @@ def test_people_who_are_sent_and_lose_a_tag_are_not_shown_as_leaving(rows: RowDe
     assert app.outcomes.page(preview.id, "rejected", "", "", 0, 20) == OutcomePage((), 0)
 
 
+def test_a_preview_shows_that_people_lose_a_tag_that_the_export_has_no_more(
+    rows: RowDeployment,
+) -> None:
+    rows.run(person(0), person(1))
+    rows.change(segments=(SegmentChoice("People", "Customers"),))
+    app = rows.deployment.app
+    preview = rows.preview(person(0))
+
+    expected = {
+        "p0@example.com": (("People",), ("Customers",)),
+        "p1@example.com": (("People",), ()),
+    }
+    samples = app.outcomes.samples(preview.id)
+    assert {one.address: (one.tags, one.tags_after) for one in samples} == expected
+    _, differences = app.differences.read(preview.id)
+    assert {one.email: (one.tags_before, one.tags_after) for one in differences} == expected
+    rows.run(person(0))
+    contacts = rows.deployment.audience.members()
+    assert {address: tuple(one.tags) for address, one in contacts.items()} == {
+        address: after for address, (_, after) in expected.items()
+    }
+
+
 def test_a_preview_has_the_people_without_a_required_value_and_later_runs_name_the_field(
     rows: RowDeployment,
 ) -> None:

@@ -31,7 +31,7 @@ class FoundTags:
     `foreign` has the ids, by name, of tags that exist, have members and are not ours; when there are any, nothing was
     created or taken over. `former_ids`: for each foreign tag whose name the export owns, the id of the tag before it
     was deleted. A call of a run may have created the tag again. Tags that do not exist yet have negative ids until they are created.
-    `changes`: a tag must be created, renamed or recorded. `existing` are the ids of the audience's
+    `changes`: a tag must be created, renamed or recorded. `existing` has the names, by id, of the audience's
     tags, without those that another export owns now: that export decides who has them. `taken_over_ids` are the ids of tags that
     others made and that the run takes over.
     """
@@ -40,7 +40,7 @@ class FoundTags:
     findings: tuple[Finding, ...]
     foreign: Mapping[str, int]
     changes: bool
-    existing: frozenset[int]
+    existing: Mapping[int, str]
     former_ids: Mapping[str, int]
     taken_over_ids: tuple[int, ...]
 
@@ -92,7 +92,7 @@ class TagPreparation:
             tuple(self.findings),
             self.foreign,
             self.changes,
-            frozenset(tag.id for tag in self._in_mailchimp) - of_others,
+            {tag.id: tag.name for tag in self._in_mailchimp if tag.id not in of_others},
             self.former_ids,
             tuple(self.taken_over_ids),
         )

@@ -47,9 +47,9 @@ def open_ledger(db: DuckDBPyConnection, file: Path | None, deleted_tags: Sequenc
         _SQL.run(db, "open", file=str(file), deleted_tags=list(deleted_tags))
 
 
-def deleted_tags(db: DuckDBPyConnection, existing: Collection[int]) -> tuple[int, ...]:
-    """Return the tags of `ledger` that were deleted from the audience."""
-    return tuple(tag for (tag,) in _SQL.rows(db, "tags") if tag not in existing)
+def tags_in_ledger(db: DuckDBPyConnection) -> tuple[int, ...]:
+    """Return the ids of all tags in `ledger`, including those that were deleted from the audience."""
+    return tuple(tag for (tag,) in _SQL.rows(db, "tags"))
 
 
 def forget_tags(db: DuckDBPyConnection, deleted: Sequence[int]) -> None:

@@ -16,7 +16,7 @@ from shared.planning.audience.changed_addresses import STORED_CONTACTS
 from shared.planning.audience.found_audience import FoundAudience, status_for_new
 from shared.planning.context import PlanContext
 from shared.planning.reading.inputs import Inputs
-from shared.planning.reading.ledger import VALUES, deleted_tags, forget_tags, load_ledger
+from shared.planning.reading.ledger import VALUES, forget_tags, load_ledger, tags_in_ledger
 from shared.planning.reading.rejected_rows import (
     no_usable_rows,
     repeated_header_findings,
@@ -34,13 +34,14 @@ class Eligibility:
     """What decides, beside the table `do_not_send`, who may be sent.
 
     `audience` names the tags that the run takes over. `status` is the status of new contacts. `deleted_tags` are tags of
-    the ledger that the audience does not have any more. `only_failed`: a retry, which sends only the people of `failed`.
-    `nothing_to_send` is why no row can be sent, or None.
+    the ledger that the audience does not have any more, `tags_before` the names of the others by id. `only_failed`: a
+    retry, which sends only the people of `failed`. `nothing_to_send` is why no row can be sent, or None.
     """
 
     audience: FoundAudience
     status: str
     deleted_tags: tuple[int, ...]
+    tags_before: dict[int, str]
     only_failed: bool
     nothing_to_send: Reason | None
 
@@ -53,8 +54,10 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
         find_person(db, request.person, dependencies.erasures)
     suppress_erased(db, dependencies.erasures.marker_for_all())
     audience = _take_over_replaced(context, inputs.audience)
-    deleted = deleted_tags(db, audience.tags.existing)
+    existing, in_ledger = audience.tags.existing, tags_in_ledger(db)
+    deleted = tuple(tag for tag in in_ledger if tag not in existing)
     forget_tags(db, deleted)
+    names = {tag: existing[tag] for tag in in_ledger if tag in existing}
     status = status_for_new(request.export, audience.audience)
     retried = request.run.retry_of
     only_failed = retried is not None and load_failed(
@@ -65,7 +68,7 @@ def find_eligible(context: PlanContext, inputs: Inputs) -> Eligibility:
         context.findings += (*unreadable_findings(db), *repeated_header_findings(db))
     find_do_not_send(db, status, add_archived=request.adds_archived)
     inputs.source.exclusions.apply(db)
-    return Eligibility(audience, status, deleted, only_failed, reason)
+    return Eligibility(audience, status, deleted, names, only_failed, reason)
 
 
 def _load_ledger(context: PlanContext, inputs: Inputs) -> None:

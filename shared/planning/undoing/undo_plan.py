@@ -143,6 +143,9 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         findings=(*context.findings, *_findings(db, request, chunks)),
         calls=context.audience.calls,
         contacts_before=audience.contacts,
+        tags_before={
+            tag: audience.tags[tag].name for tag in tags_before(db) if tag in audience.tags
+        },
     )
     return plan, chunks
 
