@@ -23,9 +23,9 @@ from azure.storage.queue import LinearRetry as QueueRetry
 from azure.storage.queue import QueueServiceClient
 from requests.adapters import HTTPAdapter
 
-from shared.errors import ConfigError, Unavailable
+from shared.errors import ConfigError
 from shared.http_session import HttpSession, no_authentication
-from shared.request_time import LANDING, OWN_STORAGE, TIME_UP, seconds_left
+from shared.request_time import LANDING, OWN_STORAGE
 from shared.settings import StorageAccount
 from shared.storage.failures import azure_errors
 from shared.version import USER_AGENT
@@ -237,8 +237,7 @@ def _session(options: ClientOptions) -> requests.Session:
 def _options(
     session: requests.Session, options: ClientOptions, verify: bool | str = True
 ) -> dict[str, Any]:
-    transport = _Transport(
-        options.until,
+    transport = RequestsTransport(
         session=session,
         session_owner=False,
         connection_timeout=options.connect_timeout,
@@ -247,20 +246,6 @@ def _options(
         connection_data_block_size=64 * 1024,
     )
     return {"transport": transport, "user_agent": USER_AGENT, "permit_redirects": False}
-
-
-class _Transport(RequestsTransport):  # type: ignore[misc]  # the SDK has no types for it
-    """The SDK's transport, which waits for no retry that begins after `until`."""
-
-    def __init__(self, until: float, **options: Any) -> None:
-        super().__init__(**options)
-        self._until = until
-
-    def sleep(self, duration: float) -> None:
-        """Wait before a retry; the service may name the time. Unavailable if it is longer than the request may last."""
-        if duration > seconds_left(self._until):
-            raise Unavailable(TIME_UP)
-        super().sleep(duration)
 
 
 def _limit_sdk_logs() -> None:

@@ -17,6 +17,7 @@ from azure.core.pipeline.transport import HttpTransport
 
 from devhost.processes import AZURITE, ROOT, node
 from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
+from shared.request_time import request_time
 from shared.segments.container import LandingContainer
 from shared.settings import StorageAccount
 from shared.storage.clients import ClientOptions, StorageClients, landing_clients
@@ -117,10 +118,22 @@ def test_a_person_sees_that_storage_does_not_answer(
         waited.append(0.0)
         with pytest.raises(Unavailable):
             call()
-    clients.close()
     assert min(waited[1:]) > 100
     # Azure ends a request after 230 seconds.
     assert max(waited) < 220
+
+    waited.append(0.0)
+    landing = LandingContainer(landing_clients(account).container(name))
+    with request_time(lambda: waited[-1]):
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="too slowly"):
+                list(landing.entries())
+        # There is time for the app's own storage.
+        assert 90 < waited[-1] < 110
+        with pytest.raises(Unavailable, match="too slowly"):
+            TableRecords(clients, name, Thing).read("a")
+        assert 200 < waited[-1] < 220
+    clients.close()
 
 
 def test_no_address_is_logged(
