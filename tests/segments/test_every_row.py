@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError
+from shared.model.source import name_of_column
 from shared.segments.blob_segments import BlobSegments
 from shared.segments.container import LandingContainer
 from tests.segments.segment_files import MemoryContainer, database
@@ -151,7 +152,8 @@ def test_every_row_of_every_file_is_read_once_and_by_name(tmp_path: Path, export
         assert caught.value.code == "columnsUnknown"
         return
     (gold,) = segments.snapshot(["Gold"]).segments
-    columns = [name if named else name.strip() for name in export.names]
+    known = [name_of_column(name) for name in export.names]
+    columns = known if named else [name.strip() for name in known]
     cells = "".join(f", c{place} VARCHAR" for place in range(len(columns)))
     connection = database()
     connection.execute(f"CREATE OR REPLACE TABLE every_row (file VARCHAR, line BIGINT{cells})")

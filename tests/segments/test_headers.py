@@ -236,6 +236,20 @@ def test_rows_before_a_header_are_not_rows_of_people(
     assert counted(data, names, form) == 1
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("before", ["sep={}\n", "Gold members\n\n"])
+def test_a_header_after_other_rows_may_have_fewer_columns_than_the_model(
+    tmp_path: Path, before: str, delimiter: str
+) -> None:
+    names = ["CustomerId", "EMail", "FirstName"]
+    rows = csv_bytes([names[1::-1], ["a@example.com", "1"]], delimiter=delimiter)
+    data = before.format(delimiter).encode() + rows
+    segment, container = segment_of(names, ("a.csv", data))
+    got, unreadable = load(segment, container, names[:2], tmp_path)
+    assert ([row[2:] for row in got], unreadable) == ([("1", "a@example.com")], [])
+    assert counted(data, names, CsvFormat()) == 1
+
+
 def test_a_header_after_rows_of_people_is_not_looked_for(tmp_path: Path) -> None:
     names = ["CustomerId", "EMail"]
     rows = [["1", "a@example.com"], names, ["2", "b@example.com"]]

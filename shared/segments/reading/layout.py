@@ -225,16 +225,19 @@ def position_of(name: str, attribute: str, names: Sequence[str], where: str) -> 
 def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The position of the header among the first rows of a file.
 
-    It is 0 unless the first row that has a cell for each name is a header and others come before it: a title, a
-    comment, rows that name nothing. A row that cannot be read, or has an address, may be a person's, and must be reported.
+    It is 0 unless the first row that has a cell for each name, or of which each cell is a name, is a header and others come
+    before it: a title, a comment, rows that name nothing. A row that cannot be read, or has an address, may be a person's,
+    and must be reported.
     """
     for index, row in enumerate(rows):
         if not row:
             return 0
         if has_no_names(row):
             continue
+        found = _indexes_of(names, row)
+        if len(found) == len(row) > 1:
+            return index  # it may have fewer columns than the model
         if len(row) >= len(names) > 0:
-            found = _indexes_of(names, row)
             # A column without a name has one in `names` (see header.py).
             missing = [cell for name, cell in zip(names, row, strict=False) if name not in found]
             return index if found and not any(cell.strip() for cell in missing) else 0
