@@ -129,11 +129,14 @@ class Sweep:
         surplus = state.stored - session.count(audience_id, None)
         surplus += state.stored_archived - session.count(audience_id, "archived")
         # A single difference may be a change between the pages and the count.
-        differs = surplus == state.surplus and not self._is_explained(surplus)
+        explained = self._is_explained(surplus, state)
+        differs = surplus == state.surplus and not explained
         lacks_ids = state.blob != "" and state.unidentified != 0
         recently = state.reread_at is not None and self.now() - state.reread_at < _REREAD_EVERY
         if recently or not (differs or lacks_ids):
-            return replace(state, surplus=surplus, rereading=False)
+            is_stable = state.rereading or (explained and surplus == state.surplus)
+            missing = surplus if is_stable else state.erased_missing
+            return replace(state, surplus=surplus, erased_missing=missing, rereading=False)
         return replace(
             state,
             since="",
@@ -145,9 +148,14 @@ class Sweep:
             reread_at=self.now(),
         )
 
-    def _is_explained(self, surplus: int) -> bool:
-        """Whether erased people, who may still be in the audience, explain a difference."""
-        return surplus <= 0 and sum(1 for _ in self.erasures.records.all()) >= -surplus
+    def _is_explained(self, surplus: int, state: ConsentSweep) -> bool:
+        """Whether erased people, who may still be in the audience, explain a difference.
+
+        They do not if they explained a smaller number before: then a contact left the audience.
+        """
+        if surplus > min(0, state.erased_missing):
+            return False
+        return sum(1 for _ in self.erasures.records.all()) >= -surplus
 
     def _merge(
         self, session: MailchimpSession, key: str, state: ConsentSweep, found: list[StatusChange]

@@ -19,7 +19,8 @@ class ConsentSweep:
     `complete` is false while a sweep is to be continued. `changes` counts the changes of status so far.
 
     `stored` and `stored_archived` count the contacts in the blob. `surplus` is how many more these are than in
-    Mailchimp. While all contacts are read again, `rereading` is true, and rows with an older `generation` were not
+    Mailchimp. `erased_missing` is the surplus in two sweeps that erased people explained last, or after all contacts were read
+    again. While all contacts are read again, `rereading` is true, and rows with an older `generation` were not
     found yet. `unidentified` counts contacts in the blob that an earlier version read, without contact ids; None in
     records of that version.
 
@@ -35,6 +36,7 @@ class ConsentSweep:
     stored: int = 0
     stored_archived: int = 0
     surplus: int = 0
+    erased_missing: int = 0
     generation: int = 0
     rereading: bool = False
     reread_at: datetime | None = None

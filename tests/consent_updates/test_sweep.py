@@ -198,6 +198,28 @@ def test_a_killed_sweep_is_repeated_without_loss(world: World, kill_at: int) -> 
     assert world.statuses(state) == world.truth()
 
 
+def test_a_contact_that_left_the_audience_is_found_although_erased_people_are_in_it(
+    world: World,
+) -> None:
+    fill(world, 4)
+    world.sweep()
+    token = world.erasures.token("p1@example.com")
+    world.erasures.records.create(token, Erasure("e1", world.clock.now()))
+    for _ in range(2):
+        world.audience.add("p1@example.com", merge_fields={"FNAME": "Ada"})
+        world.clock.forward(3600)
+        world.sweep()
+    world.audience.forget("p2@example.com")
+    for _ in range(2):
+        world.clock.forward(3600)
+        world.sweep()
+
+    state = world.sweep_until_complete()
+
+    assert set(world.statuses(state)) == {"p0@example.com", "p3@example.com"}
+    assert world.sweep().reread_at == state.reread_at
+
+
 def test_erased_people_are_not_stored_and_missed_by_no_count(world: World) -> None:
     fill(world, 2)
     world.sweep()
