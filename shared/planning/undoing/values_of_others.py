@@ -67,14 +67,24 @@ def keep_values_of_others(
     if not ledgers:
         return 0
     here = _conversions(source)
-    before = merge_tags(source.mapping)
-    _SQL.run(db, "create", merge_tags=list(columns), before_tags=before)
+    before = set(merge_tags(source.mapping))
+    _SQL.run(db, "create")
     for other, file in ledgers:
         there = _conversions(other.plan) if other.plan else {}
-        alike = [tag for tag, conversion in here.items() if there.get(tag) == conversion]
-        _SQL.run(db, "add", file=str(file), alike=alike)
-    _SQL.run(db, "replace", undone=undone)
+        _SQL.run(db, "open_other", file=str(file))
+        tags = [tag for (tag,) in _SQL.rows(db, "other_tags")]
+        for place, tag in enumerate(columns, start=1):
+            theirs = [one for one in tags if _field(one) == _field(tag)]
+            if theirs and tag in before and not is_evidence(tag):
+                alike = tag in here and here[tag] == there.get(tag)
+                _SQL.run(db, "add", place=place, tag=tag, theirs=theirs, alike=alike, undone=undone)
+    _SQL.run(db, "replace")
     return _SQL.number(db, "keeping")
+
+
+def _field(tag: str) -> str:
+    """The merge field of a tag, which may be a part of an address."""
+    return tag.partition(".")[0]
 
 
 def _conversions(plan: Plan) -> Mapping[str, tuple[str, ...]]:

@@ -7,51 +7,57 @@ SELECT address FROM read_parquet($file)
 WHERE len(tags) > 0 AND address IN (SELECT address FROM ledger) AND address NOT IN (FROM people_of_others);
 
 -- name: create
--- The values that the undo restores and the run had sent, with the place of each in the mapping. `before_run` is the run
--- that wrote the contact before the undone one. A part of an address belongs to its whole field.
+-- The people whose values the undo restores, with what the run sent. `before_run` is the run that wrote the contact before it.
 CREATE OR REPLACE TABLE restored_values AS
-WITH
-people AS (
-    SELECT
-        c.address, from_json(c.fields, '["VARCHAR"]') AS fields, from_json(l.fields, '["VARCHAR"]') AS sent_fields,
-        l.merge_tags AS sent_tags, b.run_id AS before_run
-    FROM changes c JOIN ledger l ON l.address = c.address JOIN before b ON b.address = c.address
-    WHERE c.kind = 'update' AND c.fields IS NOT NULL AND l.fields IS NOT NULL
-),
-places AS (SELECT unnest($merge_tags::VARCHAR[]) AS tag, unnest(range(1, len($merge_tags::VARCHAR[]) + 1)) AS place)
 SELECT
-    p.address, t.tag, split_part(t.tag, '.', 1) AS field, t.place, p.before_run,
-    p.fields[t.place] AS value, p.sent_fields[list_position(p.sent_tags, t.tag)] AS sent
-FROM people p CROSS JOIN places t
-WHERE list_contains($before_tags::VARCHAR[], t.tag) AND (has_text(value) OR has_text(sent));
+    c.address, from_json(c.fields, '["VARCHAR"]') AS values_before, from_json(l.fields, '["VARCHAR"]') AS values_sent,
+    l.merge_tags AS sent_tags, b.run_id AS before_run
+FROM changes c JOIN ledger l ON l.address = c.address JOIN before b ON b.address = c.address
+WHERE c.kind = 'update' AND c.fields IS NOT NULL AND l.fields IS NOT NULL;
 
-CREATE OR REPLACE TABLE values_of_others (address VARCHAR, tag VARCHAR, field VARCHAR, value VARCHAR, run_id VARCHAR);
+CREATE OR REPLACE TABLE values_of_others (
+    address VARCHAR, place BIGINT, run_id VARCHAR, value VARCHAR, instead VARCHAR, keeps BOOLEAN
+);
+
+-- name: open_other
+CREATE OR REPLACE TABLE other_rows_sent AS
+SELECT address, run_id, merge_tags, from_json(fields, '["VARCHAR"]') AS fields
+FROM (FROM (FROM ledger LIMIT 0) UNION ALL BY NAME FROM read_parquet($file))
+WHERE fields IS NOT NULL AND address IN (SELECT address FROM restored_values);
+
+-- name: other_tags
+SELECT DISTINCT unnest(merge_tags) FROM (SELECT DISTINCT merge_tags FROM other_rows_sent);
 
 -- name: add
--- `value` is NULL if the other export converts the values of the field in another way.
+-- The values of another export in one field, by the place of the field in the mapping; `$theirs` are its tags of the field: a part of
+-- an address belongs to its whole field. Ids of runs sort newest first. The value counts if it is newer than the earlier value of this
+-- export, or if this export had none. A value that is newer than the run is there now, and one that the other export converts in
+-- another way cannot be sent. `keeps`: the field has the value of the run.
 INSERT INTO values_of_others
-SELECT address, tag, field, CASE WHEN list_contains($alike::VARCHAR[], tag) THEN value END, run_id
+SELECT
+    address, $place, run_id, value,
+    CASE WHEN $alike AND run_id >= $undone THEN fields[list_position(merge_tags, $tag)] END AS instead,
+    instead IS NULL AND coalesce(value, '') <> coalesce(sent, '')
 FROM (
     SELECT
-        address, run_id, unnest(merge_tags) AS tag, split_part(tag, '.', 1) AS field,
-        unnest(from_json(fields, '["VARCHAR"]')) AS value
-    FROM (FROM (FROM ledger LIMIT 0) UNION ALL BY NAME FROM read_parquet($file))
-    WHERE address IN (SELECT address FROM restored_values)
+        r.address, r.before_run, r.values_before[$place] AS value,
+        r.values_sent[list_position(r.sent_tags, $tag)] AS sent,
+        o.run_id, o.merge_tags, o.fields
+    FROM restored_values r JOIN other_rows_sent o ON o.address = r.address
 )
-WHERE has_text(value) AND field IN (SELECT field FROM restored_values);
+WHERE (has_text(value) OR has_text(sent))
+  AND (NOT has_text(value) OR run_id < before_run)
+  AND CASE
+      WHEN $theirs::VARCHAR[] = [$tag] THEN has_text(fields[list_position(merge_tags, $tag)])
+      ELSE list_bool_or(list_transform($theirs::VARCHAR[], lambda tag: has_text(fields[list_position(merge_tags, tag)])))
+  END;
 
 -- name: replace
--- Ids of runs sort newest first. The newest value of another export counts if it is newer than the earlier value of this
--- export, or if this export had none. A value that is newer than the run is there now. `keeps`: the field has the value of the run.
+-- The newest value of other exports counts.
 CREATE OR REPLACE TABLE replaced_values AS
-SELECT
-    r.address, r.place,
-    CASE WHEN o.run_id >= $undone AND o.tag = r.tag THEN o.value END AS instead,
-    instead IS NULL AND coalesce(r.value, '') <> coalesce(r.sent, '') AS keeps
-FROM restored_values r
-JOIN (FROM values_of_others QUALIFY row_number() OVER (PARTITION BY address, field ORDER BY run_id, tag) = 1) o
-    ON o.address = r.address AND o.field = r.field
-WHERE NOT has_text(r.value) OR o.run_id < r.before_run;
+SELECT address, place, instead, keeps
+FROM (FROM values_of_others QUALIFY row_number() OVER (PARTITION BY address, place ORDER BY run_id) = 1)
+WHERE instead IS NULL OR instead IS DISTINCT FROM value;
 
 CREATE OR REPLACE TABLE send_lines AS
 SELECT
