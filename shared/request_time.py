@@ -19,10 +19,12 @@ from shared.errors import ConnectorError, Unavailable
 T = TypeVar("T")
 
 # Seconds from the beginning of a request in which services may be called. The landing account ends first, because most
-# requests can do without it. The app's own storage ends last, because it stores what the others answered.
+# requests can do without it. The app's own storage ends last, because it stores what the others answered. Only an audit entry
+# may be stored later, because the change is made by then.
 LANDING = 100.0
 OTHER_SERVICES = 180.0
 OWN_STORAGE = 210.0
+_AUDIT_ENTRY = 220.0
 
 TIME_UP = "requestTimeUp"
 """The code of the error when no time is left."""
@@ -50,6 +52,8 @@ class RequestTime:
 
 
 _current: ContextVar[RequestTime | None] = ContextVar("request_time", default=None)
+# Seconds from the beginning of a request in which any service may be called.
+_at_least: ContextVar[float] = ContextVar("at_least", default=0.0)
 
 
 @contextmanager
@@ -71,7 +75,7 @@ def current_request() -> RequestTime | None:
 def seconds_left(until: float = OWN_STORAGE) -> float:
     """The seconds in which services of this kind may be called; infinite without a request."""
     request = _current.get()
-    return math.inf if request is None else request.left(until)
+    return math.inf if request is None else request.left(max(until, _at_least.get()))
 
 
 def is_time_up(until: float) -> bool:
@@ -91,6 +95,16 @@ def refuse_late_change() -> None:
     """Raise Unavailable if a change that takes several calls to storage would not end in time."""
     if seconds_left() < _LONGEST_CHANGE:
         raise Unavailable(TIME_UP)
+
+
+@contextmanager
+def time_for_audit_entry() -> Iterator[None]:
+    """Let the calls in this context end later than others, to record a change that took all the time of the request."""
+    token = _at_least.set(_AUDIT_ENTRY)
+    try:
+        yield
+    finally:
+        _at_least.reset(token)
 
 
 class RequestThreads(ThreadPoolExecutor):

@@ -67,7 +67,7 @@ class Eraser:
             Conflict: names the exports whose audience could not be reached to delete the person in
                 Mailchimp. The data of the app is purged.
             Unavailable: Mailchimp or storage is temporarily unavailable; request the erasure again. If
-                it was Mailchimp, the data of the app is purged.
+                it was Mailchimp, the data of the app is purged, by the timer if there was too much for one request.
             ConnectorError: a newer version of the app wrote a record. The person is removed from
                 everything else, and the timer repeats the purge until all records are readable.
         """

@@ -18,6 +18,7 @@ from shared.capacity import parallel_calls
 from shared.people import all_audiences
 from shared.request_time import OWN_STORAGE, request_time, time_for_call
 from shared.shared_reads import SharedReads
+from shared.web.audit_entry import AuditEntry
 from tests.fakes import MemoryFiles, MemoryRecords
 from tests.faults.conftest import clock, mailchimp, new_deployment
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
@@ -150,15 +151,24 @@ def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
     download = MemoryFiles.download
 
     def download_slowly(self: MemoryFiles, *given: Any, **more: Any) -> Any:
-        time_for_call(OWN_STORAGE)
-        deployment.simulated.clock.forward(150)
+        deployment.simulated.clock.forward(min(150, time_for_call(OWN_STORAGE)))
         return download(self, *given, **more)
 
+    create = MemoryRecords.create
+
+    def create_in_time(self: MemoryRecords[Any], *given: Any) -> Any:
+        time_for_call(OWN_STORAGE)
+        return create(self, *given)
+
     monkeypatch.setattr(MemoryFiles, "download", download_slowly)
+    monkeypatch.setattr(MemoryRecords, "create", create_in_time)
     answer = deployment.call(
         "POST", "/api/people/erase", {"email": "p1@example.com", "deleteInMailchimp": False}
     )
     assert (answer.status, answer.json()["code"]) == (503, "erasureContinues")
+    [entry] = [one.value for one in deployment.app.table("audit", AuditEntry).all()]
+    assert entry.action == "person.erase"
+    assert [one.after for one in entry.changes] == ['"erasureContinues"']
 
     assert deployment.app.eraser.complete() == 1
 

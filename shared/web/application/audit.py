@@ -15,6 +15,7 @@ from itertools import islice
 import orjson
 
 from shared.model.ports import Stored
+from shared.request_time import time_for_audit_entry
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.context import Context
 
@@ -50,7 +51,8 @@ def record(
         changes=_changes(before, after),
         trace_id=context.trace_id,
     )
-    context.services.audit_records.create(_key_of(entry), entry)
+    with time_for_audit_entry():
+        context.services.audit_records.create(_key_of(entry), entry)
 
 
 @dataclass(frozen=True)
