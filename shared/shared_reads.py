@@ -41,16 +41,25 @@ class SharedReads(Generic[T]):
                 return running.result(None if left == math.inf else left)
             except TimeoutError:
                 raise Unavailable(TIME_UP) from None
+            except Unavailable as error:
+                if error.code != TIME_UP:
+                    raise
+                return self(key)  # the time of the reading request was up, not that of this thread
         try:
-            own.set_result(self._read(key))
+            value = self._read(key)
         except BaseException as error:
+            self._end(key, own)
             own.set_exception(error)
             raise
-        finally:
-            with self._lock:
-                if self._running.get(key) is own:
-                    del self._running[key]
-        return own.result()
+        self._end(key, own)
+        own.set_result(value)
+        return value
+
+    def _end(self, key: str, own: Future[T]) -> None:
+        """Let later calls read again. This comes before the result, so that a thread that gets it can read at once."""
+        with self._lock:
+            if self._running.get(key) is own:
+                del self._running[key]
 
     def forget(self, key: str) -> None:
         """Let later calls read again: the value has changed since the present read began."""

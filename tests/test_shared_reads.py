@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.errors import Unavailable
+from shared.request_time import OWN_STORAGE, request_time, time_for_call
 from shared.shared_reads import SharedReads
 
 
@@ -83,3 +85,30 @@ def test_a_failed_read_fails_for_those_who_share_it_and_is_tried_again_later() -
     with pytest.raises(LookupError):
         shared("broken")
     assert read.number == 2
+
+
+def test_a_read_by_a_request_whose_time_is_up_is_repeated_by_those_who_share_it() -> None:
+    read = HeldRead()
+
+    def read_in_time(key: str) -> int:
+        number = read(key)
+        time_for_call(OWN_STORAGE)
+        return number
+
+    shared = SharedReads(read_in_time)
+
+    def read_at_the_end_of_a_request() -> int:
+        times = iter([0.0, OWN_STORAGE])
+        with request_time(lambda: next(times)):
+            return shared("a")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(read_at_the_end_of_a_request)
+        assert read.began.wait(60)
+        later = threads.submit(shared, Asked("a"))
+        assert Asked.lookups.acquire(timeout=60)
+        read.released.set()
+
+        with pytest.raises(Unavailable, match="too slowly"):
+            first.result(60)
+        assert later.result(60) == 2
