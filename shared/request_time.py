@@ -30,7 +30,7 @@ TIME_UP = "requestTimeUp"
 """The code of the error when no time is left."""
 
 # Seconds. A call with less time would hardly be answered.
-_SHORTEST_CALL = 5.0
+SHORTEST_CALL = 5.0
 # Seconds for one of many changes, such as that of one export, with its audit entry.
 _LONGEST_CHANGE = 30.0
 
@@ -80,13 +80,13 @@ def seconds_left(until: float = OWN_STORAGE) -> float:
 
 def is_time_up(until: float) -> bool:
     """Whether no call to services of this kind may begin any more."""
-    return seconds_left(until) < _SHORTEST_CALL
+    return seconds_left(until) < SHORTEST_CALL
 
 
 def time_for_call(until: float) -> float:
     """The seconds that a call may take that begins now. Unavailable if the time is up."""
     left = seconds_left(until)
-    if left < _SHORTEST_CALL:
+    if left < SHORTEST_CALL:
         raise Unavailable(TIME_UP)
     return left
 

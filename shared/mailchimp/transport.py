@@ -39,7 +39,7 @@ from shared.mailchimp.error_responses import (
 )
 from shared.mailchimp.refusal_text import title_text
 from shared.model.audience import CallCounts
-from shared.request_time import OTHER_SERVICES, seconds_left
+from shared.request_time import OTHER_SERVICES, SHORTEST_CALL, seconds_left
 from shared.version import USER_AGENT
 
 Parse = Callable[[bytearray], object]
@@ -237,8 +237,9 @@ class Transport:
     def _left(self, began: float, tried_at: float) -> float:
         """The seconds in which a retry may begin. `began` is the time of the first try, `tried_at` that of the last one."""
         now = self._clock()
-        # While a person waits, only if a try that takes as long as the last one would end in time.
-        in_request = seconds_left(OTHER_SERVICES) - (now - tried_at)
+        # While a person waits, only if a try that takes as long as the last one would end in time. A try that could not begin
+        # would hide why the last one failed, and that it may have been applied.
+        in_request = seconds_left(OTHER_SERVICES) - max(now - tried_at, SHORTEST_CALL)
         return min(self._retry_policy.budget - (now - began), in_request)
 
     def _may_be_temporary(self, refused: Refused) -> bool:

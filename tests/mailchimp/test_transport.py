@@ -12,6 +12,7 @@ import requests
 from shared.errors import Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken
 from shared.mailchimp.transport import ApiKey, RetryPolicy
+from shared.request_time import OTHER_SERVICES, TIME_UP, request_time
 from tests.mailchimp.scripted_server import (
     HANG,
     RESET,
@@ -209,6 +210,18 @@ def test_no_retry_begins_after_the_time_limit(transport, time):
             transport(server.url, retry_policy=retry_policy, random=lambda: 1.0).get("/lists")
         assert len(server.asked) == 4
     assert time.slept == [10, 10, 10]
+
+
+def test_a_write_that_a_request_has_no_time_to_repeat_still_counts_as_maybe_applied(
+    transport, time
+):
+    with ScriptedServer(html(500)) as server, request_time(time.clock):
+        time.now += OTHER_SERVICES - 5.5
+        with pytest.raises(Unavailable) as failed:
+            transport(server.url, random=lambda: 1.0).write("POST", "/lists/a", {})
+        assert len(server.asked) == 1
+    assert failed.value.code != TIME_UP
+    assert failed.value.maybe_applied
 
 
 @pytest.mark.parametrize(
