@@ -163,9 +163,11 @@ class Connections:
         detach_exports: bool,
         etag: str | None = None,
         detached: Callable[[str], object] = lambda _: None,
-    ) -> Connection:
-        """Remove a connection and return it. `detached` is called with the id of each export that was detached from it.
+        removed: Callable[[Connection], object] = lambda _: None,
+    ) -> None:
+        """Remove a connection. `detached` is called with the id of each export that was detached from it.
 
+        `removed` is called with the connection before the exports are read again, which may fail.
         Without `detach_exports`, Conflict names the exports that use it. Unavailable if there are more exports than an HTTP
         request has time for; the next request detaches the others.
         """
@@ -185,12 +187,12 @@ class Connections:
         self.secrets.delete(connection.secret_name)
         self.secrets.delete(connection.export_user_secret_name)
         self.records.delete(connection_id, etag)
+        removed(connection)
         # An export that was written meanwhile. One that is written later finds no connection.
         for export in self.definitions.using(connection_id):
             with suppress(Conflict, NotFound):
                 self.definitions.detach(export.id, by)
                 detached(export.id)
-        return connection
 
     def _used_by(self, connection: Connection) -> str:
         return ", ".join(e.display_name for e in self.definitions.using(connection.id))

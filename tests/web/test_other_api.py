@@ -1,11 +1,13 @@
 """Segments, the refresh schedule, people and the audit trail over HTTP."""
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from shared.errors import Conflict, Unavailable
+from shared.exports.definitions import Definitions
 from shared.model.export import Schedule
 from shared.model.run import Reason
 from shared.people.search import PersonInExport
@@ -354,6 +356,25 @@ def test_an_application_is_distinguished_from_a_person() -> None:
     world.serve(replace(world.services, authenticator=authenticator))
     send(world, "PUT", "/api/schedule", SCHEDULE)
     assert get(world, "/api/audit")["value"][0]["isApplication"] is True
+
+
+def test_a_removed_connection_is_recorded_although_its_exports_cannot_be_read_again() -> None:
+    world = World()
+    connection = new_connection(world)
+    using = world.services.definitions.using
+
+    def using_before(connection_id: str, **more: Any) -> Any:
+        if connection_id not in world.connections.kept:
+            raise Unavailable("requestTimeUp")
+        return using(connection_id, **more)
+
+    definitions = cast("Definitions", SimpleNamespace(using=using_before))
+    connections = replace(world.services.connections, definitions=definitions)
+    world.serve(replace(world.services, connections=connections))
+
+    assert call(world, "DELETE", f"/api/connections/{connection}").status == 503
+
+    assert "connection.delete" in [one.value.action for one in world.audit.kept.values()]
 
 
 @pytest.mark.parametrize("what", ["disconnect", "delete"])

@@ -90,16 +90,18 @@ def delete(
         connected = {"connectionId": connection_id}
         audit.record(context, "export.detach", export_id, before=connected)
 
-    connection = context.services.connections.remove(
+    def record_removed(connection: Connection) -> None:
+        name, before = connection.display_name, _recorded(connection)
+        audit.record(context, "connection.delete", connection_id, name, before=before)
+
+    context.services.connections.remove(
         connection_id,
         context.caller.name,
         detach_exports=detach_exports,
         etag=etag,
         detached=record_detached,
+        removed=record_removed,
     )
-    name = connection.display_name
-    recorded = _recorded(connection)
-    audit.record(context, "connection.delete", connection_id, name, before=recorded)
 
 
 def connect_with_key(
