@@ -112,7 +112,7 @@ def _without_tag(
 ) -> frozenset[str]:
     """The addresses that are not among the members from which a call removed a tag; empty if the response does not list all."""
     listed = answer.get("members_removed")
-    if removed >= len(addresses) or not isinstance(listed, list) or len(listed) != removed:
+    if removed >= len(addresses) or not isinstance(listed, list):
         return frozenset()
     had_it = {address_in(member) for member in listed if isinstance(member, dict)}
     without = frozenset(addresses) - had_it

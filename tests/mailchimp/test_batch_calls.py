@@ -385,6 +385,31 @@ def test_addresses_outside_the_audience_do_not_count_as_tagged(sandbox, session,
     assert audience.member("ada@example.org").tags == {"Mine"}
 
 
+@pytest.mark.parametrize(
+    ("listed", "removed", "without"),
+    [
+        (["ADA@Example.org"], 1, {"bob@example.org"}),
+        (["ada@example.org", "bob@example.org"], 2, set()),
+        ([], 0, {"ada@example.org", "bob@example.org"}),
+        ([], 1, set()),
+        (["ada@example.org", "bob@example.org"], 1, set()),
+        (["ada@example.org", "ada@example.org", "ada@example.org"], 3, set()),
+        (["ada@example.org"] * 2, 2, set()),
+        (["moved@example.org"], 1, set()),
+        ([None], 1, set()),
+    ],
+)
+def test_contacts_count_as_without_a_tag_only_if_the_response_lists_all_others(
+    transport, listed, removed, without
+):
+    members = [{"email_address": address} for address in listed]
+    body = orjson.dumps({"members_removed": members, "total_added": 0, "total_removed": removed})
+    with ScriptedServer(json(body)) as server:
+        session = MailchimpSession(transport(server.url))
+        answer = session.untag("a1", 7, ["ada@example.org", "bob@example.org"])
+    assert answer.without == without
+
+
 def test_a_deleted_tag_is_not_found(sandbox, session):
     audience = sandbox.audience("News")
     audience.add("ada@example.org")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from sandbox.mailchimp import Fault
 from shared.model.one_person import ChosenPerson
 from tests.faults.simulated_deployment import CONNECTION, EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person
@@ -64,6 +67,23 @@ def test_an_undo_gives_no_tag_back_that_someone_had_removed_in_mailchimp_before_
     # The next run gives the tag to everyone in the segment.
     rows.run(*everyone)
     assert rows.tags(1) == {"People"}
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_an_undo_gives_a_tag_back_although_the_response_to_its_removal_was_lost(
+    rows: RowDeployment, lost: int
+) -> None:
+    everyone = [person(number) for number in range(5)]
+    rows.run(*everyone)
+    fault = Fault("reset-applied", "POST", r"/segments/\d+$", times=lost)
+    rows.deployment.sandbox.arm(fault)
+    # The repeated call does not find the tag that the first one removed.
+    run = rows.run(person(0))
+    assert (fault.affected, run.counts.removed) == (lost, 4)
+
+    rows.deployment.undo(run)
+
+    assert [rows.tags(number) for number in range(5)] == [{"People"}] * 5
 
 
 def test_an_undo_leaves_a_tag_alone_that_someone_gave_or_removed_in_mailchimp_after_the_run(
