@@ -115,7 +115,7 @@ def test_a_connection_in_use_cannot_change_its_account() -> None:
     problem = send(world, "PUT", path, {"apiKey": KEY}, 409)
     assert problem["code"] == "otherAccount"
     assert "Weekly news" in problem["detail"]
-    assert "They use Fabrikam, and you connected Contoso." in problem["detail"]
+    assert "They use Fabrikam, and this is Contoso." in problem["detail"]
     assert list(world.secrets.kept.values()) == [OTHER_KEY]
 
 
