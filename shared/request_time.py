@@ -24,7 +24,7 @@ T = TypeVar("T")
 LANDING = 100.0
 OTHER_SERVICES = 180.0
 OWN_STORAGE = 210.0
-_AUDIT_ENTRY = 220.0
+AUDIT_ENTRY = 220.0
 
 TIME_UP = "requestTimeUp"
 """The code of the error when no time is left."""
@@ -98,9 +98,9 @@ def refuse_late_change() -> None:
 
 
 @contextmanager
-def time_for_audit_entry() -> Iterator[None]:
-    """Let the calls in this context end later than others, to record a change that took all the time of the request."""
-    token = _at_least.set(_AUDIT_ENTRY)
+def calls_until(until: float) -> Iterator[None]:
+    """Let the calls in this context end at `until` if their service would end before."""
+    token = _at_least.set(until)
     try:
         yield
     finally:

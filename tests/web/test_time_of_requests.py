@@ -16,7 +16,8 @@ from azure.core.pipeline.transport import RequestsTransport
 from shared.app import App
 from shared.capacity import parallel_calls
 from shared.people import all_audiences
-from shared.request_time import OWN_STORAGE, request_time, time_for_call
+from shared.request_time import LANDING, OWN_STORAGE, request_time, time_for_call
+from shared.runs.outcome_file import OutcomeFile
 from shared.shared_reads import SharedReads
 from shared.web.audit_entry import AuditEntry
 from tests.fakes import MemoryFiles, MemoryRecords
@@ -116,6 +117,28 @@ def test_an_erasure_in_accounts_that_do_not_answer_is_answered(
     pointer = deployment.app.ledgers.read(EXPORT)
     assert pointer is not None
     assert pointer.value.people == 2
+
+
+def test_an_erasure_while_mailchimp_is_silent_purges_files_in_the_landing_account(
+    deployment: Deployment, with_run: None, silent: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove_profiles = OutcomeFile.remove_profiles
+    purged = []
+
+    def remove_in_time(self: OutcomeFile, *given: Any) -> int:
+        time_for_call(LANDING)
+        purged.append(given)
+        return remove_profiles(self, *given)
+
+    monkeypatch.setattr(OutcomeFile, "remove_profiles", remove_in_time)
+
+    answer = deployment.call("POST", "/api/people/erase", ERASE)
+
+    assert (answer.status, answer.json()["code"]) == (503, "noAnswer")
+    assert LANDING < deployment.seconds < LONGEST_REQUEST
+    assert len(purged) == 1
+    [erasure] = deployment.app.eraser.erasures.records.all()
+    assert erasure.value.waits_for == ()
 
 
 def test_an_erasure_calls_all_accounts_at_the_same_time(
