@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import Unavailable
+from shared.request_time import OTHER_SERVICES, request_time, time_for_call
 from shared.segments.choosing.remembered_responses import Remembered
 from shared.segments.customer_insights_api import ApiSegment
 
@@ -41,3 +42,16 @@ def test_a_failed_request_is_cached_too() -> None:
     assert api.asked == 1
     api.down, now[0] = False, 60
     assert remembered()
+
+
+def test_a_failure_for_lack_of_time_in_one_request_is_not_remembered_for_others() -> None:
+    def ask() -> int:
+        time_for_call(OTHER_SERVICES)
+        return 1
+
+    remembered = Remembered(ask, lambda: 0.0, 60)
+    times = iter([0.0, OTHER_SERVICES])
+
+    with request_time(lambda: next(times)), pytest.raises(Unavailable, match="too slowly"):
+        remembered()
+    assert remembered() == 1

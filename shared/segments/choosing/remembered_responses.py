@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from shared.errors import ConnectorError
+from shared.request_time import TIME_UP
 
 T = TypeVar("T")
 
@@ -16,7 +17,8 @@ _SECONDS = 60.0
 class Remembered(Generic[T]):
     """Calls a function at most once in a number of seconds, and returns or raises the same in between.
 
-    A failure is remembered too, because the timeout of the API is too long for a page. `clock` returns seconds.
+    A failure is remembered too, because the timeout of the API is too long for a page. Only the failure of a request
+    whose time was up is not. `clock` returns seconds.
     """
 
     def __init__(
@@ -36,6 +38,8 @@ class Remembered(Generic[T]):
                 try:
                     self._answer = self._ask()
                 except ConnectorError as error:
+                    if error.code == TIME_UP:
+                        raise  # it says nothing about the API
                     self._answer = error
                 self._until = self._clock() + self._seconds
             answer = self._answer
