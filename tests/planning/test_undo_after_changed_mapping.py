@@ -80,6 +80,22 @@ def test_an_undo_leaves_fields_alone_that_the_run_did_not_send(rows: RowDeployme
     assert undo.status is RunStatus.SUCCESSFUL
 
 
+def test_an_undo_sends_one_value_to_a_field_that_had_another_attribute_than_the_name(
+    rows: RowDeployment,
+) -> None:
+    rows.define(mapping=Mapping("EMail", attributes=(AttributeMapping("City", "FNAME"),)))
+    rows.run(person(1, City="Rome" * 100))
+    before = values(rows)
+    rows.change(mapping=_NAMES)
+    run = rows.run(person(1))
+    assert values(rows) == {"FNAME": "P1"}
+
+    undo = rows.deployment.undo(run)
+
+    assert values(rows) == before
+    assert codes(undo) == {"valuesCut": {"field": "FNAME", "people": "1"}}
+
+
 def test_an_undo_restores_values_if_a_run_with_another_mapping_was_stopped_before(
     rows: RowDeployment,
 ) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import Conflict
 from shared.fields.contact import Converter
-from shared.fields.merge_fields import with_deleted
+from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG, with_deleted
 from shared.memory import waiting_for_network
 from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
@@ -163,10 +163,11 @@ def _with_fields_of(mapping: Mapping, other: Mapping) -> Mapping:
     """A mapping with the fields of another one that it lacks: the ledger still has to know what was sent to them."""
     fields = {tag.partition(".")[0] for tag in merge_tags(mapping)}
     more = (one for one in other.attributes if one.merge_field.upper() not in fields)
+    # Without an attribute for a name, another attribute may go to the field of the name.
     return replace(
         mapping,
-        first_name=mapping.first_name or other.first_name,
-        last_name=mapping.last_name or other.last_name,
+        first_name=mapping.first_name or ("" if FIRST_NAME_TAG in fields else other.first_name),
+        last_name=mapping.last_name or ("" if LAST_NAME_TAG in fields else other.last_name),
         attributes=(*mapping.attributes, *more),
     )
 
