@@ -77,17 +77,17 @@ class Eraser:
         keys = [self.erasures.token(address) for address in person.addresses]
         for key in keys:
             self._create_record(key, by, in_mailchimp, keys, person)
-        deleted, unreached = 0, Unreached()
+        unreached = Unreached()
         if in_mailchimp:
             deleted, unreached = self._delete(person, exports)
+            # Now, because another request would not find these contacts, and could not count them.
+            self._record_deleted(keys, person, deleted, unreached)
         mark = marker_for_addresses(person.addresses)
         self._close_waiting(mark)
         purged = self._purge(mark, unreached)
-        if in_mailchimp:
-            self._forget_deleted(keys, person, unreached)
         for key in keys[1:]:
-            self._record_result(key, replace(purged, records=0), 0)
-        receipt = self._record_result(keys[0], purged, deleted)
+            self._record_result(key, replace(purged, records=0))
+        receipt = self._record_result(keys[0], purged)
         if unreached.unavailable is not None:
             raise unreached.unavailable
         if unreached.audiences:
@@ -203,10 +203,10 @@ class Eraser:
             {**unknown.audiences, **found.audiences}, found.unavailable or unknown.unavailable
         )
 
-    def _forget_deleted(
-        self, keys: Sequence[str], person: FoundPerson, unreached: Unreached
+    def _record_deleted(
+        self, keys: Sequence[str], person: FoundPerson, count: int, unreached: Unreached
     ) -> None:
-        """Remove the ids of contacts that were deleted in Mailchimp from the records."""
+        """Record the number of contacts that were deleted in Mailchimp, and remove their ids from the records."""
         deleted = {
             one for one in person.contacts if audience_of_contact(one) not in unreached.audiences
         }
@@ -216,21 +216,25 @@ class Eraser:
                 erasure, contacts=tuple(one for one in erasure.contacts if one not in deleted)
             )
 
-        others: set[str] = set()
-        for key in keys:
+        def counted(erasure: Erasure) -> Erasure:
+            return replace(
+                without(erasure), deleted_in_mailchimp=erasure.deleted_in_mailchimp + count
+            )
+
+        others = set(update(self.erasures.records, keys[0], counted).value.others)
+        for key in keys[1:]:
             others.update(update(self.erasures.records, key, without).value.others)
         # Records of addresses that an earlier request found, and the contact had then.
         for key in sorted(others - set(keys)):
             with suppress(NotFound):
                 update(self.erasures.records, key, without)
 
-    def _record_result(self, key: str, purged: Purged, deleted: int) -> Erasure:
+    def _record_result(self, key: str, purged: Purged) -> Erasure:
         def add(erasure: Erasure) -> Erasure:
             return replace(
                 erasure,
                 exports=max(erasure.exports, len(purged.exports)),
                 records=erasure.records + purged.records,
-                deleted_in_mailchimp=erasure.deleted_in_mailchimp + deleted,
                 waits_for=_remaining({*erasure.waits_for, *purged.active_runs}, purged),
             )
 

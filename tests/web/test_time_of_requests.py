@@ -168,8 +168,13 @@ def test_an_erasure_calls_all_accounts_at_the_same_time(
     assert len(reached) == 2
 
 
+@pytest.mark.parametrize(("in_mailchimp", "deleted"), [(False, 0), (True, 1)])
 def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
-    deployment: Deployment, with_run: None, monkeypatch: pytest.MonkeyPatch
+    deployment: Deployment,
+    with_run: None,
+    in_mailchimp: bool,
+    deleted: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     download = MemoryFiles.download
 
@@ -185,9 +190,8 @@ def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
 
     monkeypatch.setattr(MemoryFiles, "download", download_slowly)
     monkeypatch.setattr(MemoryRecords, "create", create_in_time)
-    answer = deployment.call(
-        "POST", "/api/people/erase", {"email": "p1@example.com", "deleteInMailchimp": False}
-    )
+    erase = {**ERASE, "deleteInMailchimp": in_mailchimp}
+    answer = deployment.call("POST", "/api/people/erase", erase)
     assert (answer.status, answer.json()["code"]) == (503, "erasureContinues")
     [entry] = [one.value for one in deployment.app.table("audit", AuditEntry).all()]
     assert entry.action == "person.erase"
@@ -198,6 +202,9 @@ def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
     pointer = deployment.app.ledgers.read(EXPORT)
     assert pointer is not None
     assert pointer.value.people == 2
+    [erasure] = [one.value for one in deployment.app.eraser.erasures.records.all()]
+    assert (erasure.waits_for, erasure.contacts) == ((), ())
+    assert erasure.deleted_in_mailchimp == deleted
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(1.0, 200), (40.0, 503)])
