@@ -19,12 +19,12 @@ from shared.errors import ConnectorError, Unavailable
 T = TypeVar("T")
 
 # Seconds from the beginning of a request in which services may be called. The landing account ends first, because most
-# requests can do without it. The app's own storage ends last, because it stores what the others answered. Only an audit entry
-# may be stored later, because the change is made by then.
+# requests can do without it. The app's own storage ends last, because it stores what the others answered. Only the audit
+# entry of a change comes later, and what every page reads, because it shows why something failed.
 LANDING = 100.0
 OTHER_SERVICES = 180.0
 OWN_STORAGE = 210.0
-AUDIT_ENTRY = 220.0
+LAST_CALLS = 220.0
 
 TIME_UP = "requestTimeUp"
 """The code of the error when no time is left."""

@@ -168,6 +168,27 @@ def test_an_erasure_calls_all_accounts_at_the_same_time(
     assert len(reached) == 2
 
 
+def slow_down(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each download takes 150 seconds, and records are read and created only while a request has time for it."""
+    download, read, create = MemoryFiles.download, MemoryRecords.read, MemoryRecords.create
+
+    def download_slowly(self: MemoryFiles, *given: Any, **more: Any) -> Any:
+        deployment.simulated.clock.forward(min(150, time_for_call(OWN_STORAGE)))
+        return download(self, *given, **more)
+
+    def read_in_time(self: MemoryRecords[Any], key: str) -> Any:
+        time_for_call(OWN_STORAGE)
+        return read(self, key)
+
+    def create_in_time(self: MemoryRecords[Any], *given: Any) -> Any:
+        time_for_call(OWN_STORAGE)
+        return create(self, *given)
+
+    monkeypatch.setattr(MemoryFiles, "download", download_slowly)
+    monkeypatch.setattr(MemoryRecords, "read", read_in_time)
+    monkeypatch.setattr(MemoryRecords, "create", create_in_time)
+
+
 @pytest.mark.parametrize(("in_mailchimp", "deleted"), [(False, 0), (True, 1)])
 def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
     deployment: Deployment,
@@ -176,20 +197,7 @@ def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
     deleted: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    download = MemoryFiles.download
-
-    def download_slowly(self: MemoryFiles, *given: Any, **more: Any) -> Any:
-        deployment.simulated.clock.forward(min(150, time_for_call(OWN_STORAGE)))
-        return download(self, *given, **more)
-
-    create = MemoryRecords.create
-
-    def create_in_time(self: MemoryRecords[Any], *given: Any) -> Any:
-        time_for_call(OWN_STORAGE)
-        return create(self, *given)
-
-    monkeypatch.setattr(MemoryFiles, "download", download_slowly)
-    monkeypatch.setattr(MemoryRecords, "create", create_in_time)
+    slow_down(deployment, monkeypatch)
     erase = {**ERASE, "deleteInMailchimp": in_mailchimp}
     answer = deployment.call("POST", "/api/people/erase", erase)
     assert (answer.status, answer.json()["code"]) == (503, "erasureContinues")
@@ -205,6 +213,20 @@ def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
     [erasure] = [one.value for one in deployment.app.eraser.erasures.records.all()]
     assert (erasure.waits_for, erasure.contacts) == ((), ())
     assert erasure.deleted_in_mailchimp == deleted
+
+
+def test_the_page_of_an_erasure_that_takes_too_long_says_that_the_app_continues(
+    deployment: Deployment, with_run: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = cast("World", SimpleNamespace(web=deployment.app.web))
+    page = Browser(web).open("/people")
+    page.send("/people", {"person": ERASE["email"]})
+    slow_down(deployment, monkeypatch)
+
+    page.send("/people/erase", {"sure": "on"})
+
+    assert page.answer.status == 503
+    assert "The app continues within minutes." in page.text
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(1.0, 200), (40.0, 503)])

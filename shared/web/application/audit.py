@@ -15,7 +15,7 @@ from itertools import islice
 import orjson
 
 from shared.model.ports import Stored
-from shared.request_time import AUDIT_ENTRY, calls_until
+from shared.request_time import LAST_CALLS, calls_until
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.context import Context
 
@@ -52,7 +52,7 @@ def record(
         trace_id=context.trace_id,
     )
     # The change may have taken all the time of the request.
-    with calls_until(AUDIT_ENTRY):
+    with calls_until(LAST_CALLS):
         context.services.audit_records.create(_key_of(entry), entry)
 
 

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from shared.errors import ConfigError
+from shared.request_time import LAST_CALLS, calls_until
 from shared.scheduling.schedule import zone
 from shared.web.application import schedule
 from shared.web.authentication import Principal, Role
@@ -199,7 +200,9 @@ class Page:
     @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone of the refresh schedule. Until someone sets it, the time zone of the browser."""
-        stored = schedule.read(self.context)
+        # The page may say that there was no time left.
+        with calls_until(LAST_CALLS):
+            stored = schedule.read(self.context)
         name = stored.value.time_zone
         if not schedule.is_set(stored):
             name = self.request.cookies.get(_ZONE_COOKIE) or name
