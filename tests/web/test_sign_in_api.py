@@ -46,6 +46,23 @@ def test_a_sign_in_connects_the_connection() -> None:
     assert shown["mailchimp"]["kind"] == "oauth"
 
 
+def test_after_a_disconnection_a_sign_in_to_another_account_is_refused() -> None:
+    world = World()
+    connection = new_connection(world)
+    new_export(world, connection, displayName="Weekly news")
+    send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
+    world.sign_in.codes |= {"good": KEY, "other": OTHER_KEY}
+
+    state, cookie = leave(world, connection)
+    refused = come_back(world, state, cookie, "other")
+    assert b"Weekly news. They use Contoso, and this is Fabrikam." in refused.body
+    assert not world.secrets.kept
+
+    state, cookie = leave(world, connection)
+    assert come_back(world, state, cookie).status == 303
+    assert list(world.secrets.kept.values()) == [KEY]
+
+
 def test_the_redirect_uri_is_a_setting() -> None:
     world = World()
     connection = new_connection(world, connected=False)
