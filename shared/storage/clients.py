@@ -186,7 +186,10 @@ def credential_for(account: StorageAccount) -> TokenCredential:
     _limit_sdk_logs()
     client_id = account.client_id or None
     if account.managed:
-        return ManagedIdentityCredential(client_id=client_id)
+        options = ClientOptions()
+        return ManagedIdentityCredential(
+            client_id=client_id, **_options(_session(options), options)
+        )
     return DefaultAzureCredential(managed_identity_client_id=client_id)
 
 

@@ -17,10 +17,16 @@ from azure.core.pipeline.transport import HttpTransport
 
 from devhost.processes import AZURITE, ROOT, node
 from shared.errors import ConfigError, ConnectorError, NotFound, Unavailable
-from shared.request_time import request_time
+from shared.request_time import OWN_STORAGE, TIME_UP, request_time
 from shared.segments.container import LandingContainer
 from shared.settings import StorageAccount
-from shared.storage.clients import ClientOptions, StorageClients, landing_clients
+from shared.storage.clients import (
+    ClientOptions,
+    StorageClients,
+    credential_for,
+    landing_clients,
+    token_for,
+)
 from shared.storage.files import BlobFiles
 from shared.storage.leases import BlobLeases
 from shared.storage.queues import StorageQueue
@@ -302,3 +308,20 @@ def test_a_managed_identity_can_access_everything(
     assert BlobLeases(clients, name).acquire("slot", 15)
     assert all("client_id=00000000-0000-0000-0000-000000000002" in path for path in endpoint.paths)
     assert endpoint.paths
+
+
+def test_a_managed_identity_is_asked_only_while_the_request_has_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint = type("Endpoint", (IdentityEndpoint,), {"paths": []})
+    times = iter([0.0])
+    with serving(endpoint) as host:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://{host}/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        credential = credential_for(StorageAccount(managed=True))
+
+        with request_time(lambda: next(times, OWN_STORAGE)), pytest.raises(Unavailable) as late:
+            token_for(credential, "https://storage.azure.com/.default")
+        assert (late.value.code, endpoint.paths) == (TIME_UP, [])
+
+        assert token_for(credential, "https://storage.azure.com/.default")
