@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.model.ports import Records, readable
+from shared.errors import ConnectorError
+from shared.model.ports import RECORD_NEWER, Records, readable
 from shared.model.run import Run, RunStatus, Trigger
 from shared.request_time import RequestThreads
 from shared.runs.lookup import NewestRun, moment_of, run_id_at
@@ -92,7 +93,7 @@ class History:
             return {one.key: run for one, run in zip(newest, runs, strict=True)}
 
     def with_ids(self, run_ids: Sequence[str]) -> list[Run]:
-        """The runs with these ids, in their order. Runs that do not exist are left out."""
+        """The runs with these ids, in their order. Runs that do not exist, or that a newer version wrote, are left out."""
         with RequestThreads(_AT_ONCE) as pool:
             found = pool.map(self._with_id, run_ids)
             return [run for run in found if run is not None]
@@ -102,7 +103,12 @@ class History:
         return None if stored is None else self._stored(stored.value)
 
     def _with_id(self, run_id: str) -> Run | None:
-        stored = self.runs.read(run_id)
+        try:
+            stored = self.runs.read(run_id)
+        except ConnectorError as error:
+            if error.code != RECORD_NEWER:
+                raise
+            return None
         return None if stored is None else self._with_progress(stored.value)
 
     def _run(self, newest: NewestRun) -> Run:

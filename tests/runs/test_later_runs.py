@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from shared.errors import ConnectorError
+from shared.model.ports import RECORD_NEWER
 from shared.model.run import Mode, Run, Trigger
 from shared.runs.lookup import run_id_at
 from shared.runs.start import RunOptions
+from tests.fakes import MemoryRecords
 from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 from tests.web.client import call
@@ -70,3 +73,28 @@ def test_a_run_of_an_earlier_version_names_what_its_record_lacks(
     page = page_of(deployment, run)
 
     assert [one for one in later if f'href="/runs/{one}"' not in page] == []
+
+
+def test_a_run_is_shown_although_a_newer_version_wrote_its_undo(
+    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = new_deployment()
+    rows = RowDeployment(deployment)
+    rows.define()
+    run = rows.run(person(0), person(1))
+    undo = deployment.undo(run)
+    rows.run(person(0), person(1), person(2))
+    read = MemoryRecords.read
+
+    def read_known(self: MemoryRecords[Any], key: str) -> Any:
+        if key == undo.id:
+            raise ConnectorError(RECORD_NEWER, record=f"runs {key}")
+        return read(self, key)
+
+    monkeypatch.setattr(MemoryRecords, "read", read_known)
+
+    page = page_of(deployment, run)
+
+    assert "<h2>Numbers</h2>" in page
+    assert f'href="/runs/{undo.id}"' not in page
+    assert "newer version" not in page
