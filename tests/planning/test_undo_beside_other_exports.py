@@ -39,10 +39,10 @@ def rows(new_deployment: NewDeployment) -> RowDeployment:
     return made
 
 
-def run_other(rows: RowDeployment, *people: Row) -> Run:
+def run_other(rows: RowDeployment, *people: Row, export_id: str = _OTHER) -> Run:
     """Customer Insights writes the segment Others, and the other export runs."""
     rows.source.segments["Others"] = list(people)
-    return rows.deployment.run_to_end(rows.deployment.app.starter.start(_OTHER).id)
+    return rows.deployment.run_to_end(rows.deployment.app.starter.start(export_id).id)
 
 
 def values(rows: RowDeployment, number: int = 1) -> dict[str, Any]:
@@ -98,6 +98,39 @@ def test_an_undo_restores_the_value_of_the_export_that_filled_the_field_last_bef
 
     assert [values(rows, n) for n in (1, 2)] == before
     assert undo.status is RunStatus.SUCCESSFUL
+
+
+@pytest.mark.parametrize("order", [(_OTHER, "e3"), ("e3", _OTHER)])
+def test_an_undo_restores_the_newest_value_of_several_other_exports(
+    rows: RowDeployment, order: tuple[str, str]
+) -> None:
+    exports = rows.deployment.app.exports
+    third = replace(
+        exports.read(_OTHER).value, id="e3", segments=(SegmentChoice("Others", "Third"),)
+    )
+    exports.create("e3", third)
+    rows.run(person(1))
+    for export_id, town in zip(order, ("Oslo", "Bern"), strict=True):
+        run_other(rows, person(1, Town=town), export_id=export_id)
+    run = rows.run(person(1, City="Seoul"))
+
+    undo = rows.deployment.undo(run)
+
+    assert values(rows)["CITY"] == "Bern"
+    assert undo.status is RunStatus.SUCCESSFUL
+
+
+def test_an_undo_does_not_report_a_field_of_another_export_that_the_run_did_not_change(
+    rows: RowDeployment,
+) -> None:
+    rows.run(person(1, City="Rome"))
+    run = rows.run(person(1, City="Rome", FirstName="Changed"))
+    run_other(rows, person(1, Town="Rome"))
+
+    undo = rows.deployment.undo(run)
+
+    assert values(rows) == {"FNAME": "P1", "CITY": "Rome"}
+    assert codes(undo) == {}
 
 
 def test_an_undo_leaves_a_field_alone_that_only_another_export_and_a_person_filled(
@@ -164,3 +197,15 @@ def test_an_undo_does_not_archive_people_of_another_export_whose_tag_was_deleted
     assert codes(undo) == {"undoOthersToo": {"people": "1"}}
     assert run_other(rows, person(1)).counts.updated == 1
     assert rows.tags(1) == {"Others"}
+
+
+def test_an_undo_archives_people_who_left_the_segment_of_another_export(
+    rows: RowDeployment,
+) -> None:
+    run = rows.run(*(person(number) for number in range(6)))
+    run_other(rows, *(person(number) for number in range(1, 6)))
+    assert run_other(rows, *(person(number) for number in range(2, 6))).counts.removed == 1
+
+    rows.deployment.undo(run, archive_created=True)
+
+    assert [rows.status(number) for number in range(3)] == ["archived", "archived", "subscribed"]

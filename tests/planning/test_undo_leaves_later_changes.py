@@ -50,6 +50,20 @@ def test_an_undo_leaves_people_alone_whom_only_a_later_run_of_one_person_sent(
     assert codes(undo) == {}
 
 
+def test_an_undo_restores_people_whom_the_run_and_a_later_run_of_one_person_sent(
+    rows: RowDeployment,
+) -> None:
+    rows.run(person(0), person(1))
+    run = rows.run(person(0, FirstName="New"), person(1))
+    rows.source.segments = {"People": [person(0, FirstName="Sent later"), person(1)]}
+    one = rows.deployment.app.one_person.start(EXPORT, "Kim", ChosenPerson("p0@example.com", ""))
+    rows.deployment.run_to_end(one.id)
+
+    rows.deployment.undo(run)
+
+    assert state(rows)["p0@example.com"] == ("subscribed", {"People"}, {"FNAME": "P0"})
+
+
 def test_an_undo_gives_no_tag_back_that_someone_had_removed_in_mailchimp_before_the_run(
     rows: RowDeployment,
 ) -> None:
