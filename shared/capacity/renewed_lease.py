@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 from typing import Self
 
 from shared.errors import Changed, ConnectorError
@@ -20,7 +21,10 @@ class RenewedLease:
         self._lease = lease
         self._end = threading.Event()
         self.lost = False
-        self._renewing = threading.Thread(target=self._renew, name="lease", daemon=True)
+        # `release` waits for this thread, so its calls share the time of an HTTP request (request_time.py).
+        self._renewing = threading.Thread(
+            target=copy_context().run, args=(self._renew,), name="lease", daemon=True
+        )
         self._renewing.start()
 
     def _renew(self) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, repeat
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,7 +15,9 @@ import requests
 from azure.core.pipeline.transport import RequestsTransport
 
 from shared.app import App
-from shared.capacity import parallel_calls
+from shared.capacity import parallel_calls, renewed_lease
+from shared.capacity.renewed_lease import RenewedLease
+from shared.errors import Unavailable
 from shared.people import all_audiences
 from shared.request_time import LANDING, OWN_STORAGE, request_time, time_for_call
 from shared.runs.outcome_file import OutcomeFile
@@ -407,3 +410,37 @@ def test_a_request_does_not_wait_longer_than_its_time_for_a_read_of_others() -> 
         shared("a")
     released.set()
     reader.join()
+
+
+class LeaseInTime:
+    """A lease that is renewed only while a request has time for it."""
+
+    def __init__(self) -> None:
+        self.answers: list[str] = []
+        self.asked_late = threading.Event()
+
+    def renew(self) -> None:
+        try:
+            time_for_call(OWN_STORAGE)
+        except Unavailable as error:
+            self.answers.append(error.code)
+            self.asked_late.set()
+            raise
+        self.answers.append("renewed")
+
+    def release(self) -> None:
+        self.answers.append("released")
+
+
+def test_a_request_does_not_wait_longer_than_its_time_for_the_renewal_of_a_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(renewed_lease, "_RENEW_SECONDS", 0.001)
+    lease = LeaseInTime()
+    times = chain([0.0, 0.0], repeat(OWN_STORAGE))
+
+    with request_time(lambda: next(times)), RenewedLease(lease):
+        assert lease.asked_late.wait(60)
+
+    assert lease.answers[:2] == ["renewed", "requestTimeUp"]
+    assert lease.answers[-1] == "released"
