@@ -38,7 +38,7 @@ _LONGEST_CHANGE = 30.0
 class RequestTime:
     """The time since a request began. `clock` counts seconds.
 
-    `failed` are the errors of services that failed in this request, by a name. They are not called again.
+    `failed` are the errors of accounts and connections that failed in this request (on_demand.py). They are not called again.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -38,7 +38,8 @@ def start(context: Context, export_id: str, mode: Mode, *, add_archived: bool = 
     return run
 
 
-_TIME_UP = "timeUp"
+# The reason for an export that was not started because the time of the request was up.
+_NOT_IN_TIME = "timeUp"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class StartedAll:
     @property
     def is_complete(self) -> bool:
         """Whether there was time to start all of them."""
-        return all(reason != _TIME_UP for _, reason in self.omitted)
+        return all(reason != _NOT_IN_TIME for _, reason in self.omitted)
 
 
 def would_start_all(context: Context) -> StartedAll:
@@ -105,7 +106,7 @@ def start_all(context: Context) -> StartedAll:
         except Unavailable as error:
             if error.code != TIME_UP:
                 raise
-            omitted.append((export, _TIME_UP))
+            omitted.append((export, _NOT_IN_TIME))
             continue
         _record_start(context, run)
         started.append((export, run))
