@@ -53,7 +53,11 @@ def test_a_file_of_another_format_is_refused_and_not_read_as_rows(
         assert caught.value.values["format"] == form
 
 
-@pytest.mark.parametrize("data", [bytes(1000), bytes(4) + b"1,a\n", gzip.compress(bytes(1000))])
+@pytest.mark.parametrize(
+    "data",
+    [bytes(1000), bytes(4) + b"1,a\n", gzip.compress(bytes(1000))],
+    ids=["zeros", "zeros and a row", "zeros in gzip"],
+)
 def test_a_file_of_zeros_is_no_empty_file(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InputError) as caught:
         reads(tmp_path, data)
