@@ -7,7 +7,7 @@ and are neither in the segment nor in the ledger lose it. People who still do no
 longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
 refusal. The ledger may let people keep the tag who left the segment or must not be sent. If someone
 removed it from them in Mailchimp, they do not get it again. A remaining difference is reported as a finding.
-After an undo, only people to whom it gave the tag, or from whom it took it, are repaired.
+After an undo, the tag is repaired only for people to whom the undo gave it, or from whom the undo took it.
 https://mailchimp.com/developer/marketing/api/list-segment-members/
 """
 

@@ -117,7 +117,7 @@ def test_an_undo_restores_values_if_a_run_with_another_mapping_was_stopped_befor
 
     undo = rows.deployment.undo(run)
 
-    # Those whom the stopped run sent have the values of another mapping.
+    # For the people whom the stopped run sent, the ledger has values of another mapping. The undo does not restore these.
     restored = [number for number in range(20) if values(rows, number)["FNAME"] != "New"]
     assert restored
     assert codes(undo) == {"undoValuesUnknown": {"people": str(20 - len(restored))}}

@@ -1,7 +1,7 @@
 -- name: people
 -- Every person of the ledger, with what the run changed about them. `known`: the values from before
 -- the run are in the ledger, for these merge fields. `has_other_fields`: the run also sent fields that had no values before, because
--- the mapping was changed. People whom only later runs of one person changed are left out.
+-- the mapping was changed. People whom the run did not change, but a later run of one person did, are left out.
 CREATE OR REPLACE MACRO fields_of(merge_tags) AS list_transform(merge_tags, lambda t: split_part(t, '.', 1));
 CREATE OR REPLACE TABLE undo_people AS
 WITH
