@@ -339,7 +339,8 @@ def test_a_connection_of_many_exports_is_removed_in_steps_and_each_one_is_record
     assert sorted(detached) == sorted(ids)
 
 
-def test_run_all_names_the_exports_that_it_had_no_time_to_start() -> None:
+def world_with_slow_starts() -> World:
+    """Five exports, of which each takes 70 seconds to start."""
     world, _ = slow_world(0)
     start = world.runs.start
 
@@ -348,6 +349,11 @@ def test_run_all_names_the_exports_that_it_had_no_time_to_start() -> None:
         return start(*given)
 
     world.runs.start = start_slowly  # type: ignore[method-assign]
+    return world
+
+
+def test_run_all_names_the_exports_that_it_had_no_time_to_start() -> None:
+    world = world_with_slow_starts()
     page = Browser(world).open("/run-all")
 
     page.send("/run-all")
@@ -360,14 +366,7 @@ def test_run_all_names_the_exports_that_it_had_no_time_to_start() -> None:
 
 
 def test_run_all_over_http_asks_to_be_called_again() -> None:
-    world, _ = slow_world(0)
-    start = world.runs.start
-
-    def start_slowly(*given: Any) -> Any:
-        world.now += timedelta(seconds=70)
-        return start(*given)
-
-    world.runs.start = start_slowly  # type: ignore[method-assign]
+    world = world_with_slow_starts()
     answer = call(world, "POST", "/api/runs")
     assert (answer.status, answer.json()["code"]) == (503, "requestTimeUp")
     assert call(world, "POST", "/api/runs").status == 202
