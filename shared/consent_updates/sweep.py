@@ -129,13 +129,13 @@ class Sweep:
         surplus = state.stored - session.count(audience_id, None)
         surplus += state.stored_archived - session.count(audience_id, "archived")
         # A single difference may be a change between the pages and the count.
-        explained = self._is_explained(surplus, state)
-        differs = surplus == state.surplus and not explained
+        is_repeated = surplus == state.surplus
+        explained = is_repeated and self._is_explained(surplus, state)
+        differs = is_repeated and not explained
         lacks_ids = state.blob != "" and state.unidentified != 0
         recently = state.reread_at is not None and self.now() - state.reread_at < _REREAD_EVERY
         if recently or not (differs or lacks_ids):
-            is_stable = state.rereading or (explained and surplus == state.surplus)
-            missing = surplus if is_stable else state.erased_missing
+            missing = surplus if state.rereading or explained else state.erased_missing
             return replace(state, surplus=surplus, erased_missing=missing, rereading=False)
         return replace(
             state,
