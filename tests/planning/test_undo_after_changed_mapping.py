@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.run import RunStatus
-from tests.faults.simulated_deployment import SimulatedDeployment
+from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 _COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent", "City", "Born", "BirthDate")
@@ -25,7 +24,7 @@ def _with_date(attribute: str, order: str) -> Mapping:
 
 
 @pytest.fixture
-def rows(new_deployment: Callable[[], SimulatedDeployment]) -> RowDeployment:
+def rows(new_deployment: NewDeployment) -> RowDeployment:
     return RowDeployment(new_deployment(), columns=_COLUMNS)
 
 

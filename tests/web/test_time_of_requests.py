@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, repeat
@@ -25,7 +24,7 @@ from shared.shared_reads import SharedReads
 from shared.web.audit_entry import AuditEntry
 from tests.fakes import MemoryFiles, MemoryRecords
 from tests.faults.conftest import clock, mailchimp, new_deployment
-from tests.faults.simulated_deployment import CONNECTION, EXPORT, SimulatedDeployment
+from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 from tests.web.browser import Browser
 from tests.web.client import Response, call, get, new_connection, new_export
@@ -35,7 +34,6 @@ __all__ = ["clock", "mailchimp", "new_deployment"]
 
 # Azure ends a request after so many seconds.
 LONGEST_REQUEST = 230
-NewDeployment = Callable[[], SimulatedDeployment]
 
 
 class Deployment:
