@@ -94,7 +94,8 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
     known = {attribute.name: attribute for attribute in (*undone.attributes, *source.attributes)}
     attributes = tuple(known.values())
     audience = _read_audience(context, undone, mapping, source.merge_fields)
-    tags = _tags_to_restore(undone, audience.tags, tags_before(db))
+    people_by_tag = tags_before(db)
+    tags = _tags_to_restore(undone, audience.tags, people_by_tag)
     rules = UndoRules(
         undone.run_id,
         list(audience.tags),
@@ -143,9 +144,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         findings=(*context.findings, *_findings(db, request, chunks)),
         calls=context.audience.calls,
         contacts_before=audience.contacts,
-        tags_before={
-            tag: audience.tags[tag].name for tag in tags_before(db) if tag in audience.tags
-        },
+        tags_before={tag: audience.tags[tag].name for tag in people_by_tag if tag in audience.tags},
     )
     return plan, chunks
 
