@@ -231,7 +231,7 @@ def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], 
     choices = [str(choice) for choice in listed] if isinstance(listed, list) else []
     known = {_compared(choice): choice for choice in reversed(choices)}
     if boolean:
-        for words in (_TRUE | YES, _FALSE | NO):
+        for words in (YES, NO):
             meant = next((known[word] for word in known if word in words), None)
             if meant is not None:
                 known |= {word: meant for word in words if word not in known}
