@@ -63,7 +63,7 @@ def read_body(response: requests.Response, most: int) -> bytes | None:
 
 
 class HttpSession(requests.Session):
-    """A session that limits its calls to the time of the request of a person, and reads proxies once for each server.
+    """A session that limits its calls to the time of an HTTP request to the app, and reads proxies once for each server.
 
     `requests` reads the proxies of the environment for each call, which takes a quarter of the processor time of a small
     call. `until` is one of the times in request_time.py.

@@ -18,9 +18,10 @@ from shared.errors import ConnectorError, Unavailable
 
 T = TypeVar("T")
 
-# Seconds from the beginning of a request in which services may be called. The landing account ends first, because most
-# requests can do without it. The app's own storage ends last, because it stores what the others answered. Only the audit
-# entry of a change comes later, and what every page reads, because it shows why something failed.
+# Until how many seconds after its beginning a request may call a service. The landing account has the least time, because
+# most requests can do without it. The app's own storage has more time than the others, to store what they answered. After
+# that, only the audit entry of a change may be stored, and what every page needs may be read: also a page that says why
+# something failed.
 LANDING = 100.0
 OTHER_SERVICES = 180.0
 OWN_STORAGE = 210.0
@@ -31,7 +32,7 @@ TIME_UP = "requestTimeUp"
 
 # Seconds. A call with less time would hardly be answered.
 SHORTEST_CALL = 5.0
-# Seconds for one of many changes, such as that of one export, with its audit entry.
+# The seconds that one of many changes of a request may take with its audit entry, such as the change of one export.
 _LONGEST_CHANGE = 30.0
 
 
@@ -47,22 +48,22 @@ class RequestTime:
         self.failed: dict[str, ConnectorError] = {}
 
     def left(self, until: float) -> float:
-        """The seconds until so many seconds after the beginning; not below 0."""
+        """The seconds that are left until `until` seconds after the beginning; 0 if they are over."""
         return max(0.0, until - (self._clock() - self._began))
 
 
 _current: ContextVar[RequestTime | None] = ContextVar("request_time", default=None)
-# Seconds from the beginning of a request in which any service may be called.
-_at_least: ContextVar[float] = ContextVar("at_least", default=0.0)
+# Until how many seconds after the beginning of a request all services may be called (`calls_until`), even those with less time.
+_extended_until: ContextVar[float] = ContextVar("extended_until", default=0.0)
 
 
 @contextmanager
 def request_time(clock: Callable[[], float]) -> Iterator[RequestTime]:
-    """Limit the calls in this context, and in threads of `RequestThreads`."""
-    began = RequestTime(clock)
-    token = _current.set(began)
+    """Begin a request: limit the calls in this context, and in its threads (`RequestThreads`), to its time."""
+    request = RequestTime(clock)
+    token = _current.set(request)
     try:
-        yield began
+        yield request
     finally:
         _current.reset(token)
 
@@ -73,13 +74,13 @@ def current_request() -> RequestTime | None:
 
 
 def seconds_left(until: float = OWN_STORAGE) -> float:
-    """The seconds in which services of this kind may be called; infinite without a request."""
+    """The seconds that are left to call services that have time until `until`; infinite without a request."""
     request = _current.get()
-    return math.inf if request is None else request.left(max(until, _at_least.get()))
+    return math.inf if request is None else request.left(max(until, _extended_until.get()))
 
 
 def is_time_up(until: float) -> bool:
-    """Whether no call to services of this kind may begin any more."""
+    """Whether it is too late to begin a call to services that have time until `until`."""
     return seconds_left(until) < SHORTEST_CALL
 
 
@@ -99,12 +100,12 @@ def refuse_late_change() -> None:
 
 @contextmanager
 def calls_until(until: float) -> Iterator[None]:
-    """Let the calls in this context end at `until` if their service would end before."""
-    token = _at_least.set(until)
+    """Allow the calls in this context until `until`, also to services that have less time."""
+    token = _extended_until.set(until)
     try:
         yield
     finally:
-        _at_least.reset(token)
+        _extended_until.reset(token)
 
 
 class RequestThreads(ThreadPoolExecutor):

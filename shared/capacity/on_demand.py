@@ -43,7 +43,7 @@ class OnDemandSessions:
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[MailchimpSession]:
         """Open a session for the duration of the context. Unavailable when no connection became free."""
-        with _failing_once(connection_id, account_id):
+        with _remember_failure(connection_id, account_id):
             slot = self.slot(account_id, patience)
             with self._session(connection_id, slot) as session:
                 yield session
@@ -53,7 +53,7 @@ class OnDemandSessions:
         self, connection_id: str, account_id: str, patience: float = 60.0
     ) -> Iterator[ParallelCalls]:
         """Make several calls at a time: over one connection like that of `session`, and others that are free."""
-        with _failing_once(connection_id, account_id):
+        with _remember_failure(connection_id, account_id):
             last = self.slot(account_id, patience)
             with self._parallel(connection_id, last) as calls:
                 yield calls
@@ -106,10 +106,10 @@ class OnDemandSessions:
 
 
 @contextmanager
-def _failing_once(connection_id: str, account_id: str) -> Iterator[None]:
-    """Raise the first error again if an account was unavailable, or Mailchimp refused a connection, in this HTTP request.
+def _remember_failure(connection_id: str, account_id: str) -> Iterator[None]:
+    """Remember in an HTTP request that an account was unavailable, or that Mailchimp refused a connection.
 
-    A request may need several sessions, and a person waits.
+    The next session of the request with this account or connection gets the same error at once, because a person waits.
     """
     request = current_request()
     failed = {} if request is None else request.failed

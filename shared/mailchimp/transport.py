@@ -237,8 +237,8 @@ class Transport:
     def _left(self, began: float, tried_at: float) -> float:
         """The seconds in which a retry may begin. `began` is the time of the first try, `tried_at` that of the last one."""
         now = self._clock()
-        # While a person waits, only if a try that takes as long as the last one would end in time. A try that could not begin
-        # would hide why the last one failed, and that it may have been applied.
+        # In an HTTP request, a retry must have as much time as the last try took, and enough for a call at all. Otherwise its
+        # error, that the time is up, would hide why the last try failed, and that it may have been applied.
         in_request = seconds_left(OTHER_SERVICES) - max(now - tried_at, SHORTEST_CALL)
         return min(self._retry_policy.budget - (now - began), in_request)
 

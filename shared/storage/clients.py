@@ -47,8 +47,8 @@ class ClientOptions:
 
     `backoff` is the delay before the first retry; it grows for tables and is constant for blobs and
     queues. `read_timeout` exceeds the longest table query (5 s) and the transfer of a 4 MB block on
-    a slow line. `connections` is the number of threads that can call at the same time. `until` is the time in an HTTP
-    request until which calls are made (request_time.py).
+    a slow line. `connections` is the number of threads that can call at the same time. `until` is how many
+    seconds after the beginning of an HTTP request calls may be made (request_time.py).
     """
 
     retries: int = 3
