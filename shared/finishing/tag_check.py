@@ -66,7 +66,7 @@ class TagToCheck:
 
 @dataclass(frozen=True)
 class TagCheck:
-    """Reads the members of a tag, and repairs it, for an undo or another run.
+    """Reads the members of a tag, and repairs it. `undo`: the run is an undo.
 
     `contact_ids` returns the stored ids of the contacts of addresses (people/stored_contacts.py).
     """

@@ -350,7 +350,8 @@ class Run:
     audience_size: AudienceSize | None = None
     retry_of: str | None = None
     undo_of: str | None = None
-    # The runs that retry or undo this one. Earlier versions did not record them: then it is not complete.
+    # The runs that retry or undo this one. `later_is_complete` is false in runs of earlier versions, which
+    # did not record them.
     later: tuple[str, ...] = ()
     later_is_complete: bool = False
     archive_created: bool = False

@@ -176,7 +176,7 @@ class Starter:
     def _record(self, run: Run, before_planning: Callable[[Run], None] | None = None) -> Run:
         # Two starters may complete the same start; the record is the same.
         if earlier := run.undo_of or run.retry_of:
-            # Before the run: a start that was killed in between is completed.
+            # Before the run is created, because a start that is killed in between is completed later.
             self._transitions.add_later(earlier, run.id)
         run = self._transitions.create(run)
         if before_planning is not None:

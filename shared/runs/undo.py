@@ -19,7 +19,8 @@ from shared.model.run import TAG_EXISTS, Mode, Run, RunStatus, Trigger
 from shared.runs.lookup import read_run
 from shared.runs.start import RunOptions, Starter
 
-# Runs that took over a tag and were stopped are followed by few others until one compares the tags.
+# How many earlier runs are read at a time. After a run that took over a tag and was stopped, few runs end without a comparison
+# of the tags.
 _EARLIER_RUNS = 20
 
 

@@ -33,6 +33,7 @@ JOIN tag_members m ON m.contact_id = i.contact_id AND m.address <> i.address
 WHERE m.status = 'subscribed';
 
 -- name: should_have_lost
+-- People from whom the run removed the tag. Their contacts may still have it under an address that was changed in Mailchimp.
 SELECT address FROM removals
 WHERE tag_id = $tag_id AND removed AND address NOT IN (SELECT address FROM tag_members)
 LIMIT $most;
@@ -54,8 +55,9 @@ WHERE t.counted AND list_contains(t.tags, $tag_id) AND m.status <> 'subscribed'
 -- (`missing_members`). The others left the segment or must not be sent. The ledger still has their tag because people who
 -- leave keep it, or because its removal waits for a confirmation.
 -- `extra_members`: contacts that have the tag in Mailchimp but should not. Members of the segment may have a tag that others
--- gave them, unless they withdrew consent or are excluded. What others changed since a run stays after its undo: only people
--- to whom the undo gave the tag should have it, and only those from whom it took it should not.
+-- gave them, unless they withdrew consent or are excluded.
+-- After an undo, only people to whom it gave the tag should have it, and only those from whom it took the tag should not: what
+-- others changed since the undone run stays.
 CREATE OR REPLACE TABLE without_tag AS
 SELECT
     address,

@@ -107,7 +107,7 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
 def has_values_of(
     db: DuckDBPyConnection, merge_tags: Sequence[str], *, rather_than: Sequence[str]
 ) -> bool:
-    """Whether at least as many people have values of these merge fields from before the run as of others."""
+    """Whether at least as many people had values of `merge_tags` before the run as had values of `rather_than`."""
     fields, others = _SQL.row(
         db, "values_before", merge_tags=list(merge_tags), others=list(rather_than)
     )
@@ -117,9 +117,9 @@ def has_values_of(
 def leave_other_fields(
     db: DuckDBPyConnection, merge_tags: Sequence[str], before_tags: Sequence[str]
 ) -> None:
-    """Send only values of `send_lines` that were known before the run, and whose merge field was sent since.
+    """Remove values from `send_lines` whose merge field was not sent before the run, or not sent since.
 
-    The mapping may have changed.
+    The mapping may have changed in between. `before_tags` are the merge fields of the values from before the run.
     """
     _SQL.run(db, "leave_other_fields", merge_tags=list(merge_tags), before_tags=list(before_tags))
 

@@ -83,7 +83,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         raise Conflict("undoOtherAccount")
     pointer = current.pointer
     load_for_undo(db, _download(context, current, undone))
-    # The values from before the run are written like the attributes that were mapped then.
+    # The values from before the run have the form of the attributes that were mapped then: data type, order of dates, decimal mark.
     source = undone
     if current.earlier is not None and has_values_of(
         db, merge_tags(current.earlier.mapping), rather_than=merge_tags(undone.mapping)

@@ -59,7 +59,7 @@ def keep_values_of_others(
 ) -> int:
     """Replace values in `send_lines` by those of other exports, or leave their fields alone.
 
-    `undone` is the id of the run that is undone, `source` the plan whose mapping the restored values have,
+    `undone` is the id of the run that is undone, `source` the plan by whose mapping the restored values were written,
     and `columns` the merge fields of the undo.
     Needs `changes`, `before` and `ledger` of the undo. Returns the number of people who keep a value of the run, because the
     value of another export is newer, or is converted in another way.

@@ -32,7 +32,8 @@ from shared.web.parameters import Id
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _ONE = "/runs/{id:id}"
-# Earlier versions did not record the runs that undo or retry a run. More runs are not searched for them, because each is read.
+# How many of the newest runs are searched for those that undo or retry a run. It is a limit because each of them is read.
+# Only runs of earlier versions need the search: their undos and retries were not recorded.
 _MOST_SEARCHED = 40
 
 

@@ -1,14 +1,14 @@
 -- name: people
 -- Every person of the ledger, with what the run changed about them. `known`: the values from before
--- the run are in the ledger, for these merge fields. `has_other_fields`: the run also sent fields that had no values before, because
--- the mapping was changed. People whom the run did not change, but a later run of one person did, are left out.
+-- the run are in the ledger, for the merge fields $before_tags. `has_other_fields`: the run also sent fields that had no values
+-- before, because the mapping was changed. People whom the run did not change, but a later run of one person did, are left out.
 CREATE OR REPLACE MACRO fields_of(merge_tags) AS list_transform(merge_tags, lambda t: split_part(t, '.', 1));
 CREATE OR REPLACE TABLE undo_people AS
 WITH
 changed_by_run AS (
     SELECT email AS address FROM outcomes WHERE outcome IN ('created', 'updated', 'removed')
     UNION
-    -- The outcome of a person who lost one of several tags may be another one.
+    -- A person who lost one of several tags may have another outcome.
     FROM lost_tags
 ),
 created AS (
@@ -237,6 +237,8 @@ SELECT
 FROM before;
 
 -- name: leave_other_fields
+-- A value stays in a line only if its merge field was in the mapping of the earlier values, and in the mapping that the person was
+-- last sent with.
 CREATE OR REPLACE TABLE send_lines AS
 SELECT
     s.* REPLACE (

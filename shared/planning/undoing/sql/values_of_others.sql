@@ -7,7 +7,8 @@ SELECT address FROM read_parquet($file)
 WHERE len(tags) > 0 AND address IN (SELECT address FROM ledger) AND address NOT IN (FROM people_of_others);
 
 -- name: create
--- The people whose values the undo restores, with what the run sent. `before_run` is the run that wrote the contact before it.
+-- The people whose values the undo restores, with what the run sent. `before_run` is the run that last
+-- wrote the contact before it.
 CREATE OR REPLACE TABLE restored_values AS
 SELECT
     c.address, from_json(c.fields, '["VARCHAR"]') AS values_before, from_json(l.fields, '["VARCHAR"]') AS values_sent,
@@ -29,10 +30,12 @@ WHERE fields IS NOT NULL AND address IN (SELECT address FROM restored_values);
 SELECT DISTINCT unnest(merge_tags) FROM (SELECT DISTINCT merge_tags FROM other_rows_sent);
 
 -- name: add
--- The values of another export in one field, by the place of the field in the mapping; `$theirs` are its tags of the field: a part of
--- an address belongs to its whole field. Ids of runs sort newest first. The value counts if it is newer than the earlier value of this
--- export, or if this export had none. A value that is newer than the run is there now, and one that the other export converts in
--- another way cannot be sent. `keeps`: the field has the value of the run.
+-- The values of another export in one field. `$place` is the place of the field in the mapping. `$theirs` are the tags under which
+-- the other export sends the field: a part of an address belongs to its whole field.
+-- A value counts if it is newer than the earlier value of this export, or if this export had none. Ids of runs sort newest first.
+-- `instead` is the value that the undo sends. It is NULL, and the undo leaves the field alone, if the other export sent its value
+-- after the run began, or converts values in another way. `keeps`: then the earlier value, which differs from that of the run, is
+-- not restored.
 INSERT INTO values_of_others
 SELECT
     address, $place, run_id, value,
