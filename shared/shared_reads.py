@@ -56,7 +56,7 @@ class SharedReads(Generic[T]):
         return value
 
     def _end(self, key: str, own: Future[T]) -> None:
-        """Let later calls read again. This comes before the result, so that a thread that gets it can read at once."""
+        """Let later calls read again. It is called before the result is set: a thread that gets the result may read again."""
         with self._lock:
             if self._running.get(key) is own:
                 del self._running[key]

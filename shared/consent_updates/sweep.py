@@ -151,7 +151,8 @@ class Sweep:
     def _is_explained(self, surplus: int, state: ConsentSweep) -> bool:
         """Whether erased people, who may still be in the audience, explain a difference.
 
-        They do not if they explained a smaller number before: then a contact left the audience.
+        They explain only contacts of the audience that are not stored. If they explained more of these before, a stored
+        contact has left the audience since.
         """
         if surplus > min(0, state.erased_missing):
             return False
@@ -213,8 +214,8 @@ class Sweep:
 def _without_wrong_clock(before: ConsentSweep, now: datetime) -> ConsentSweep:
     """The state from which a sweep continues: from the beginning if the clock of the last one was ahead.
 
-    The time from which it would read is ahead as well, and the changes until then would never be read. A clock that was less
-    ahead is harmless: `changes_since` reads a longer time again.
+    The time from which it would read is ahead as well, and the changes until then would never be read. If it was
+    ahead by less, no change is missed, because `changes_since` begins earlier by more than that.
     """
     if before.swept_at is None or before.swept_at - now <= CLOCK_TOLERANCE:
         return before

@@ -34,7 +34,7 @@ class ErasedContacts:
     ) -> tuple[Finding, ...]:
         """Delete the erased people that the run sent. `outcomes` must still have their addresses.
 
-        `other_calls` of the run end first, because they may use the only free connection. Their error is raised here.
+        Waits for `other_calls` of the run first, because they may use the only free connection, and raises their error.
         Returns a finding if some people could not be deleted. Unavailable when no connection is free.
         """
         addresses = erased_people_sent(db, self.erasures.marker_for_mailchimp())

@@ -121,7 +121,7 @@ class FinishSteps:
             ledger = threads.submit(self._ledger_before, plan, scratch)
             self._gather(data)
             if counting.done():
-                # If there was no free connection, the next attempt repeats all steps, so the others are left out.
+                # This raises an error if no connection was free: the next attempt repeats all steps, so the others can wait.
                 counting.result()
             about_erased = self.erased_contacts.delete(db, plan, counting)
             suppress_erased_in_outcomes(db, self.erasures.marker_for_all(), make_outcomes_writable)

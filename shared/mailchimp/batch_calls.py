@@ -110,7 +110,7 @@ class BatchCalls(Calls):
 def _without_tag(
     answer: Mapping[str, Any], addresses: Sequence[str], removed: int
 ) -> frozenset[str]:
-    """The addresses that are not among the members from which a call removed a tag; empty if the response does not list all."""
+    """The addresses that did not have the tag that a call removed; empty if the response does not list all that had it."""
     listed = answer.get("members_removed")
     if removed >= len(addresses) or not isinstance(listed, list):
         return frozenset()

@@ -19,8 +19,8 @@ class ConsentSweep:
     `complete` is false while a sweep is to be continued. `changes` counts the changes of status so far.
 
     `stored` and `stored_archived` count the contacts in the blob. `surplus` is how many more these are than in
-    Mailchimp. `erased_missing` is the surplus in two sweeps that erased people explained last, or after all contacts were read
-    again. While all contacts are read again, `rereading` is true, and rows with an older `generation` were not
+    Mailchimp. `erased_missing` is the last surplus that two sweeps found and erased people explained, or the one after all
+    contacts were read again. While all contacts are read again, `rereading` is true, and rows with an older `generation` were not
     found yet. `unidentified` counts contacts in the blob that an earlier version read, without contact ids; None in
     records of that version.
 

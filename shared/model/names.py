@@ -45,12 +45,12 @@ def plan_folder(run_id: str, attempt: str) -> str:
 
 
 def former_holders_folder(run_id: str) -> str:
-    """The folder of who had tags of others before a run took them over. Only one attempt at planning takes a tag over, so all share it."""
+    """The folder that records who had tags of others before a run took them over. Only one attempt at planning takes a tag over, so all share it."""
     return f"runs/{run_id}/plan-taken-over/"
 
 
 def former_holders_blob(run_id: str, tag_id: int) -> str:
-    """Who had one of these tags."""
+    """The blob that records who had one of these tags."""
     return f"{former_holders_folder(run_id)}{tag_id}.parquet"
 
 

@@ -91,11 +91,11 @@ class Plan:
     # The fingerprint of the source. Unlike `source_fingerprint`, it is also set if the run leaves something to later runs, as a
     # retry does. Empty in plans of earlier versions, of an undo and of archiving.
     read_fingerprint: str = ""
-    # By the name of an exclusion segment, the number of people with which the next run is compared, if this one sends everything
+    # For each exclusion segment, by name: the number of people with which the next run is compared, if this one sends everything
     # (`ExcludedMembers.after_run`).
     excluded_members: dict[str, int] = field(default_factory=dict)
-    # By id, the names of tags that the ledger has, also of segments that the export does not have any more. Empty in plans
-    # of earlier versions.
+    # The names, by id, of the tags in the ledger, also of those whose segment the export no longer has. Empty in plans of
+    # earlier versions.
     tags_before: dict[int, str] = field(default_factory=dict)
 
     @property

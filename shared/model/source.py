@@ -45,7 +45,7 @@ _DIRECTION_MARKS = re.compile("[\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
 
 
 def name_of_column(written: str) -> str:
-    """The name of an attribute whose column has the name `written`, without what the name in an export must not have.
+    """The name of an attribute whose column is named `written`, without characters that an export does not accept in it.
 
     In spreadsheets, the names of columns often have several lines.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 _CONTENT_TYPE = "text/plain"
-"""Policies of companies refuse a secret without a content type, such as those of Azure landing zones."""
+"""Policies of companies, such as those of Azure landing zones, refuse a secret without a content type."""
 
 _TRIES = 15
 _PAUSE = 2.0

@@ -116,8 +116,8 @@ class NotSubscribedList:
     ) -> str | None:
         """Load the stored list. Returns the time since which changes must be read; None without a usable list."""
         if pointer.read_at - self.now > CLOCK_TOLERANCE:
-            # The clock was wrong when it was read, so the changes since then would be missed. A clock that was less ahead is
-            # harmless: `changes_since` reads a longer time again.
+            # The clock was wrong when it was read, so the changes since then would be missed. If it was ahead by less, none
+            # is missed, because `changes_since` begins earlier by more than that.
             return None
         local = scratch / "not-subscribed-before.parquet"
         if not download_if_exists(self.files, pointer.blob, local):

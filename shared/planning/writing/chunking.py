@@ -62,7 +62,7 @@ def write_chunks(
     """Write the files of a plan into `folder`, from `changes`, `rejects` and `shared`, and list its chunks.
 
     `unconfirmed` changes get chunks that wait. With `restore` (an undo), updates never add people. `ordered` is
-    called when `send_lines` is filled, and may change its values. `written` is called with each file as soon as it is complete.
+    called after `send_lines` is filled, and may change its values. `written` is called with each file as soon as it is complete.
     """
     unconfirmed_contacts = {
         UNSUBSCRIBE_TAG: unconfirmed.unsubscribes,

@@ -117,7 +117,7 @@ def _with_names(
     first: Sequence[str],
     rows_with: Callable[[CsvFormat], Sequence[Sequence[str]]],
 ) -> CsvFormat:
-    """Return the format with the delimiter that finds most names of columns, for a header with more or fewer columns.
+    """Return the format with the delimiter that finds most of `names` in a header, which may have more or fewer columns.
 
     At least two names, and half of the cells, must be names of the model. `first` is the first row as `form` divides it.
     """
@@ -225,9 +225,9 @@ def position_of(name: str, attribute: str, names: Sequence[str], where: str) -> 
 def header_index(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """The position of the header among the first rows of a file.
 
-    It is 0 unless the first row that has a cell for each name, or of which each cell is a name, is a header and others come
-    before it: a title, a comment, rows that name nothing. A row that cannot be read, or has an address, may be a person's,
-    and must be reported.
+    It is 0 unless other rows come before the header: a title, a comment, or rows without names. Only the first row that has
+    a cell for each name, or whose cells are all names, can be such a header. A row that cannot be read, or has an address,
+    may be a person's, and must be reported.
     """
     for index, row in enumerate(rows):
         if not row:

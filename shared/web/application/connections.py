@@ -124,7 +124,8 @@ def disconnect(
     before, _ = _unchanged(context, connection_id, if_match)
     context.services.consent_updates.delete_webhooks(connection_id)
     stored = context.services.connections.disconnect(connection_id, context.caller.name)
-    # Now, because the next step may fail: then the same request finds no grant, and could not record its deletion.
+    # Now, because the next step may fail. If the caller then repeats the request, there is no grant any more, so it could not
+    # record what was deleted.
     _record(context, "connection.disconnect", before, stored.value)
     # A lane that is sending has an open session, which would continue.
     context.services.runs.stop_sending(
