@@ -261,8 +261,8 @@ resource signIn 'Microsoft.Web/sites/config@2025-03-01' = {
   }
 }
 
-// No diagnostic settings. Application Insights has the log lines: FunctionAppLogs are the same, and on this plan each comes twice.
-// The portal has the metrics: in the workspace, each would add a row a minute, against the daily cap.
+// No diagnostic settings. FunctionAppLogs would repeat the log lines of Application Insights, each of them twice on this plan.
+// The portal shows the metrics. In the workspace, each metric would add a row a minute, which counts against the daily cap.
 // https://github.com/Azure/azure-functions-host/issues/11434
 
 output siteName string = site.name

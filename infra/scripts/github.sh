@@ -1,8 +1,8 @@
 #!/bin/sh
 # Creates the identity with which the workflow deploy.yml signs in to Azure, for one environment.
 # Usage: github.sh OWNER/REPOSITORY ENVIRONMENT RESOURCE_GROUP...   (after prepare.sh; needs the GitHub CLI, signed in)
-# The identity is created in the first resource group; the others are for a landing account of your own. One in another subscription
-# is given by its id, /subscriptions/ID/resourceGroups/NAME.
+# The identity is created in the first resource group; the others are for a landing account of your own. A group in another
+# subscription is given by its id, /subscriptions/ID/resourceGroups/NAME.
 # It may change what is in the groups, and assign only the roles of modules/roles.bicep.
 # https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview
 set -eu
