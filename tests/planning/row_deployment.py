@@ -167,6 +167,10 @@ class RowDeployment:
     def tags(self, number: int) -> frozenset[str]:
         return self.deployment.audience.members()[f"p{number}@example.com"].tags
 
+    def values(self, number: int) -> dict[str, Any]:
+        """The values of the merge fields of a person in the audience."""
+        return dict(self.deployment.audience.members()[f"p{number}@example.com"].merge_fields)
+
 
 def codes(run: Run) -> dict[str, dict[str, str]]:
     """The findings of a run: code and values."""

@@ -278,6 +278,6 @@ def test_a_required_field_that_cannot_be_emptied_is_reported(rows: RowDeployment
 
     emptied, again = rows.run(*segment), rows.run(*segment)
 
-    assert rows.deployment.audience.members()["p0@example.com"].merge_fields["FNAME"] == "P0"
+    assert rows.values(0)["FNAME"] == "P0"
     assert rows.outcomes(emptied)["p0@example.com"] == ("updated", "valueDropped")
     assert rows.outcomes(again)["p0@example.com"] == ("unchanged", "valueDropped")

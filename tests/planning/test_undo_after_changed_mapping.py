@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
@@ -28,24 +26,20 @@ def rows(new_deployment: NewDeployment) -> RowDeployment:
     return RowDeployment(new_deployment(), columns=_COLUMNS)
 
 
-def values(rows: RowDeployment, number: int = 1) -> dict[str, Any]:
-    return dict(rows.deployment.audience.members()[f"p{number}@example.com"].merge_fields)
-
-
 def test_an_undo_reads_a_date_as_the_attribute_writes_it_that_was_mapped_before(
     rows: RowDeployment,
 ) -> None:
     rows.define(mapping=_with_date("Born", "dayFirst"))
     rows.run(person(1, Born="05/06/1980"))
-    before = values(rows)
+    before = rows.values(1)
     assert before["BORN"] == "1980-06-05"
     rows.change(mapping=_with_date("BirthDate", "monthFirst"))
     run = rows.run(person(1, BirthDate="01/02/1990"))
-    assert values(rows)["BORN"] == "1990-01-02"
+    assert rows.values(1)["BORN"] == "1990-01-02"
 
     undo = rows.deployment.undo(run)
 
-    assert values(rows) == before
+    assert rows.values(1) == before
     assert undo.status is RunStatus.SUCCESSFUL
 
 
@@ -57,11 +51,11 @@ def test_an_undo_restores_the_other_values_if_the_run_sent_a_new_field(rows: Row
 
     undo = rows.deployment.undo(run)
 
-    assert [values(rows, n) for n in (1, 2)] == [{"FNAME": f"P{n}", "CITY": "Rome"} for n in (1, 2)]
+    assert [rows.values(n) for n in (1, 2)] == [{"FNAME": f"P{n}", "CITY": "Rome"} for n in (1, 2)]
     assert codes(undo) == {"undoValuesUnknown": {"people": "2"}}
     # The export still knows the values that stay, so the next run can empty them.
     rows.run(person(1, City="Oslo"), person(2))
-    assert [values(rows, n) for n in (1, 2)] == [{"FNAME": "P1", "CITY": "Oslo"}, {"FNAME": "P2"}]
+    assert [rows.values(n) for n in (1, 2)] == [{"FNAME": "P1", "CITY": "Oslo"}, {"FNAME": "P2"}]
 
 
 def test_an_undo_leaves_fields_alone_that_the_run_did_not_send(rows: RowDeployment) -> None:
@@ -74,8 +68,8 @@ def test_an_undo_leaves_fields_alone_that_the_run_did_not_send(rows: RowDeployme
 
     undo = rows.deployment.undo(run)
 
-    assert values(rows, 1) == {"FNAME": "P1", "CITY": "By hand"}
-    assert values(rows, 2) == {"FNAME": "P2", "CITY": "Rome"}
+    assert rows.values(1) == {"FNAME": "P1", "CITY": "By hand"}
+    assert rows.values(2) == {"FNAME": "P2", "CITY": "Rome"}
     assert undo.status is RunStatus.SUCCESSFUL
 
 
@@ -84,14 +78,14 @@ def test_an_undo_sends_one_value_to_a_field_that_had_another_attribute_than_the_
 ) -> None:
     rows.define(mapping=Mapping("EMail", attributes=(AttributeMapping("City", "FNAME"),)))
     rows.run(person(1, City="Rome" * 100))
-    before = values(rows)
+    before = rows.values(1)
     rows.change(mapping=_NAMES)
     run = rows.run(person(1))
-    assert values(rows) == {"FNAME": "P1"}
+    assert rows.values(1) == {"FNAME": "P1"}
 
     undo = rows.deployment.undo(run)
 
-    assert values(rows) == before
+    assert rows.values(1) == before
     assert codes(undo) == {"valuesCut": {"field": "FNAME", "people": "1"}}
 
 
@@ -117,6 +111,6 @@ def test_an_undo_restores_values_if_a_run_with_another_mapping_was_stopped_befor
     undo = rows.deployment.undo(run)
 
     # For the people whom the stopped run sent, the ledger has values of another mapping. The undo does not restore these.
-    restored = [number for number in range(20) if values(rows, number)["FNAME"] != "New"]
+    restored = [number for number in range(20) if rows.values(number)["FNAME"] != "New"]
     assert restored
     assert codes(undo) == {"undoValuesUnknown": {"people": str(20 - len(restored))}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -45,26 +44,22 @@ def run_other(rows: RowDeployment, *people: Row, export_id: str = _OTHER) -> Run
     return rows.deployment.run_to_end(rows.deployment.app.starter.start(export_id).id)
 
 
-def values(rows: RowDeployment, number: int = 1) -> dict[str, Any]:
-    return dict(rows.deployment.audience.members()[f"p{number}@example.com"].merge_fields)
-
-
 def test_an_undo_gives_back_a_value_of_another_export_that_the_run_replaced(
     rows: RowDeployment,
 ) -> None:
     rows.run(person(1))
     run_other(rows, person(1, Town="Oslo"))
     run = rows.run(person(1, City="Seoul", FirstName="Changed"))
-    assert values(rows)["CITY"] == "Seoul"
+    assert rows.values(1)["CITY"] == "Seoul"
 
     undo = rows.deployment.undo(run)
 
     assert undo.status is RunStatus.SUCCESSFUL
-    assert values(rows) == {"FNAME": "P1", "CITY": "Oslo"}
+    assert rows.values(1) == {"FNAME": "P1", "CITY": "Oslo"}
     assert run_other(rows, person(1, Town="Oslo")).calls.write == 0
     # The export has the value from before the run, so it sends the new one again.
     assert rows.run(person(1, City="Seoul")).counts.updated == 1
-    assert values(rows)["CITY"] == "Seoul"
+    assert rows.values(1)["CITY"] == "Seoul"
 
 
 def test_an_undo_leaves_a_value_that_another_export_sent_after_the_run(rows: RowDeployment) -> None:
@@ -74,7 +69,7 @@ def test_an_undo_leaves_a_value_that_another_export_sent_after_the_run(rows: Row
 
     undo = rows.deployment.undo(run)
 
-    assert [values(rows, n) for n in (1, 2)] == [
+    assert [rows.values(n) for n in (1, 2)] == [
         {"FNAME": "P1", "CITY": "Seoul"},
         {"FNAME": "P2", "CITY": "Rome"},
     ]
@@ -88,15 +83,15 @@ def test_an_undo_restores_the_value_of_the_export_that_filled_the_field_last_bef
     rows.run(person(1, City="Rome"), person(2, City="Rome"))
     run_other(rows, person(1, Town="Oslo"), person(2, Town="Oslo"))
     rows.run(person(1, City="Rome"), person(2, City="Bern"))
-    before = [values(rows, n) for n in (1, 2)]
+    before = [rows.values(n) for n in (1, 2)]
     assert [one["CITY"] for one in before] == ["Oslo", "Bern"]
     # The run sends Rome again, because another value of the person changed.
     run = rows.run(person(1, City="Rome", FirstName="Changed"), person(2, City="Seoul"))
-    assert values(rows) == {"FNAME": "Changed", "CITY": "Rome"}
+    assert rows.values(1) == {"FNAME": "Changed", "CITY": "Rome"}
 
     undo = rows.deployment.undo(run)
 
-    assert [values(rows, n) for n in (1, 2)] == before
+    assert [rows.values(n) for n in (1, 2)] == before
     assert undo.status is RunStatus.SUCCESSFUL
 
 
@@ -116,7 +111,7 @@ def test_an_undo_restores_the_newest_value_of_several_other_exports(
 
     undo = rows.deployment.undo(run)
 
-    assert values(rows)["CITY"] == "Bern"
+    assert rows.values(1)["CITY"] == "Bern"
     assert undo.status is RunStatus.SUCCESSFUL
 
 
@@ -129,7 +124,7 @@ def test_an_undo_does_not_report_a_field_of_another_export_that_the_run_did_not_
 
     undo = rows.deployment.undo(run)
 
-    assert values(rows) == {"FNAME": "P1", "CITY": "Rome"}
+    assert rows.values(1) == {"FNAME": "P1", "CITY": "Rome"}
     assert codes(undo) == {}
 
 
@@ -144,7 +139,7 @@ def test_an_undo_leaves_a_field_alone_that_only_another_export_and_a_person_fill
 
     rows.deployment.undo(run)
 
-    assert values(rows) == {"FNAME": "P1", "CITY": "By hand"}
+    assert rows.values(1) == {"FNAME": "P1", "CITY": "By hand"}
 
 
 def test_an_undo_does_not_convert_a_value_that_another_export_writes_in_another_way(
@@ -161,7 +156,7 @@ def test_an_undo_does_not_convert_a_value_that_another_export_writes_in_another_
 
     undo = rows.deployment.undo(run)
 
-    assert values(rows) == {"FNAME": "P1", "CITY": "Seoul"}
+    assert rows.values(1) == {"FNAME": "P1", "CITY": "Seoul"}
     assert codes(undo) == {"undoFilledByOthers": {"people": "1"}}
 
 
@@ -177,7 +172,7 @@ def test_an_undo_restores_values_beside_an_export_whose_ledger_was_deleted(
     undo = rows.deployment.undo(run)
 
     assert undo.status is RunStatus.SUCCESSFUL
-    assert values(rows)["CITY"] == "Rome"
+    assert rows.values(1)["CITY"] == "Rome"
 
 
 def test_an_undo_does_not_archive_people_of_another_export_whose_tag_was_deleted(

@@ -39,10 +39,6 @@ def undo_after(rows: RowDeployment, change: Callable[[dict[int, MergeField]], ob
     return rows.deployment.undo(run)
 
 
-def values(rows: RowDeployment) -> dict[str, object]:
-    return rows.deployment.audience.members()["p1@example.com"].merge_fields
-
-
 def test_an_undo_restores_people_although_a_field_became_required(rows: RowDeployment) -> None:
     def require(fields: dict[int, MergeField]) -> None:
         fields[90] = MergeField(90, "STORE", "Store", "text", required=True)
@@ -50,7 +46,7 @@ def test_an_undo_restores_people_although_a_field_became_required(rows: RowDeplo
     undone = undo_after(rows, require)
 
     assert undone.status is RunStatus.SUCCESSFUL
-    assert values(rows) == {"FNAME": "P1", "CITY": "Seoul"}
+    assert rows.values(1) == {"FNAME": "P1", "CITY": "Seoul"}
 
 
 def test_an_undo_reports_the_values_of_a_field_that_was_deleted(rows: RowDeployment) -> None:
@@ -59,7 +55,7 @@ def test_an_undo_reports_the_values_of_a_field_that_was_deleted(rows: RowDeploym
     assert undone.status is RunStatus.COMPLETED_WITH_WARNINGS
     assert codes(undone)["mergeFieldDeleted"] == {"field": "CITY", "values": "1"}
     assert rows.outcomes(undone) == {"p1@example.com": ("updated", "valueDropped")}
-    assert values(rows)["FNAME"] == "P1"
+    assert rows.values(1)["FNAME"] == "P1"
 
 
 def test_an_undo_drops_values_that_do_not_fit_a_field_that_was_created_again(
@@ -72,14 +68,14 @@ def test_an_undo_drops_values_that_do_not_fit_a_field_that_was_created_again(
     undone = undo_after(rows, create_again)
 
     assert rows.outcomes(undone) == {"p1@example.com": ("updated", "valueDropped")}
-    assert values(rows)["FNAME"] == "P1"
+    assert rows.values(1)["FNAME"] == "P1"
 
 
 def test_an_undo_restores_the_values_of_a_field_with_another_tag(rows: RowDeployment) -> None:
     undone = undo_after(rows, lambda _: rename(rows, "CITY", "TOWN"))
 
     assert undone.status is RunStatus.SUCCESSFUL
-    assert values(rows) == {"FNAME": "P1", "TOWN": "Seoul"}
+    assert rows.values(1) == {"FNAME": "P1", "TOWN": "Seoul"}
 
 
 def changed_run(rows: RowDeployment) -> Run:
