@@ -12,14 +12,11 @@ from shared.model.export import NewContacts, SegmentChoice
 from shared.model.one_person import ChosenPerson
 from shared.model.run import Run, RunStatus
 from shared.planning.audience.client import AudienceClient
-from tests.faults.simulated_deployment import EXPORT, NewDeployment
+from tests.faults.simulated_deployment import EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 
-def test_an_undo_keeps_a_tag_that_another_export_owns_now(
-    new_deployment: NewDeployment,
-) -> None:
-    rows = RowDeployment(new_deployment())
+def test_an_undo_keeps_a_tag_that_another_export_owns_now(rows: RowDeployment) -> None:
     app = rows.deployment.app
     rows.define(new_contacts=NewContacts())
     run = rows.run(*(person(number) for number in range(3)))
@@ -38,10 +35,8 @@ def test_an_undo_keeps_a_tag_that_another_export_owns_now(
 
 
 def test_a_withdrawal_in_a_run_that_asks_about_a_tag_of_others_leaves_the_tag_alone(
-    new_deployment: NewDeployment,
+    rows: RowDeployment,
 ) -> None:
-    rows = RowDeployment(new_deployment())
-    rows.define()
     everyone = [person(number) for number in range(4)]
     rows.run(*everyone)
     for number in (1, 2, 8):
@@ -58,10 +53,7 @@ def test_a_withdrawal_in_a_run_that_asks_about_a_tag_of_others_leaves_the_tag_al
     assert [rows.tags(number) for number in (1, 3, 8)] == [{"People", "VIP"}, {"People"}, {"VIP"}]
 
 
-def test_an_undo_gives_a_tag_back_that_the_run_took_over(
-    new_deployment: NewDeployment,
-) -> None:
-    rows = RowDeployment(new_deployment())
+def test_an_undo_gives_a_tag_back_that_the_run_took_over(rows: RowDeployment) -> None:
     deployment, audience = rows.deployment, rows.deployment.audience
     rows.define(new_contacts=NewContacts(), exclusion_segments=("Complaints",))
     everyone = [person(number) for number in range(4)]
@@ -92,9 +84,8 @@ def test_an_undo_gives_a_tag_back_that_the_run_took_over(
 
 
 def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeated(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
     rows.define(new_contacts=NewContacts())
     for number in (0, 7):
@@ -122,9 +113,8 @@ def test_an_undo_knows_who_had_a_tag_although_the_planning_of_the_run_was_repeat
 
 @pytest.mark.parametrize("stopped", ["before sending", "while sending"])
 def test_an_undo_gives_a_tag_back_that_a_stopped_run_took_over_before(
-    new_deployment: NewDeployment, stopped: str
+    rows: RowDeployment, stopped: str
 ) -> None:
-    rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
     rows.define(new_contacts=NewContacts())
     everyone = [person(number) for number in range(20)]
@@ -164,9 +154,8 @@ def _sent_by(rows: RowDeployment, run: Run) -> set[int]:
 
 
 def test_an_undo_gives_no_tag_back_that_an_earlier_run_took_from_others(
-    new_deployment: NewDeployment,
+    rows: RowDeployment,
 ) -> None:
-    rows = RowDeployment(new_deployment())
     deployment, audience = rows.deployment, rows.deployment.audience
     rows.define(new_contacts=NewContacts())
     audience.add("p7@example.com", tags=["People"])
@@ -182,9 +171,8 @@ def test_an_undo_gives_no_tag_back_that_an_earlier_run_took_from_others(
 
 
 def test_an_undo_gives_a_tag_back_that_a_run_of_one_person_took_over_before(
-    new_deployment: NewDeployment,
+    rows: RowDeployment,
 ) -> None:
-    rows = RowDeployment(new_deployment())
     deployment, app = rows.deployment, rows.deployment.app
     rows.define(new_contacts=NewContacts())
     deployment.audience.add("p7@example.com", tags=["People"])

@@ -1,5 +1,5 @@
-"""The simulated deployments of tests/faults, for commands at a chosen moment."""
+"""The simulated deployments of tests/faults, also with an export of rows, for commands at a chosen moment."""
 
-from tests.faults.conftest import clock, mailchimp, new_deployment
+from tests.planning.conftest import clock, mailchimp, new_deployment, rows
 
-__all__ = ["clock", "mailchimp", "new_deployment"]
+__all__ = ["clock", "mailchimp", "new_deployment", "rows"]

@@ -15,10 +15,16 @@ from shared.model.run import Mode, Run, Trigger
 from shared.runs.lookup import run_id_at
 from shared.runs.start import RunOptions
 from tests.fakes import MemoryRecords
-from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
+from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 from tests.web.client import call
 from tests.web.world import World
+
+
+def run_and_undo(rows: RowDeployment) -> tuple[Run, Run]:
+    """A run that adds two people, and its undo."""
+    run = rows.run(person(0), person(1))
+    return run, rows.deployment.undo(run)
 
 
 def add_runs(deployment: SimulatedDeployment, like: Run, count: int) -> None:
@@ -37,12 +43,9 @@ def page_of(deployment: SimulatedDeployment, run: Run) -> str:
     return call(web, "GET", f"/runs/{run.id}").body.decode()
 
 
-def test_a_run_names_its_undo_after_many_other_runs(new_deployment: NewDeployment) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
-    run = rows.run(person(0), person(1))
-    undo = deployment.undo(run)
+def test_a_run_names_its_undo_after_many_other_runs(rows: RowDeployment) -> None:
+    deployment = rows.deployment
+    run, undo = run_and_undo(rows)
     add_runs(deployment, undo, 45)
 
     page = page_of(deployment, run)
@@ -53,13 +56,10 @@ def test_a_run_names_its_undo_after_many_other_runs(new_deployment: NewDeploymen
 
 @pytest.mark.parametrize("was_added", [False, True])
 def test_a_run_of_an_earlier_version_names_what_its_record_lacks(
-    new_deployment: NewDeployment, was_added: bool
+    rows: RowDeployment, was_added: bool
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
-    run = rows.run(person(0), person(1))
-    undo = deployment.undo(run)
+    deployment = rows.deployment
+    run, undo = run_and_undo(rows)
     stored = deployment.app.runs.read(run.id)
     old = replace(stored.value, later=(), later_is_complete=False)
     deployment.app.runs.replace(run.id, old, stored.etag)
@@ -76,13 +76,9 @@ def test_a_run_of_an_earlier_version_names_what_its_record_lacks(
 
 
 def test_a_run_is_shown_although_a_newer_version_wrote_its_undo(
-    new_deployment: NewDeployment, monkeypatch: pytest.MonkeyPatch
+    rows: RowDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = new_deployment()
-    rows = RowDeployment(deployment)
-    rows.define()
-    run = rows.run(person(0), person(1))
-    undo = deployment.undo(run)
+    run, undo = run_and_undo(rows)
     rows.run(person(0), person(1), person(2))
     read = MemoryRecords.read
 
@@ -93,7 +89,7 @@ def test_a_run_is_shown_although_a_newer_version_wrote_its_undo(
 
     monkeypatch.setattr(MemoryRecords, "read", read_known)
 
-    page = page_of(deployment, run)
+    page = page_of(rows.deployment, run)
 
     assert "<h2>Numbers</h2>" in page
     assert f'href="/runs/{undo.id}"' not in page
