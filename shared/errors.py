@@ -8,6 +8,7 @@
     ├── Changed            the record was changed since it was read: read and decide again
     ├── InputError         this row or file is unusable; with its position and the reason
     ├── Unavailable        Mailchimp or Azure is temporarily unavailable: retry later
+    │   └── TimeUp         the time of the HTTP request was not enough
     └── Refused            Mailchimp refused permanently; code and field, never the body
         └── Disconnected   the grant is invalid: the connection must be connected again
 
@@ -140,6 +141,10 @@ class Unavailable(ConnectorError):
         self.retry_after = retry_after
         self.maybe_applied = maybe_applied
         self.throttled = throttled
+
+
+class TimeUp(Unavailable):
+    """No time is left of the HTTP request (request_time.py). It says nothing about the service."""
 
 
 class Refused(ConnectorError):

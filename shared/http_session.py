@@ -77,7 +77,7 @@ class HttpSession(requests.Session):
     def request(  # type: ignore[override]
         self, method: str, url: str, *, timeout: tuple[float, float], **options: Any
     ) -> requests.Response:
-        """Send a request; `timeout` is for the connection and for each wait for the response. Unavailable if the time is up."""
+        """Send a request; `timeout` is for the connection and for each wait for the response. TimeUp if no time is left."""
         left = time_for_call(self._until)
         connect, read = timeout
         return super().request(

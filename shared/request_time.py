@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
-from shared.errors import ConnectorError, Unavailable
+from shared.errors import ConnectorError, TimeUp
 
 T = TypeVar("T")
 
@@ -85,17 +85,17 @@ def is_time_up(until: float) -> bool:
 
 
 def time_for_call(until: float) -> float:
-    """The seconds that a call may take that begins now. Unavailable if the time is up."""
+    """The seconds that a call may take that begins now. TimeUp if the time is up."""
     left = seconds_left(until)
     if left < SHORTEST_CALL:
-        raise Unavailable(TIME_UP)
+        raise TimeUp(TIME_UP)
     return left
 
 
 def refuse_late_change() -> None:
-    """Raise Unavailable if a change that takes several calls to storage would not end in time."""
+    """Raise TimeUp if a change that takes several calls to storage would not end in time."""
     if seconds_left() < _LONGEST_CHANGE:
-        raise Unavailable(TIME_UP)
+        raise TimeUp(TIME_UP)
 
 
 @contextmanager

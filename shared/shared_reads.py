@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from shared.errors import Unavailable
+from shared.errors import TimeUp
 from shared.request_time import TIME_UP, seconds_left
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class SharedReads(Generic[T]):
     """Calls `read(key)` once for all threads that ask for the same key before it returns.
 
-    Unavailable if the time of the waiting request is up first.
+    TimeUp if the time of the waiting request is up first.
     """
 
     def __init__(self, read: Callable[[str], T]) -> None:
@@ -40,10 +40,8 @@ class SharedReads(Generic[T]):
             try:
                 return running.result(None if left == math.inf else left)
             except TimeoutError:
-                raise Unavailable(TIME_UP) from None
-            except Unavailable as error:
-                if error.code != TIME_UP:
-                    raise
+                raise TimeUp(TIME_UP) from None
+            except TimeUp:
                 return self(key)  # the time of the reading request was up, not that of this thread
         try:
             value = self._read(key)

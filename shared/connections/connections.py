@@ -168,7 +168,7 @@ class Connections:
         """Remove a connection. `detached` is called with the id of each export that was detached from it.
 
         `removed` is called with the connection before the exports are read again, which may fail.
-        Without `detach_exports`, Conflict names the exports that use it. Unavailable if there are more exports than an HTTP
+        Without `detach_exports`, Conflict names the exports that use it. TimeUp if there are more exports than an HTTP
         request has time for; the next request detaches the others.
         """
         stored = self.read(connection_id)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.errors import Conflict, NotFound, TimeUp, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
 from shared.model.names import audience_in
@@ -34,7 +34,7 @@ from shared.people.erasures import (
 )
 from shared.people.other_addresses import FoundPerson, OtherAddresses, audience_of_contact
 from shared.people.purge import Purge, Purged
-from shared.request_time import OWN_STORAGE, TIME_UP, calls_until
+from shared.request_time import OWN_STORAGE, calls_until
 from shared.runs.transitions import Transitions
 
 # An entry in `waits_for` until the data of the app is purged. It is not the id of a run.
@@ -110,9 +110,7 @@ class Eraser:
             # The landing account has files with people as well, and Mailchimp may have been silent before.
             with calls_until(OWN_STORAGE):
                 return self.purge.everywhere(mark)
-        except Unavailable as error:
-            if error.code != TIME_UP:
-                raise
+        except TimeUp as error:
             raise unreached.unavailable or Unavailable("erasureContinues") from error
 
     def complete(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.errors import Conflict, Unavailable
+from shared.errors import Conflict, TimeUp, Unavailable
 from shared.exports.definitions import Definitions
 from shared.model.export import Schedule
 from shared.model.run import Reason
@@ -365,7 +365,7 @@ def test_a_removed_connection_is_recorded_although_its_exports_cannot_be_read_ag
 
     def using_before(connection_id: str, **more: Any) -> Any:
         if connection_id not in world.connections.kept:
-            raise Unavailable("requestTimeUp")
+            raise TimeUp("requestTimeUp")
         return using(connection_id, **more)
 
     definitions = cast("Definitions", SimpleNamespace(using=using_before))
@@ -384,7 +384,7 @@ def test_a_change_is_recorded_although_what_follows_it_fails(what: str) -> None:
     export = new_export(world, connection)
 
     def fail(*_: object) -> int:
-        raise Unavailable("requestTimeUp")
+        raise TimeUp("requestTimeUp")
 
     world.runs.stop_sending = fail  # type: ignore[method-assign]
     world.serve(

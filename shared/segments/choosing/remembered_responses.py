@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
-from shared.errors import ConnectorError
-from shared.request_time import TIME_UP
+from shared.errors import ConnectorError, TimeUp
 
 T = TypeVar("T")
 
@@ -37,9 +36,9 @@ class Remembered(Generic[T]):
             if self._until is None or self._clock() >= self._until:
                 try:
                     self._answer = self._ask()
+                except TimeUp:
+                    raise  # it says nothing about the API
                 except ConnectorError as error:
-                    if error.code == TIME_UP:
-                        raise  # it says nothing about the API
                     self._answer = error
                 self._until = self._clock() + self._seconds
             answer = self._answer

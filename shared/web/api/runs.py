@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from starlette.responses import Response
 
-from shared.errors import Unavailable
+from shared.errors import TimeUp
 from shared.model.outcome import Outcome
 from shared.model.run import Mode, Run, RunStatus
 from shared.request_time import TIME_UP
@@ -58,7 +58,7 @@ def start_all(context: CurrentContext) -> RunList:
     all of them; the same request then starts the others."""
     started = runs.start_all(context)
     if not started.is_complete:
-        raise Unavailable(TIME_UP)
+        raise TimeUp(TIME_UP)
     return RunList.listing(run_view(run, context.language) for run in started.runs)
 
 

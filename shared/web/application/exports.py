@@ -12,7 +12,7 @@ from shared.errors import (
     ConnectorError,
     Fault,
     NotFound,
-    Unavailable,
+    TimeUp,
 )
 from shared.exports.definitions import export_findings
 from shared.exports.draft import Draft
@@ -22,7 +22,7 @@ from shared.model.ids import is_id
 from shared.model.ports import Stored
 from shared.model.run import Finding, Run, Severity
 from shared.model.source import composed, find_name, plain_name
-from shared.request_time import TIME_UP, refuse_late_change
+from shared.request_time import refuse_late_change
 from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
@@ -190,13 +190,8 @@ def set_schedules(
                 mine,
                 etag=before.etag,
             )
-        except (ConfigError, Conflict, Changed, NotFound) as error:
+        except (ConfigError, Conflict, Changed, NotFound, TimeUp) as error:
             # NotFound: someone deleted the export meanwhile.
-            done.append((export, error))
-            continue
-        except Unavailable as error:
-            if error.code != TIME_UP:
-                raise
             done.append((export, error))
             continue
         _record(context, "export.update", before.value, stored.value)

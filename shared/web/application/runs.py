@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.errors import Conflict, NotFound, TimeUp
 from shared.finishing.preview_differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
-from shared.request_time import TIME_UP, refuse_late_change
+from shared.request_time import refuse_late_change
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.runs.start import RunOptions
 from shared.runs.transitions import question_of
@@ -103,9 +103,7 @@ def start_all(context: Context) -> StartedAll:
             # An export that is removed or detached at this moment does not stop the others.
             omitted.append((export, "failed"))
             continue
-        except Unavailable as error:
-            if error.code != TIME_UP:
-                raise
+        except TimeUp:
             omitted.append((export, _NOT_IN_TIME))
             continue
         _record_start(context, run)
