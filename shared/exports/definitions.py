@@ -166,7 +166,7 @@ class Definitions:
         export_id: str,
         etag: str | None = None,
         removed: Callable[[Export], object] = lambda _: None,
-    ) -> Export:
+    ) -> None:
         """Remove an export. Its contacts and tags stay in Mailchimp.
 
         `removed` is called before the data of the export is deleted, which may fail: the timer deletes it then.
@@ -176,7 +176,6 @@ class Definitions:
         self.exports.delete(export_id, etag)
         removed(stored.value)
         self.delete_data(export_id)
-        return stored.value
 
     def using(self, connection_id: str, *, complete: bool = False) -> list[Export]:
         """Return the exports that use a connection, sorted by name.
