@@ -58,12 +58,11 @@ _extended_until: ContextVar[float] = ContextVar("extended_until", default=0.0)
 
 
 @contextmanager
-def request_time(clock: Callable[[], float]) -> Iterator[RequestTime]:
+def request_time(clock: Callable[[], float]) -> Iterator[None]:
     """Begin a request: limit the calls in this context, and in its threads (`RequestThreads`), to its time."""
-    request = RequestTime(clock)
-    token = _current.set(request)
+    token = _current.set(RequestTime(clock))
     try:
-        yield request
+        yield
     finally:
         _current.reset(token)
 
