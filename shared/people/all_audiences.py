@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from shared.capacity.on_demand import OnDemandSessions
 from shared.errors import ConfigError, Disconnected, Refused, Unavailable
@@ -59,7 +60,7 @@ class AllAudiences:
             results = list(threads.map(call, by_account))
         done = {audience for reached, _ in results for audience in reached}
         unreached: dict[str, str] = {}
-        for export in (*no_account, *(each for group in by_account.values() for each in group)):
+        for export in chain(no_account, *by_account.values()):
             if export.audience_id not in done:
                 unreached.setdefault(export.audience_id, export.display_name)
         unavailable = next((error for _, error in results if error is not None), None)
