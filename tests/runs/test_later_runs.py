@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -18,7 +17,6 @@ from tests.fakes import MemoryRecords
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, person
 from tests.web.client import call
-from tests.web.world import World
 
 
 def run_and_undo(rows: RowDeployment) -> tuple[Run, Run]:
@@ -39,8 +37,7 @@ def add_runs(deployment: SimulatedDeployment, like: Run, count: int) -> None:
 
 
 def page_of(deployment: SimulatedDeployment, run: Run) -> str:
-    web = cast("World", SimpleNamespace(web=deployment.app.web))
-    return call(web, "GET", f"/runs/{run.id}").body.decode()
+    return call(deployment.app, "GET", f"/runs/{run.id}").body.decode()
 
 
 def test_a_run_names_its_undo_after_many_other_runs(rows: RowDeployment) -> None:

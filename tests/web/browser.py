@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from tests.web.client import ORIGIN, Response, request
-from tests.web.world import World
+from tests.web.client import ORIGIN, Response, Served, request
 
 
 class _Forms(HTMLParser):
@@ -45,7 +44,7 @@ class _Forms(HTMLParser):
 class Browser:
     """The browser of one person."""
 
-    def __init__(self, world: World, language: str = "en") -> None:
+    def __init__(self, world: Served, language: str = "en") -> None:
         self.world = world
         self.cookies: dict[str, str] = {}
         self.headers = {"Accept-Language": language}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from http import HTTPStatus
 from http.cookies import SimpleCookie
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from starlette.types import ASGIApp
 from werkzeug.wrappers import Request as WsgiRequest
@@ -20,6 +20,13 @@ from tests.web.world import KEY, World
 
 ORIGIN = "http://localhost:7071"
 T = TypeVar("T")
+
+
+class Served(Protocol):
+    """What has the web application: the world of a test, or an app."""
+
+    @property
+    def web(self) -> ASGIApp: ...
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def request(
 Start = Callable[[str, list[tuple[str, str]]], object]
 
 
-def wsgi(world: World) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
+def wsgi(world: Served) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
     """A world behind WSGI, for servers and tools that speak it."""
 
     def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -99,7 +106,7 @@ def wsgi(world: World) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
 
 
 def call(
-    world: World,
+    world: Served,
     method: str,
     path: str,
     body: object = None,
@@ -114,14 +121,14 @@ def call(
     return request(world.web, method, ORIGIN + path, {**given, **(headers or {})}, data)
 
 
-def get(world: World, path: str, status: int = 200, **headers: str) -> Any:
+def get(world: Served, path: str, status: int = 200, **headers: str) -> Any:
     """The JSON of an answer that must have this status."""
     answer = call(world, "GET", path, headers={n.replace("_", "-"): v for n, v in headers.items()})
     assert answer.status == status, answer.body
     return answer.json()
 
 
-def send(world: World, method: str, path: str, body: object = None, status: int = 200) -> Any:
+def send(world: Served, method: str, path: str, body: object = None, status: int = 200) -> Any:
     """The JSON of an answer to a change, {} without a body."""
     answer = call(world, method, path, body)
     assert answer.status == status, answer.body

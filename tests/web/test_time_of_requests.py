@@ -6,7 +6,6 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, repeat
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -66,8 +65,7 @@ class Deployment:
 
     def call(self, method: str, path: str, body: object = None) -> Response:
         began = self.simulated.clock.seconds()
-        web = cast("World", SimpleNamespace(web=self.app.web))
-        answer = call(web, method, path, body)
+        answer = call(self.app, method, path, body)
         self.seconds = self.simulated.clock.seconds() - began
         return answer
 
@@ -219,8 +217,7 @@ def test_an_erasure_that_takes_too_long_is_continued_by_the_timer(
 def test_the_page_of_an_erasure_that_takes_too_long_says_that_the_app_continues(
     deployment: Deployment, with_run: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    web = cast("World", SimpleNamespace(web=deployment.app.web))
-    page = Browser(web).open("/people")
+    page = Browser(deployment.app).open("/people")
     page.send("/people", {"person": ERASE["email"]})
     slow_down(deployment, monkeypatch)
 
