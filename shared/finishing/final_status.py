@@ -21,7 +21,7 @@ from shared.model.run import (
     number_in,
 )
 from shared.planning.selecting.retry import NOT_RETRIED
-from shared.planning.writing.fields_to_send import merge_tags
+from shared.planning.writing.fields_to_send import field_of, merge_tags
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def value_findings(
     found = DroppedValues(plan.merge_fields)
     required = found.required
     for position, name in enumerate(merge_tags(plan.mapping), 1):
-        tag = name.partition(".")[0]
+        tag = field_of(name)
         if tag in dropped:
             found.dropped[tag] = dropped[tag]
             given = _SQL.number(db, "given", position=position)

@@ -23,7 +23,7 @@ from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records
 from shared.model.preview import SampleKind
-from shared.planning.writing.fields_to_send import merge_tags
+from shared.planning.writing.fields_to_send import field_of, merge_tags
 from shared.runs.plan_store import PlanStore
 from shared.sending.chunk_payload import ChunkPayloads
 from shared.sending.result import Person
@@ -109,7 +109,7 @@ class Differences:
 
 def _fields(plan: Plan) -> list[str]:
     """The merge fields of the export, each once although several attributes may make it up."""
-    return list(dict.fromkeys(tag.partition(".")[0] for tag in merge_tags(plan.mapping)))
+    return list(dict.fromkeys(map(field_of, merge_tags(plan.mapping))))
 
 
 @dataclass(frozen=True)

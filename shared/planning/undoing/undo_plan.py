@@ -47,7 +47,7 @@ from shared.planning.undoing.values_of_others import (
     keep_values_of_others,
 )
 from shared.planning.writing.chunking import write_chunks
-from shared.planning.writing.fields_to_send import merge_tags
+from shared.planning.writing.fields_to_send import field_of, merge_tags
 from shared.runs.lookup import moment_of
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _UndoAudience:
 
 def _with_fields_of(mapping: Mapping, other: Mapping) -> Mapping:
     """A mapping with the fields of another one that it lacks: the ledger still has to know what was sent to them."""
-    fields = {tag.partition(".")[0] for tag in merge_tags(mapping)}
+    fields = set(map(field_of, merge_tags(mapping)))
     more = (one for one in other.attributes if one.merge_field.upper() not in fields)
     # Without an attribute for a name, another attribute may go to the field of the name.
     return replace(

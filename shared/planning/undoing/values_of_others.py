@@ -15,7 +15,7 @@ from shared.fields.evidence import is_evidence
 from shared.fields.merge_fields import chosen_fields
 from shared.model.plan import Plan
 from shared.model.ports import Files, download_if_exists
-from shared.planning.writing.fields_to_send import merge_tags
+from shared.planning.writing.fields_to_send import field_of, merge_tags
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -74,17 +74,12 @@ def keep_values_of_others(
         _SQL.run(db, "open_other", file=str(file))
         tags = [tag for (tag,) in _SQL.rows(db, "other_tags")]
         for place, tag in enumerate(columns, start=1):
-            theirs = [one for one in tags if _field(one) == _field(tag)]
+            theirs = [one for one in tags if field_of(one) == field_of(tag)]
             if theirs and tag in before and not is_evidence(tag):
                 alike = tag in here and here[tag] == there.get(tag)
                 _SQL.run(db, "add", place=place, tag=tag, theirs=theirs, alike=alike, undone=undone)
     _SQL.run(db, "replace")
     return _SQL.number(db, "keeping")
-
-
-def _field(tag: str) -> str:
-    """The merge field of a tag, which may be a part of an address."""
-    return tag.partition(".")[0]
 
 
 def _conversions(plan: Plan) -> Mapping[str, tuple[str, ...]]:

@@ -30,3 +30,8 @@ def merge_tags(mapping: Mapping) -> list[str]:
         ".".join(filter(None, (choice.tag.upper(), choice.part)))
         for choice in chosen_fields(mapping)
     ]
+
+
+def field_of(merge_tag: str) -> str:
+    """Return the merge field of an element of `merge_tags`: `ADDRESS` for `ADDRESS.city`."""
+    return merge_tag.partition(".")[0]
