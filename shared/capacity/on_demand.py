@@ -21,7 +21,8 @@ from shared.request_time import OTHER_SERVICES, current_request, seconds_left
 # The code of the error when no connection became free.
 NO_SLOT = "noSlot"
 _LOOK_EVERY = 0.5
-_REQUEST_PATIENCE = 15.0
+REQUEST_PATIENCE = 15.0
+"""Seconds that an HTTP request waits for a connection."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class OnDemandSessions:
     def for_request(self, connection_id: str) -> Iterator[MailchimpSession]:
         """A session for an HTTP request, which waits at most 15 seconds for a connection."""
         account_id = self.account_of(connection_id)
-        with self.session(connection_id, account_id, _REQUEST_PATIENCE) as session:
+        with self.session(connection_id, account_id, REQUEST_PATIENCE) as session:
             yield session
 
     @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from shared.capacity.on_demand import OnDemandSessions
+from shared.capacity.on_demand import REQUEST_PATIENCE, OnDemandSessions
 from shared.capacity.parallel_calls import ParallelCalls
 from shared.errors import NotFound, Unavailable
 from shared.model.audience import BILLED, STATUSES, NotSubscribedPointer
@@ -28,9 +28,6 @@ from shared.planning.audience.not_subscribed import load_not_subscribed
 from shared.request_time import OTHER_SERVICES, is_time_up
 from shared.runs.start import RunOptions, Starter
 from shared.workspace import small_workspace
-
-# Seconds to wait for a connection.
-_PATIENCE = 15.0
 
 LONG = timedelta(days=365)
 """Since when a contact that counts as long unsubscribed or long cleaned has not changed."""
@@ -96,7 +93,7 @@ class UnusedContacts:
         since = self.now() - LONG
         wanted: list[tuple[str, datetime | None]] = [(status, None) for status in STATUSES]
         wanted += [("unsubscribed", since), ("cleaned", since)]
-        with self.sessions.parallel(connection_id, account_id, _PATIENCE) as calls:
+        with self.sessions.parallel(connection_id, account_id, REQUEST_PATIENCE) as calls:
             audience = calls.submit(lambda session: session.audience(audience_id)).result()
             counts = _read_counts(calls, audience_id, wanted)
         contacts = dict(zip(STATUSES, counts, strict=False))
