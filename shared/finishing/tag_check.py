@@ -174,7 +174,7 @@ class TagCheck:
     def _find_moved(self) -> None:
         """Fill `moved_members` with the present addresses of people who should have lost the tag."""
         rows = _SQL.rows(self.db, "should_have_lost", tag_id=self._tag_id, most=_MOST_CHANGED + 1)
-        if len(rows) <= _MOST_CHANGED:
+        if 0 < len(rows) <= _MOST_CHANGED:
             found = self.contact_ids([address for (address,) in rows])
             ids = [one for of_person in found.values() for one in of_person]
             _SQL.run(self.db, "add_moved_members", contact_ids=ids)
