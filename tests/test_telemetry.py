@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from shared.model.outcome import Outcome
 from shared.sending.lane_metrics import LaneMetrics
 from shared.sending.result import Result
 from shared.telemetry import LATE, Telemetry
+from tests.logged_events import logged_events
 
 NOW = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
 TRACE = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
@@ -77,10 +77,6 @@ def due(seconds_ago: float) -> int:
     return round((NOW.timestamp() - seconds_ago) * 1000)
 
 
-def events(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
-    return [json.loads(record.getMessage()) for record in caplog.records]
-
-
 def test_a_message_is_processed_in_its_own_trace(host: Host) -> None:
     with host.telemetry.message("send_lane", Stamps(TRACE, due(1.5)), run_id=RUN):
         inside = current()
@@ -128,10 +124,10 @@ def test_queue_age_is_measured_and_a_late_message_is_an_event(
     caplog.set_level(logging.DEBUG)
     with host.telemetry.message("send_lane", Stamps(TRACE, due(LATE - 1))):
         pass
-    assert events(caplog) == []
+    assert logged_events(caplog) == []
     with host.telemetry.message("send_lane", Stamps(TRACE, due(LATE))):
         pass
-    assert [(e["event"], e["waitedSeconds"], e["traceId"]) for e in events(caplog)] == [
+    assert [(e["event"], e["waitedSeconds"], e["traceId"]) for e in logged_events(caplog)] == [
         ("message.late", LATE, TRACE.trace_id)
     ]
     assert host.metrics()["queue.age"] == 2 * LATE - 1
@@ -165,7 +161,7 @@ def test_the_work_of_a_lane_is_logged_in_one_event_and_recorded_in_metrics(
         metrics.sent([Result(Outcome.CREATED)] * 3 + [Result(Outcome.REJECTED)], 2.5)
         metrics.end(3.0)
 
-    [event] = events(caplog)
+    [event] = logged_events(caplog)
     assert event == {
         "event": "lane.worked",
         "runId": RUN,
@@ -203,7 +199,7 @@ def test_a_lane_without_work_logs_nothing(host: Host, caplog: pytest.LogCaptureF
     metrics = LaneMetrics(RUN, "e1", "acc", lane=2, allowed=8, meter=host.telemetry)
     metrics.begin()
     metrics.end(0.1)
-    assert events(caplog) == []
+    assert logged_events(caplog) == []
     assert host.metrics()["lanes.slots.used"] == 0
 
 

@@ -37,6 +37,7 @@ from shared.messaging.messages import LONGEST
 from shared.settings import load
 from shared.telemetry import Telemetry
 from tests.e2e.running_app import MAPPING, settings_for
+from tests.logged_events import logged_events
 from tests.web.client import run_async
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -164,11 +165,7 @@ def test_a_run_is_one_trace_without_personal_data(
     working = [s for s in spans.get_finished_spans() if s.name in ("plan_run", "send_lane")]
     assert {s.name for s in working} == {"plan_run", "send_lane"}
     assert {f"{s.context.trace_id:032x}" for s in working if s.context} == {TRACE}
-    events = [
-        json.loads(record.getMessage())
-        for record in caplog.records
-        if record.name == "shared.events"
-    ]
+    events = logged_events(caplog)
     assert {"lane.worked", "run.finished"} <= {event["event"] for event in events}
     assert {event["traceId"] for event in events} == {TRACE}
     assert sum(e["profiles"] for e in events if e["event"] == "lane.worked") == sum(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from shared.runs.plan_store import PlanStore
 from shared.runs.transitions import question_of
 from shared.web.pages.run_summary import seconds_of
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
+from tests.logged_events import logged_events
 from tests.planning.row_deployment import RowDeployment, person
 
 
@@ -59,7 +59,7 @@ def test_a_confirmation_does_not_change_when_a_run_was_started(
     assert (confirmed.queued_at, ended.queued_at) == (waiting.queued_at, waiting.queued_at)
     assert ended.confirmed_at is not None
     assert clock.now() - ended.confirmed_at < timedelta(hours=1)
-    [event] = [json.loads(text) for text in caplog.messages if "run.finished" in text]
+    [event] = [one for one in logged_events(caplog) if one["event"] == "run.finished"]
     # How long the person took does not count.
     assert event["seconds"] < 3_600
     assert event["planSeconds"] is None

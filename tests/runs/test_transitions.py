@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from shared.people.erasures import Erasures
 from shared.runs.transitions import Transitions
 from tests.fakes import MemoryRecords, ProcessKilled, StoreClient
 from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
+from tests.logged_events import logged_events
 from tests.runs.canceled_runs import canceled_when, chunk_states
 
 SAMPLE = Sample(16, (Segment("A", 0.9),), seed=3)
@@ -213,10 +213,9 @@ WAYS: dict[Callable[[SimulatedDeployment], Run], tuple[RunStatus, str]] = {
 
 def ends_logged(caplog: pytest.LogCaptureFixture, run: Run) -> list[str]:
     """The status in every `run.finished` of a run."""
-    lines = [json.loads(record.message) for record in caplog.records]
     return [
         line["status"]
-        for line in lines
+        for line in logged_events(caplog)
         if line["event"] == "run.finished" and line["runId"] == run.id
     ]
 
@@ -273,7 +272,7 @@ def test_a_run_awaiting_confirmation_is_logged_as_waiting_and_not_as_finished(
     run = wait_for_confirmation(deployment)
 
     assert ends_logged(caplog, run) == []
-    waiting = [json.loads(r.message) for r in caplog.records if "run.waiting" in r.message]
+    waiting = [one for one in logged_events(caplog) if one["event"] == "run.waiting"]
     assert [(one["runId"], one["reason"]) for one in waiting] == [(run.id, "removalGuard")]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from shared.errors import ConfigError, InputError
 from shared.model.run import RunStatus, Trigger
+from tests.logged_events import logged_events
 from tests.scheduling.refresh_world import MODEL, World, dated, refresh
 
 
@@ -29,7 +28,7 @@ def test_a_missing_file_is_reported_after_a_while(
     [finding] = run.findings
     assert finding.code == "filesMissing"
     assert "1 of 2 files of the segment A" in finding.message
-    events = [json.loads(record.message) for record in caplog.records]
+    events = logged_events(caplog)
     assert {"refresh.notComplete", "run.finished"} == {one["event"] for one in events}
     assert world.queue == []
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from shared.errors import InputError, Unavailable
 from shared.messaging.messages import refresh_of
+from tests.logged_events import logged_events
 from tests.scheduling.refresh_world import World, dated, refresh
 
 
@@ -62,7 +61,7 @@ def test_a_message_that_was_given_up_is_logged_without_its_content(
     caplog.set_level("INFO", "shared.events")
     world.refreshes.give_up(b'{"subject": "kim@example.org"}')
     world.refreshes.give_up(b'{"v": 1, "refresh": "e1", "number": 1}')
-    assert [json.loads(record.message) for record in caplog.records] == [
+    assert logged_events(caplog) == [
         {"event": "refresh.messageGaveUp", "exportId": None},
         {"event": "refresh.messageGaveUp", "exportId": "e1"},
     ]

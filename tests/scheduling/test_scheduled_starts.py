@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import uuid
 from collections.abc import Callable, Mapping
@@ -27,6 +26,7 @@ from shared.settings import StorageAccount
 from shared.storage.clients import StorageClients
 from shared.storage.records import TableRecords
 from tests.fakes import VisibleRecords
+from tests.logged_events import logged_events
 
 START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)  # a Monday
 DAILY = Schedule(repeat=Repeat.DAILY, times=("06:00",))
@@ -291,7 +291,7 @@ def test_an_export_that_cannot_start_blocks_no_other_and_is_retried(
         [],
         ["23 06:00"],
     ]
-    [event] = [json.loads(record.message) for record in caplog.records]
+    [event] = logged_events(caplog)
     assert (event["event"], event["exportId"]) == ("export.notStarted", "e2")
 
     simulation.broken = set()
@@ -361,8 +361,7 @@ def test_every_day_has_one_run_regardless_of_the_ticks(seed: int) -> None:
 
 
 def overdue(caplog: pytest.LogCaptureFixture) -> int:
-    events = [json.loads(record.message) for record in caplog.records]
-    return sum(one["event"] == "export.overdue" for one in events)
+    return sum(one["event"] == "export.overdue" for one in logged_events(caplog))
 
 
 def test_an_export_without_a_successful_run_for_two_periods_is_reported_once_per_period(
