@@ -27,6 +27,7 @@ from shared.capacity.pace import UsableSlots
 from shared.mailchimp.transport import RetryPolicy
 from shared.model import run as model
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkKind, ChunkState
+from shared.model.figures import Counts
 from shared.runs.progress import with_progress
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -160,7 +161,7 @@ class SimulatedRun:
             for end in self.done[:sent]
         ]
         waiting = [chunk] * (len(self.done) - sent)
-        run = replace(_RUN, sending_at=self.sending_at, counts=model.Counts(distinct=self.people))
+        run = replace(_RUN, sending_at=self.sending_at, counts=Counts(distinct=self.people))
         now = self.sending_at + timedelta(seconds=seconds)
         known = bisect_right(self.usable_slots, seconds, key=lambda one: one[0])
         slots = self.usable_slots[max(0, known - 1)][1]

@@ -33,6 +33,7 @@ from shared.messaging.messages import audience_of, consent_message
 from shared.model.connection import Connection, ConnectionStatus
 from shared.model.consent import ConsentState, ConsentSweep, PublishedConsent
 from shared.model.export import Export
+from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
 from shared.model.names import (
     CONSENT_SWEEPS,
@@ -51,7 +52,6 @@ from shared.model.ports import (
     readable,
     split_unreadable,
 )
-from shared.model.run import Reason
 
 _SWEEP_EVERY = timedelta(minutes=15)
 # After this time, a request is repeated: its message may have been lost when a process was killed.

@@ -22,9 +22,9 @@ from shared.errors import ConfigError, Disconnected, NotFound, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Webhook
 from shared.model.consent import ConsentWebhook
+from shared.model.finding import Reason
 from shared.model.names import audience_in
 from shared.model.ports import Records, Secrets, create_or_replace
-from shared.model.run import Reason
 
 WEBHOOK_PATH = "/api/mailchimp/webhooks/"
 _RETRY_REFUSED = timedelta(days=1)

@@ -15,8 +15,8 @@ from shared.exports.draft import Draft
 from shared.exports.validation import LONGEST_TAG, faults
 from shared.fields.definition_findings import definition_findings
 from shared.model.export import Export, SegmentChoice
+from shared.model.finding import Finding, Severity
 from shared.model.ports import Records, Stored, readable
-from shared.model.run import Finding, Severity
 from shared.model.source import composed, plain_name
 
 _TRIES = 5

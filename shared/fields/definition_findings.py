@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from shared.fields.consent import suggested_meaning
 from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 
 
 def definition_findings(

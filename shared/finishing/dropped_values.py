@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.fields.evidence import EVIDENCE, is_evidence
 from shared.model.audience import DELETED_FIELD, MergeField
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 
 
 @dataclass

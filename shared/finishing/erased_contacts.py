@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from shared.capacity.on_demand import NO_SLOT, OnDemandSessions
 from shared.errors import ConnectorError, Unavailable
 from shared.memory import waiting_for_network
+from shared.model.finding import Finding, Severity
 from shared.model.plan import Plan
-from shared.model.run import Finding, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import erased_people_sent
 

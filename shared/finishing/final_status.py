@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 
 from shared.finishing.dropped_values import DroppedValues
 from shared.model.chunk import ARCHIVE_TAG, CONTACT_TAGS, FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.model.figures import ConsentProof, Counts
+from shared.model.finding import Finding, Reason, Severity, number_in
 from shared.model.outcome import Code
 from shared.model.plan import Plan
-from shared.model.run import (
-    REMOVAL_GUARD,
-    ConsentProof,
-    Counts,
-    Finding,
-    Reason,
-    RunStatus,
-    Severity,
-    number_in,
-)
+from shared.model.run import REMOVAL_GUARD, RunStatus
 from shared.planning.selecting.retry import NOT_RETRIED
 from shared.planning.writing.fields_to_send import field_of, merge_tags
 from shared.workspace import SqlFile

@@ -15,9 +15,10 @@ from shared.finishing.finish_steps import FinishSteps
 from shared.finishing.ledger_pointers import LedgerSuperseded
 from shared.model.chunk import Chunk
 from shared.model.clocks import WRONG_CLOCK
+from shared.model.finding import Reason
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Leases, Records
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Run, RunStatus
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 from shared.sending.chunk_queue import ChunkQueue

@@ -54,10 +54,11 @@ from shared.finishing.stopped_run import (
 )
 from shared.memory import return_freed_memory, waiting_for_network
 from shared.model.chunk import Chunk, ChunkState
+from shared.model.finding import Finding, Severity
 from shared.model.names import ledger_blob, outcomes_table
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, download_if_exists
-from shared.model.run import Finding, Mode, Run, Severity
+from shared.model.run import Mode, Run
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_ledger, suppress_erased_in_outcomes
 from shared.planning.reading.ledger import open_ledger

@@ -23,11 +23,13 @@ from shared.finishing.tag_check import TagCheck, tags_to_check
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk
+from shared.model.figures import RunSegment, StatusProof
+from shared.model.finding import Finding, Severity
 from shared.model.names import audience_key
 from shared.model.one_person import SENT_JSON
 from shared.model.plan import Plan
 from shared.model.ports import Files
-from shared.model.run import Finding, Mode, Run, RunSegment, Severity, StatusProof
+from shared.model.run import Mode, Run
 from shared.model.tag import same_name
 from shared.people.stored_contacts import StoredContacts
 from shared.sending.chunk_payload import ChunkPayloads

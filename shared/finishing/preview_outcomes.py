@@ -22,12 +22,12 @@ from shared.finishing.gather import fill_results, open_changes
 from shared.finishing.preview_differences import write_values_before
 from shared.finishing.preview_samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
+from shared.model.finding import Finding, Severity
 from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, download_if_exists
 from shared.model.preview import SAMPLES_JSON
-from shared.model.run import Finding, Severity
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
 from shared.planning.reading.ledger import load_ledger, open_values

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import ARCHIVE_TAG, FORMER_TAG, UNSUBSCRIBE_TAG
+from shared.model.figures import StatusProof
 from shared.model.plan import Plan
-from shared.model.run import StatusProof
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

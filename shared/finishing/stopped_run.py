@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.model.chunk import Chunk, ChunkState
+from shared.model.finding import Reason
 from shared.model.outcome import Code
-from shared.model.run import CANCELED_AFTER_SENDING, REMOVAL_GUARD, Reason, Run, RunStatus
+from shared.model.run import CANCELED_AFTER_SENDING, REMOVAL_GUARD, Run, RunStatus
 
 
 def unsent_code(run: Run) -> str:

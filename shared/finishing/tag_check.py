@@ -21,8 +21,8 @@ from shared.finishing.fold import make_next_writable
 from shared.memory import waiting_for_network
 from shared.model.audience import Tag
 from shared.model.chunk import CHUNK_SIZE
+from shared.model.finding import Finding, Severity
 from shared.model.plan import Plan, PlannedTag
-from shared.model.run import Finding, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

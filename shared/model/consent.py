@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.model.run import Reason
+from shared.model.finding import Reason
 
 
 @dataclass(frozen=True)

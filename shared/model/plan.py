@@ -15,7 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from shared.errors import ConnectorError, NotFound
 from shared.model.audience import CallCounts, MergeField
 from shared.model.export import Mapping
-from shared.model.run import AudienceSize, Counts, Finding, Reason, RunSegment, RunStatus
+from shared.model.figures import AudienceSize, Counts, RunSegment
+from shared.model.finding import Finding, Reason
+from shared.model.run import RunStatus
 from shared.model.source import Attribute
 
 # Increase this when an older version of the app would carry out a plan wrongly, or could not read its files; not

@@ -21,9 +21,10 @@ from datetime import datetime
 from shared.errors import Conflict, NotFound, TimeUp, Unavailable
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import Export
+from shared.model.finding import Reason
 from shared.model.names import audience_in
 from shared.model.ports import Records, Stored, readable, split_unreadable, update
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Run, RunStatus
 from shared.people.all_audiences import AllAudiences, Unreached
 from shared.people.erasures import (
     Erasure,

@@ -8,8 +8,8 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from shared.model.chunk import Chunk
+from shared.model.finding import Finding
 from shared.model.plan import Plan
-from shared.model.run import Finding
 from shared.planning.audience.client import AudienceClient
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.request import PlanRequest

@@ -14,17 +14,12 @@ from duckdb import DuckDBPyConnection
 from shared.capacity.pace import AccountPace
 from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
+from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table, plan_folder, run_of_ledger
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Records, exists, readable
-from shared.model.run import (
-    Mode,
-    Reason,
-    Run,
-    RunStatus,
-    Trigger,
-)
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.model.source import Snapshot
 from shared.people.exclusion_lists import ExclusionLists
 from shared.planning.archiving.archive_plan import plan_archive

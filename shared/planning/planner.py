@@ -25,10 +25,11 @@ from shared.messaging.messages import plan_message
 from shared.messaging.sequence import MessageSequences
 from shared.model.chunk import Chunk, chunk_key
 from shared.model.export import Export
+from shared.model.finding import Reason
 from shared.model.names import PLAN_RUNS
 from shared.model.plan import Plan
 from shared.model.ports import Leases, Queue, Records
-from shared.model.run import Mode, Reason, Run, RunStatus
+from shared.model.run import Mode, Run, RunStatus
 from shared.planning.plan_builder import PlanBuilder
 from shared.runs.lookup import is_active
 from shared.runs.plan_store import PlanStore

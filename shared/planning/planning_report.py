@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ConnectorError
+from shared.model.figures import Planning, PlanningStep
 from shared.model.ports import SegmentSource
-from shared.model.run import Planning, PlanningStep
 from shared.model.source import LoadedSegment, SegmentSnapshot, Snapshot
 from shared.runs.transitions import Transitions
 

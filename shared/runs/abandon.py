@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from shared.capacity.pace import AccountPace
 from shared.errors import ConnectorError
 from shared.model.chunk import Chunk
+from shared.model.finding import Reason
 from shared.model.plan import Plan
 from shared.model.ports import Records
-from shared.model.run import Reason
 from shared.runs.progress import with_progress
 from shared.runs.transitions import Transitions
 

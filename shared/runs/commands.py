@@ -9,9 +9,10 @@ from functools import partial
 from shared.capacity.pace import AccountPace
 from shared.errors import Changed, ConfigError, Conflict, InputError
 from shared.model.chunk import CHUNK_SIZE, Chunk, ChunkState
+from shared.model.finding import Reason
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Queue, Records, readable
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
 from shared.runs.run_messages import send_lane_messages, send_plan_message

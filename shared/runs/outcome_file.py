@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.errors import ConnectorError, NotFound
+from shared.model.finding import Finding, Severity
 from shared.model.plan import Plan
 from shared.model.ports import Files, delete_all
-from shared.model.run import Finding, Severity
 from shared.runs.cdm_model import CdmTable
 from shared.workspace import SqlFile
 

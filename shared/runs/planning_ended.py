@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus
+from shared.model.figures import AudienceSize, Counts
+from shared.model.finding import Finding, Reason
+from shared.model.run import RunStatus
 
 
 class PlanningEnded(Exception):

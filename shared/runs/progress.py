@@ -21,8 +21,9 @@ from datetime import datetime, timedelta
 
 from shared.capacity.pace import UsableSlots
 from shared.model.chunk import Chunk, ChunkState
+from shared.model.figures import Progress
 from shared.model.ports import Records
-from shared.model.run import Progress, Run, RunStatus
+from shared.model.run import Run, RunStatus
 
 _WINDOW = timedelta(seconds=60)
 _LONGEST_WINDOW = timedelta(minutes=5)

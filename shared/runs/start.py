@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from shared.errors import Changed, Conflict
 from shared.messaging.trace import current
 from shared.model.export import Export
+from shared.model.finding import Reason
 from shared.model.ports import Queue, Records, create_or_replace
-from shared.model.run import SUPERSEDED, Mode, Reason, Run, RunStatus, Trigger
+from shared.model.run import SUPERSEDED, Mode, Run, RunStatus, Trigger
 from shared.runs.lookup import NewestRun, export_of, run_id_at
 from shared.runs.run_messages import send_plan_message
 from shared.runs.transitions import Transitions

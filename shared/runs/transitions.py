@@ -17,6 +17,8 @@ from datetime import datetime
 
 from shared.errors import Conflict, ConnectorError, NotFound
 from shared.messaging.events import log_run_finished, log_run_waiting
+from shared.model.figures import Planning, Progress
+from shared.model.finding import Finding, Reason, Severity
 from shared.model.plan import Plan
 from shared.model.ports import Records, update
 from shared.model.run import (
@@ -26,14 +28,9 @@ from shared.model.run import (
     REMOVAL_GUARD,
     SEGMENT_GREW,
     TERMINAL,
-    Finding,
     Mode,
-    Planning,
-    Progress,
-    Reason,
     Run,
     RunStatus,
-    Severity,
 )
 from shared.runs.planning_ended import PlanningEnded
 

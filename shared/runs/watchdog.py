@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from shared.messaging.events import log_event
 from shared.messaging.trace import continue_trace
 from shared.model.chunk import Chunk
+from shared.model.finding import Reason
 from shared.model.ports import Queue, Records, readable
-from shared.model.run import Reason, Run, RunStatus, Stage
+from shared.model.run import Run, RunStatus, Stage
 from shared.runs.abandon import Abandon
 from shared.runs.run_messages import send_lane_messages, send_plan_message
 from shared.runs.transitions import Transitions

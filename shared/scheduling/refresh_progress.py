@@ -29,7 +29,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.model.run import Reason
+from shared.model.finding import Reason
 from shared.model.source import Snapshot
 from shared.planning.reading.settled_source import UNCHANGED
 

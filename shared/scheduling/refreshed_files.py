@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from shared.errors import Changed, ConfigError, InputError, Unavailable
 from shared.model.export import Export
+from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
 from shared.model.ports import Records, SegmentSource
-from shared.model.run import Reason, Run
+from shared.model.run import Run
 from shared.planning.fingerprint import source_fingerprint
 from shared.runs.lookup import NewestRun
 from shared.scheduling.refresh_progress import (

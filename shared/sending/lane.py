@@ -17,10 +17,11 @@ from shared.capacity.slots import Slots
 from shared.messaging.messages import lane_message
 from shared.messaging.metrics import Meter, Metric
 from shared.messaging.sequence import MessageSequences
+from shared.model.finding import Reason
 from shared.model.names import SEND_LANES
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Queue
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Run, RunStatus
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
 from shared.sending.next_step import FINISH, NextStep

@@ -22,10 +22,11 @@ from shared.mailchimp.session import MailchimpSession
 from shared.messaging.metrics import Meter
 from shared.model.audience import CallCounts, ContactStatus
 from shared.model.chunk import Chunk, ChunkKind
+from shared.model.finding import Reason
 from shared.model.names import audience_key
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.run import Run, RunStatus
 from shared.people.stored_contacts import StoredContacts
 from shared.runs.transitions import Transitions
 from shared.sending.absent_people import AbsentPeople

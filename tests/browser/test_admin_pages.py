@@ -12,17 +12,9 @@ import pytest
 from playwright.sync_api import Page, Route, ViewportSize, expect
 
 from shared.model.audience import CallCounts, MergeField
-from shared.model.run import (
-    ConsentProof,
-    Counts,
-    Finding,
-    Mode,
-    Progress,
-    RunSegment,
-    RunStatus,
-    Severity,
-    Trigger,
-)
+from shared.model.figures import ConsentProof, Counts, Progress, RunSegment
+from shared.model.finding import Finding, Severity
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from tests.browser.conftest import Open, Place

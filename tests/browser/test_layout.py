@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import expect
 
-from shared.model.run import Counts, Progress, RunSegment, RunStatus
+from shared.model.figures import Counts, Progress, RunSegment
+from shared.model.run import RunStatus
 from shared.people.search import PersonInExport
 from shared.segments.choosing.catalogue import SegmentInfo
 from tests.browser.conftest import Open, Place

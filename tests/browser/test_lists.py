@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.model.run import Counts, Mode, Progress, Reason, RunStatus, Trigger
+from shared.model.figures import Counts, Progress
+from shared.model.finding import Reason
+from shared.model.run import Mode, RunStatus, Trigger
 from tests.browser.conftest import Open, Place, speed_up
 from tests.browser.test_admin_pages import used_app, violations
 from tests.web.client import new_export

@@ -9,15 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.model.audience import CallCounts
-from shared.model.run import (
-    Counts,
-    Mode,
-    Planning,
-    PlanningStep,
-    Progress,
-    RunStatus,
-    Trigger,
-)
+from shared.model.figures import Counts, Planning, PlanningStep, Progress
+from shared.model.run import Mode, RunStatus, Trigger
 from tests.browser.conftest import Open, Place
 from tests.browser.test_admin_pages import violations
 from tests.web.client import new_export

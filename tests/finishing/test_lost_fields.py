@@ -9,7 +9,8 @@ import pytest
 from sandbox.mailchimp import Fault
 from sandbox.mailchimp.state import MergeField
 from shared.model.export import AttributeMapping, Mapping
-from shared.model.run import Reason, Run, RunStatus
+from shared.model.finding import Reason
+from shared.model.run import Run, RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 

@@ -7,7 +7,8 @@ import pytest
 from shared.errors import Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.export import SegmentChoice
-from shared.model.run import Reason, RunStatus
+from shared.model.finding import Reason
+from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, person
 

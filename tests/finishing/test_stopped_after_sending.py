@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from shared.model.export import NewContacts
-from shared.model.run import REMOVAL_GUARD, Reason, RunStatus
+from shared.model.finding import Reason
+from shared.model.run import REMOVAL_GUARD, RunStatus
 from shared.sending.chunk_payload import ChunkPayloads
 from tests.faults.simulated_deployment import CONNECTION, EXPORT
 from tests.planning.row_deployment import RowDeployment, codes, person

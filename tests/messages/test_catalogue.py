@@ -8,8 +8,8 @@ import pytest
 
 from shared.errors import ConfigError, Disconnected, InputError
 from shared.messages.catalogue import LOCALES, codes, placeholders, render, text
+from shared.model.finding import Finding, Reason, Severity
 from shared.model.outcome import Code, Lasting
-from shared.model.run import Finding, Reason, Severity
 
 
 @pytest.mark.parametrize(

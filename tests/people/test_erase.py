@@ -20,10 +20,11 @@ from shared.model.consent import ConsentSweep
 from shared.model.exclusions import ExclusionList
 from shared.model.export import Export
 from shared.model.export import Mapping as FieldMapping
+from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
 from shared.model.names import exclusions_blob
 from shared.model.ports import RECORD_NEWER, Stored
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.people.all_audiences import AllAudiences
 from shared.people.erase import Eraser
 from shared.people.erasures import Erasure, Erasures, address_key, marker_for_addresses

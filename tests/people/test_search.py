@@ -10,9 +10,10 @@ import requests
 
 from sandbox.samples import Sample, Segment
 from shared.model.export import SegmentChoice
+from shared.model.finding import Reason
 from shared.model.names import outcomes_table
 from shared.model.one_person import ChosenPerson
-from shared.model.run import Reason, RunStatus
+from shared.model.run import RunStatus
 from shared.people import search
 from shared.request_time import request_time
 from shared.runs.planning_ended import PlanningEnded

@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from shared.model.run import AudienceSize, RunStatus
+from shared.model.figures import AudienceSize
+from shared.model.run import RunStatus
 from shared.planning.checking import audience_size
 from tests.planning.row_deployment import Row, RowDeployment, codes, person
 

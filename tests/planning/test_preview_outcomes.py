@@ -17,8 +17,9 @@ from shared.model.export import (
     OnWithdrawal,
     SegmentChoice,
 )
+from shared.model.finding import Finding
 from shared.model.names import outcomes_table
-from shared.model.run import Finding, Run
+from shared.model.run import Run
 from shared.runs.outcomes import OutcomePage
 from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import Row, RowDeployment, person

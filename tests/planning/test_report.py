@@ -8,7 +8,8 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.errors import Unavailable
-from shared.model.run import Planning, PlanningStep, RunStatus
+from shared.model.figures import Planning, PlanningStep
+from shared.model.run import RunStatus
 from shared.runs.transitions import Transitions
 from tests.faults.simulated_deployment import NewDeployment, SampleSource, SimulatedDeployment
 

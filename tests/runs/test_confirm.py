@@ -12,7 +12,8 @@ import pytest
 from shared.errors import Changed, Conflict, Unavailable
 from shared.model.exclusions import ExclusionList
 from shared.model.export import GrowthGuard
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.finding import Reason
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.plan_store import PlanStore
 from shared.runs.transitions import question_of
 from shared.web.pages.run_summary import seconds_of

@@ -11,8 +11,8 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from shared.model.export import Mapping
+from shared.model.figures import Counts
 from shared.model.plan import Plan, PlannedTag
-from shared.model.run import Counts
 from shared.model.source import CsvFormat
 from shared.runs.outcome_file import OutcomeFile
 from shared.workspace import workspace

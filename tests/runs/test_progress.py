@@ -8,7 +8,8 @@ import pytest
 from shared.capacity.pace import Pace, UsableSlots
 from shared.model.audience import CallCounts
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
-from shared.model.run import Counts, Mode, Run, RunStatus, Trigger
+from shared.model.figures import Counts
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.progress import with_progress
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)

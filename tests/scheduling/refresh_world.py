@@ -13,10 +13,11 @@ from typing import Any
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.export import Export, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
+from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
 from shared.model.names import BLOB_EVENTS
 from shared.model.ports import update
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.model.source import Partition, SegmentSnapshot, Snapshot
 from shared.planning.fingerprint import source_fingerprint
 from shared.runs.lookup import NewestRun

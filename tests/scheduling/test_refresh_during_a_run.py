@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.errors import Unavailable
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.finding import Reason
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.start import RunOptions
 from tests.scheduling.refresh_world import World, refresh
 

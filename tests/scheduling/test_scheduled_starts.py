@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from shared.errors import Unavailable
 from shared.model.export import Export, Repeat, Schedule, SegmentChoice
 from shared.model.export import Mapping as FieldMapping
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger, run_columns
+from shared.model.finding import Reason
+from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.runs.lookup import NewestRun
 from shared.runs.start import RunOptions, Starter
 from shared.runs.transitions import Transitions

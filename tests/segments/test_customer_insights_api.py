@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
-from shared.model.run import Reason
+from shared.model.finding import Reason
 from shared.model.source import Attribute
 from shared.segments.choosing.catalogue import (
     AttributeInfo,

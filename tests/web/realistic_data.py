@@ -5,24 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared.model.audience import CallCounts
-from shared.model.one_person import SentField, SentPerson
-from shared.model.preview import SampleField, SampleKind, SamplePerson
-from shared.model.run import (
+from shared.model.figures import (
     AudienceSize,
     ConsentProof,
     Counts,
-    Finding,
-    Mode,
     Planning,
     PlanningStep,
     Progress,
-    Reason,
-    Run,
     RunSegment,
-    RunStatus,
-    Severity,
-    Trigger,
 )
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.one_person import SentField, SentPerson
+from shared.model.preview import SampleField, SampleKind, SamplePerson
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.people.search import PersonInExport
 from shared.runs.outcomes import OutcomeRow
 from tests.web.client import new_connection, new_export

@@ -5,17 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from shared.model.run import (
-    ConsentProof,
-    Counts,
-    Finding,
-    Mode,
-    RunSegment,
-    RunStatus,
-    Severity,
-    StatusProof,
-    Trigger,
-)
+from shared.model.figures import ConsentProof, Counts, RunSegment, StatusProof
+from shared.model.finding import Finding, Severity
+from shared.model.run import Mode, RunStatus, Trigger
 from tests.web.client import new_export
 from tests.web.world import NOW, World
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.model.run import Counts, RunStatus
+from shared.model.figures import Counts
+from shared.model.run import RunStatus
 from shared.web.access import AccessRoute, Subject
 from shared.web.authentication import Role
 from tests.web.browser import Browser

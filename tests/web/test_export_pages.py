@@ -2,12 +2,8 @@
 
 import re
 
-from shared.model.run import (
-    Mode,
-    Reason,
-    RunStatus,
-    Trigger,
-)
+from shared.model.finding import Reason
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import new_connection, new_export

@@ -11,7 +11,8 @@ import pytest
 
 from shared.errors import Conflict
 from shared.exports.definitions import Definitions
-from shared.model.run import Mode, Reason, Run, RunStatus, Trigger
+from shared.model.finding import Reason
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export

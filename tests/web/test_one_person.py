@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from shared.model.figures import Counts
 from shared.model.one_person import ChosenPerson, SentField, SentPerson
-from shared.model.run import Counts, RunStatus
+from shared.model.run import RunStatus
 from shared.web.authentication import Role
 from shared.web.texts import action_text
 from tests.web.browser import Browser

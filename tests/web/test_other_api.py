@@ -9,7 +9,7 @@ import pytest
 from shared.errors import Conflict, TimeUp, Unavailable
 from shared.exports.definitions import Definitions
 from shared.model.export import Schedule
-from shared.model.run import Reason
+from shared.model.finding import Reason
 from shared.people.search import PersonInExport
 from shared.segments.choosing.catalogue import SegmentInfo
 from shared.web.authentication import Role

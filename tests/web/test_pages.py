@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.model.run import Counts, Mode, RunStatus, Trigger
+from shared.model.figures import Counts
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.web.access import AccessRoute
 from shared.web.authentication import Role
 from tests.web.browser import Browser

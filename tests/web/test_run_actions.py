@@ -7,13 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.model.run import (
-    Counts,
-    Mode,
-    Reason,
-    RunStatus,
-    Trigger,
-)
+from shared.model.figures import Counts
+from shared.model.finding import Reason
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
 from shared.web.authentication import Role
 from tests.web.browser import Browser

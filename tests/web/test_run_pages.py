@@ -11,22 +11,18 @@ import pytest
 
 from shared.errors import NotFound
 from shared.model.audience import CallCounts
-from shared.model.run import (
+from shared.model.figures import (
     AudienceSize,
     ConsentProof,
     Counts,
-    Finding,
-    Mode,
     Planning,
     PlanningStep,
     Progress,
-    Reason,
     RunSegment,
-    RunStatus,
-    Severity,
     StatusProof,
-    Trigger,
 )
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
 from shared.web.authentication import Role
 from tests.web.browser import Browser

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.model.run import Counts, Finding, Mode, Reason, RunStatus, Severity
+from shared.model.figures import Counts
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import Mode, RunStatus
 from tests.web.browser import Browser
 from tests.web.run_states import ended
 from tests.web.world import World

@@ -6,18 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.model.run import (
-    ConsentProof,
-    Counts,
-    Finding,
-    Mode,
-    Reason,
-    RunSegment,
-    RunStatus,
-    Severity,
-    StatusProof,
-    Trigger,
-)
+from shared.model.figures import ConsentProof, Counts, RunSegment, StatusProof
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
 from shared.web.authentication import Role
 from tests.web.client import call, faults, get, new_connection, new_export, send

@@ -10,8 +10,9 @@ import shared
 from shared.messages import catalogue as messages
 from shared.model.connection import ConnectionStatus, GrantKind
 from shared.model.export import Leavers, NewContactStatus, Repeat
+from shared.model.finding import Severity
 from shared.model.outcome import Code, Outcome
-from shared.model.run import Mode, RunStatus, Severity, Trigger
+from shared.model.run import Mode, RunStatus, Trigger
 from shared.web.texts import LANGUAGES, catalogue, has, language_of, text, text_or_default
 
 SOURCE = Path(shared.__file__).parent

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from shared.model.run import ConsentProof, Mode, RunStatus
+from shared.model.figures import ConsentProof
+from shared.model.run import Mode, RunStatus
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import call, get, new_connection, new_export

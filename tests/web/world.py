@@ -20,10 +20,12 @@ from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import CheckedGrant, Connection, ExportUser
 from shared.model.consent import ConsentState
 from shared.model.export import Export, Schedule
+from shared.model.figures import Progress
+from shared.model.finding import Reason
 from shared.model.one_person import ChosenPerson, SentPerson
 from shared.model.ports import Records
 from shared.model.preview import SamplePerson
-from shared.model.run import Mode, Progress, Reason, Run, RunStatus, Trigger
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import PersonInExport

@@ -6,9 +6,11 @@ Nothing is read from Customer Insights, and no one is sent.
 from __future__ import annotations
 
 from shared.memory import waiting_for_network
+from shared.model.figures import Counts
+from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
 from shared.model.plan import Plan
-from shared.model.run import Counts, Reason, RunStatus
+from shared.model.run import RunStatus
 from shared.model.source import Attribute
 from shared.planning.archiving.unused import AudienceLedgers, find_unused, plan_unused
 from shared.planning.audience.merge_fields import with_fields_to_create

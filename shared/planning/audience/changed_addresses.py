@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.people.stored_contacts import StoredContacts, open_contacts
 from shared.workspace import SqlFile
 

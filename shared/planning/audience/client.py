@@ -18,9 +18,9 @@ from shared.capacity.parallel_calls import ParallelCalls
 from shared.errors import ConnectorError
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Automation, CallCounts
+from shared.model.finding import Finding
 from shared.model.names import audience_key
 from shared.model.ports import readable
-from shared.model.run import Finding
 from shared.model.tag import same_name
 from shared.planning.audience.already_subscribed import (
     find_all_subscribed,

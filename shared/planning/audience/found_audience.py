@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.errors import Unavailable
 from shared.model.audience import Audience, MergeField
 from shared.model.export import Export, NewContactStatus
-from shared.model.run import Finding
+from shared.model.finding import Finding
 from shared.planning.audience.tags import FoundTags
 
 

@@ -19,7 +19,7 @@ from shared.fields.merge_fields import (
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import MERGE_FIELD_LIMITS, MergeField
 from shared.model.export import Export
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 
 
 def field_findings(export: Export, fields: Sequence[MergeField]) -> list[Finding]:

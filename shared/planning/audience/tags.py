@@ -18,8 +18,8 @@ from shared.errors import Changed, ConfigError, Conflict
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import Tag
 from shared.model.export import Export, SegmentChoice
+from shared.model.finding import Finding, Severity
 from shared.model.ports import Records, Stored
-from shared.model.run import Finding, Severity
 from shared.model.source import plain_name
 from shared.model.tag import TagOwner, owned_by_others, same_name, tags_of_audience
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from shared.model.audience import BILLED
 from shared.model.chunk import FORMER_TAG
-from shared.model.run import AudienceSize, Counts, Finding, Reason, RunStatus, Severity
+from shared.model.figures import AudienceSize, Counts
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import RunStatus
 from shared.planning.audience.already_subscribed import calls_to_find_all, new_people
 from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded

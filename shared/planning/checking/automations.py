@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ConnectorError
 from shared.model.audience import Automation
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.planning.request import PlanRequest
 from shared.workspace import SqlFile
 

@@ -13,17 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.model.export import Export
-from shared.model.run import (
-    EXCLUSION_SHRANK,
-    SEGMENT_GREW,
-    TAG_EXISTS,
-    Counts,
-    Finding,
-    Reason,
-    Run,
-    RunStatus,
-    Severity,
-)
+from shared.model.figures import Counts
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import EXCLUSION_SHRANK, SEGMENT_GREW, TAG_EXISTS, Run, RunStatus
 from shared.planning.audience.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
 from shared.planning.reading.exclusions import ExcludedMembers
 from shared.planning.request import PlanRequest

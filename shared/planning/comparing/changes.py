@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from shared.memory import waiting_for_network
 from shared.model.export import Leavers
+from shared.model.figures import AudienceSize
+from shared.model.finding import Finding, Severity
 from shared.model.names import former_holders_blob
-from shared.model.run import AudienceSize, Finding, Severity
 from shared.people.suppression import suppress_erased_in_former_holders
 from shared.planning.audience.former_holders import write_former_holders
 from shared.planning.audience.found_audience import FoundAudience

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import CONTACT_TAGS
+from shared.model.figures import Counts
 from shared.model.ledger import MAX_TRIES
-from shared.model.run import Counts
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

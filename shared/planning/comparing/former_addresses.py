@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.chunk import FORMER_TAG
 from shared.model.export import Export, Leavers, OnAddressChange
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.chunk import UNSUBSCRIBE_TAG
 from shared.model.export import Export, OnWithdrawal
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

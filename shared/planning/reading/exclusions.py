@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.exclusions import ExclusionList
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.model.source import SegmentSnapshot, Snapshot
 from shared.planning.reading.people import SourceColumns, read_people
 from shared.workspace import SqlFile

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.model.run import Counts, Finding, Reason, RunStatus, Severity
+from shared.model.figures import Counts
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import RunStatus
 from shared.planning.reading.people import RowCounts
 from shared.runs.planning_ended import PlanningEnded
 

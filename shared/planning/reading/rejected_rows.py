@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.export import Export
+from shared.model.finding import Finding, Reason, Severity
 from shared.model.names import outcomes_table
 from shared.model.ports import Files, download_if_exists
-from shared.model.run import Finding, Reason, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

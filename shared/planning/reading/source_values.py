@@ -19,7 +19,7 @@ from shared.fields.consent import consent_words
 from shared.fields.days import FIRST_NUMBER, SECOND_NUMBER
 from shared.fields.numbers import WITH_COMMA, WITH_POINT, mark_of
 from shared.model.export import ConsentMeaning
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.model.source import COMMA, DAY_FIRST, MONTH_FIRST, POINT, Attribute, LoadedSegment
 from shared.workspace import SqlFile
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shared.memory import waiting_for_network
 from shared.model.export import OnAddressChange
-from shared.model.run import Finding, Reason, Severity
+from shared.model.finding import Finding, Reason, Severity
 from shared.people.suppression import suppress_erased
 from shared.planning.audience.changed_addresses import STORED_CONTACTS
 from shared.planning.audience.found_audience import FoundAudience, status_for_new

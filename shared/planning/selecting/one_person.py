@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.model.finding import Reason
 from shared.model.one_person import ChosenPerson
-from shared.model.run import Reason, RunStatus
+from shared.model.run import RunStatus
 from shared.people.erasures import Erasures
 from shared.runs.planning_ended import PlanningEnded
 from shared.workspace import SqlFile

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.model.finding import Finding, Severity
 from shared.model.names import outcomes_table
 from shared.model.ports import Files, download_if_exists
-from shared.model.run import Finding, Severity
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

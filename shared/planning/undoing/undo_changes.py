@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from shared.model.chunk import ARCHIVE_TAG
 from shared.model.exclusions import ExclusionList
-from shared.model.run import Counts, Finding, Severity
+from shared.model.figures import Counts
+from shared.model.finding import Finding, Severity
 from shared.planning.reading.ledger import load_ledger
 from shared.planning.selecting.consent import define_decisions
 from shared.workspace import SqlFile

@@ -19,11 +19,11 @@ from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.exclusions import ExclusionList
 from shared.model.export import Mapping
+from shared.model.finding import Finding, Severity
 from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
 from shared.model.plan import Plan, PlannedTag
 from shared.model.ports import Files, download_if_exists
-from shared.model.run import Finding, Severity
 from shared.model.tag import owned_by_others
 from shared.planning.context import PlanContext, UnstoredPlan
 from shared.planning.request import PlanRequest

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shared.fields.definition_findings import definition_findings
+from shared.model.figures import Counts
+from shared.model.finding import Finding, Severity
 from shared.model.ports import readable
-from shared.model.run import Counts, Finding, Severity
 from shared.planning.audience.changed_addresses import changed_address_findings
 from shared.planning.checking.removal_guard import Unconfirmed
 from shared.planning.comparing.changes import ComparisonResult

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.model.chunk import FORMER_TAG
 from shared.model.export import Export, OnAddressChange
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.planning.comparing.compare import SegmentMembers
 from shared.planning.reading.rejected_rows import has_unreadable_rows
 from shared.workspace import SqlFile

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from shared.model.chunk import Chunk
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 
 
 def forecast(chunks: Sequence[Chunk], people_per_second: float | None) -> Finding:

@@ -23,7 +23,7 @@ from shared.errors import (
     NotFound,
     Unavailable,
 )
-from shared.model.run import Reason
+from shared.model.finding import Reason
 from shared.model.source import Attribute, Partition, SegmentSnapshot, composed
 from shared.request_time import RequestThreads
 from shared.segments.blob_segments import Pinner

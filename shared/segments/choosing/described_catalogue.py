@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from shared.errors import ConnectorError, NotFound
-from shared.model.run import Reason
+from shared.model.finding import Reason
 from shared.model.source import Attribute, composed
 from shared.segments.choosing.catalogue import (
     AttributeInfo,

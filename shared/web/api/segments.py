@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from shared.model.run import Finding, Severity
+from shared.model.finding import Finding, Severity
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
 from shared.web.models.catalogue import (

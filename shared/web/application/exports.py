@@ -18,9 +18,10 @@ from shared.exports.definitions import export_findings
 from shared.exports.draft import Draft
 from shared.fields.merge_fields import chosen_fields
 from shared.model.export import Export, Repeat, Schedule
+from shared.model.finding import Finding, Severity
 from shared.model.ids import is_id
 from shared.model.ports import Stored
-from shared.model.run import Finding, Run, Severity
+from shared.model.run import Run
 from shared.model.source import composed, find_name, plain_name
 from shared.request_time import refuse_late_change
 from shared.web.application import audit

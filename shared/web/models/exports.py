@@ -24,7 +24,8 @@ from shared.model.export import (
     OnAddressChange,
     OnWithdrawal,
 )
-from shared.model.run import Finding, Run
+from shared.model.finding import Finding
+from shared.model.run import Run
 from shared.web.models.base import (
     Body,
     Choice,

@@ -8,7 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.model.run import Finding, Mode, PlanningStep, Reason, Run, RunStatus, Severity, Trigger
+from shared.model.figures import PlanningStep
+from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.web.models.base import Body, Choice, ListView, Time, View
 from shared.web.texts import text_or_default
 

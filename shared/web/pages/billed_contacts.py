@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.model.audience import BILLED
-from shared.model.run import AudienceSize, Mode, Run
+from shared.model.figures import AudienceSize
+from shared.model.run import Mode, Run
 from shared.web.pages.run_summary import has_sent_nothing
 
 

@@ -12,7 +12,8 @@ from functools import partial
 
 from babel.lists import format_list
 
-from shared.model.run import REMOVAL_GUARD, Counts, Mode, Run, RunStatus
+from shared.model.figures import Counts
+from shared.model.run import REMOVAL_GUARD, Mode, Run, RunStatus
 from shared.web.texts import text
 
 

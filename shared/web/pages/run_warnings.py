@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from shared.model.run import Finding, Mode, Run, RunStatus, Severity, number_in
+from shared.model.finding import Finding, Severity, number_in
+from shared.model.run import Mode, Run, RunStatus
 from shared.planning.selecting.retry import NOT_RETRIED
 from shared.web.models.runs import in_words
 from shared.web.texts import text
