@@ -4,7 +4,6 @@ SHELL := /bin/sh
 # Packages of Python and Node.js, the browser and the checks do not wait for one another.
 MAKEFLAGS += --jobs=4
 PY := .venv/bin/python
-CODE := $(wildcard function_app.py shared devhost sandbox bench infra audit)
 
 .PHONY: help setup demo start sandbox test check types audit notices bench faults fuzz infra rehearse lock format
 
@@ -30,7 +29,7 @@ check: types ## check formatting, lint and types
 	@$(PY) -m ruff check --quiet .
 
 types: .venv/.ready ## check types
-	@$(PY) -m mypy --no-error-summary $(CODE)
+	@$(PY) -m mypy --no-error-summary
 
 format: .venv/.ready ## format the code, and let ruff correct what it can
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format --quiet .
