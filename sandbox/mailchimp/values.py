@@ -21,6 +21,7 @@ _ADDRESS = re.compile(
 _PHONE_US = re.compile(r"\(?\d{3}\)?[ .-]?\d{3}[ .-]?\d{4}")
 _URL = re.compile(r"https?://[^\s/]+\.[^\s]+", re.IGNORECASE)
 _ADDRESS_PARTS = ("addr1", "city", "state", "zip")
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 class WrongKind(Exception):
@@ -64,7 +65,12 @@ def _address(field: MergeField, value: dict[str, Any]) -> dict[str, str]:
     if any(not value.get(part, "").strip() for part in _ADDRESS_PARTS):
         raise WrongValue("merge.address")
     known = ("addr1", "addr2", "city", "state", "zip", "country")
-    return {part: value.get(part, "US" if part == "country" else "") for part in known}
+    stored = {part: value.get(part, "") for part in known}
+    # Mailchimp stores the default country instead of one that it does not know, without an error. It also knows its own
+    # English names, but they are not published.
+    if not _COUNTRY.fullmatch(stored["country"]):
+        stored["country"] = "US"
+    return stored
 
 
 def _number(value: str | float) -> int | float:

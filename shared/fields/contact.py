@@ -17,7 +17,7 @@ from shared.errors import ConfigError, Fault
 from shared.fields.address import BLANKS
 from shared.fields.evidence import converter, is_evidence
 from shared.fields.merge_fields import chosen_fields, find_field, missing_choices
-from shared.fields.postal import whole_address
+from shared.fields.postal import AddressError, whole_address
 from shared.fields.values import Unusable, conversion
 from shared.model.audience import MergeField
 from shared.model.export import Mapping
@@ -106,11 +106,10 @@ class Converter:
                     if why.instead:
                         fields[tag] = why.instead
         for tag, given in parts.items():
-            address = whole_address(given)
-            if address is None:
-                dropped.append(Dropped(tag, "notACompleteAddress"))
-            else:
-                fields[tag] = address
+            try:
+                fields[tag] = whole_address(given)
+            except AddressError as error:
+                dropped.append(Dropped(tag, error.reason))
         for tag, may_clear in empty.items():
             if tag in parts or is_evidence(tag):
                 continue

@@ -8,6 +8,8 @@ some; map each part from an attribute of its own.
 
 Without a country, Mailchimp takes the default of the field, which is the USA unless someone changed it. So Canada and
 Australia are added where state and code show them. The USA is not: Italian provinces and codes look the same (MI 20121).
+It does the same with a country that it does not know, so a country is sent as its code, and an address with an unknown
+one is not sent.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Mapping
 
 import orjson
 
+from shared.fields.countries import country_code
 from shared.fields.numbers import without_point_zero
 
 # The parts, and their names in lower case and without other characters.
@@ -67,19 +70,30 @@ _COUNTRIES = (
 _CODE = re.compile(r"[0-9][\w -]{2,9}")
 
 
-def postal_address(text: str) -> dict[str, str] | None:
-    """The parts of an address, or None when it is incomplete."""
+class AddressError(Exception):
+    """An address that Mailchimp would refuse or change: why it is not sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def postal_address(text: str) -> dict[str, str]:
+    """The parts of an address. AddressError as in `whole_address`."""
     return whole_address(_from_json(text) if text.startswith("{") else _from_lines(text))
 
 
-def whole_address(parts: Mapping[str, str]) -> dict[str, str] | None:
-    """The parts without empty ones, or None when one that Mailchimp requires is missing."""
+def whole_address(parts: Mapping[str, str]) -> dict[str, str]:
+    """The parts without empty ones. AddressError when a required one is missing, or the country is unknown."""
     filled = {name: part for name, part in parts.items() if part}
     whole = all(name in filled for name in _NEEDED)
     if not whole or any(len(part) > _LONGEST for part in filled.values()):
-        return None
+        raise AddressError("notACompleteAddress")
     filled["zip"] = without_point_zero(filled["zip"])
-    country = filled.get("country") or _country_of(filled["state"], filled["zip"])
+    given = filled.get("country")
+    country = country_code(given) if given else _country_of(filled["state"], filled["zip"])
+    if given and country is None:
+        raise AddressError("notACountry")
     return filled | {"country": country} if country else filled
 
 

@@ -18,7 +18,7 @@ from shared.fields.address import ascii_domain
 from shared.fields.consent import NO, YES
 from shared.fields.days import AmbiguousDateError, day_of, month_and_day_of
 from shared.fields.numbers import AmbiguousNumberError, number_of, without_point_zero
-from shared.fields.postal import postal_address
+from shared.fields.postal import AddressError, postal_address
 from shared.model.audience import DELETED_FIELD, MergeField
 from shared.model.source import composed
 
@@ -220,10 +220,10 @@ def _ascii_url(url: str) -> str:
 
 
 def _address(text: str) -> dict[str, str]:
-    parts = postal_address(text)
-    if parts is None:
-        raise Unusable("notACompleteAddress")
-    return parts
+    try:
+        return postal_address(text)
+    except AddressError as error:
+        raise Unusable(error.reason) from None
 
 
 def _choice(options: Mapping[str, object], *, boolean: bool) -> Callable[[str], str]:

@@ -55,7 +55,7 @@ def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, sta
     [
         ("1 Rideau St, Ottawa, Ontario K1M1M4", "CA"),
         ("1 George St, Sydney, NSW 2000", "AU"),
-        ("12 High St, Perth, WA 6000, Australia", "Australia"),
+        ("12 High St, Perth, WA 6000, Australia", "AU"),
         ('{"street": "12 High St", "city": "Perth", "state": "WA", "zip": 6000}', "AU"),
         ("1 Main St, Seattle, WA 98101", None),
         ('{"street": "Via Roma 1", "city": "Milano", "state": "MI", "zip": "20121"}', None),
@@ -66,6 +66,47 @@ def test_an_address_line_is_divided_if_its_state_and_postal_code_match(text, sta
 def test_a_country_is_added_only_if_state_and_postal_code_belong_to_no_other(text, country):
     # Without one, Mailchimp would take the default country of the field, usually the USA.
     assert convert("address", text)[0].get("country") == country
+
+
+@pytest.mark.parametrize(
+    ("country", "code"),
+    [
+        ("KR", "KR"),
+        ("kr", "KR"),
+        ("KOR", "KR"),
+        ("South Korea", "KR"),
+        ("Korea, Republic of", "KR"),
+        ("Korea, Democratic People's Republic of", "KP"),
+        ("대한민국", "KR"),
+        ("한국", "KR"),
+        ("韓国", "KR"),
+        ("U.S.A.", "US"),
+        ("the United States of America", "US"),
+        ("UK", "GB"),
+        ("England", "GB"),
+        ("DEUTSCHLAND", "DE"),
+        ("Osterreich", "AT"),
+        ("Czech Republic", "CZ"),
+        ("Türkiye", "TR"),
+        ("Trinidad & Tobago", "TT"),
+        ("Trinidad and Tobago", "TT"),
+        ("Cote D'Ivoire", "CI"),
+        ("Hong Kong", "HK"),
+        ("St. Lucia", "LC"),
+        ("AND", "AD"),
+    ],
+)
+def test_a_country_is_sent_as_its_code(country, code):
+    whole = {"street": "1 Main St", "city": "X", "state": "Y", "zip": "1", "country": country}
+    sent, dropped = convert("address", json.dumps(whole))
+    assert (sent["country"], dropped) == (code, [])
+
+
+@pytest.mark.parametrize("country", ["Atlantis", "XX", "EU", "82", "The", "-"])
+def test_an_address_with_an_unknown_country_is_not_sent(country):
+    # Mailchimp would store the USA instead, without an error.
+    whole = {"street": "1 Main St", "city": "X", "state": "Y", "zip": "1", "country": country}
+    assert convert("address", json.dumps(whole)) == (None, ["notACountry"])
 
 
 @pytest.mark.parametrize(

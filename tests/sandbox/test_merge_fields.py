@@ -89,6 +89,27 @@ OK_ADDRESS = {"addr1": "1 Street", "city": "Seoul", "state": "-", "zip": "04524"
 
 
 @pytest.mark.parametrize(
+    ("country", "stored"), [("KR", "KR"), ("Corea", "US"), ("대한민국", "US"), (None, "US")]
+)
+def test_an_address_with_an_unknown_country_is_stored_with_the_default_one(
+    call: Call, audience: AudienceView, country: str | None, stored: str
+) -> None:
+    address = OK_ADDRESS | ({"country": country} if country else {})
+    call(
+        "PUT",
+        "LIST/members/ada@example.com",
+        {
+            "email_address": "ada@example.com",
+            "status_if_new": "subscribed",
+            "merge_fields": {"ADDRESS": address},
+        },
+    )
+    found = audience.members()["ada@example.com"].merge_fields["ADDRESS"]
+    assert isinstance(found, dict)
+    assert found["country"] == stored
+
+
+@pytest.mark.parametrize(
     ("kind", "options", "taken", "refused"),
     [
         ("text", {}, ["x", "x" * 255, "김" * 85, 5], ["x" * 256, "김" * 86, True, None, [], {}]),
