@@ -1,14 +1,20 @@
 """A CDM manifest and its documents name the columns, or the entity reports why not."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from shared.errors import ConfigError, InputError, Unavailable
 from shared.model.source import Attribute, LoadedSegment
+from shared.segments.blob_segments import BlobSegments
+from shared.segments.container import BlobEntry, LandingContainer
 from tests.segments.landing import ROOT, Landing
-from tests.segments.segment_files import csv_bytes
+from tests.segments.segment_files import MemoryContainer, csv_bytes, entity, model_json
 
 PEOPLE = [["17", "a@example.com", "Ann"], ["18", "b@example.com", "Bob"]]
 
@@ -354,6 +360,49 @@ def test_two_manifests_of_a_folder_with_different_files_are_a_fault(
         return
     with pytest.raises(ConfigError, match=r"another\.manifest.*default\.manifest") as caught:
         described.freeze("Gold")
+    assert caught.value.code == "segmentDescribedTwice"
+
+
+class _Written(MemoryContainer):
+    """A container in memory whose files were written at certain hours."""
+
+    def __init__(self, files: dict[str, bytes], hours: dict[str, int]) -> None:
+        super().__init__(files)
+        self._hours = hours
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        for each in super().entries(prefix):
+            yield replace(each, modified_at=self.written + timedelta(hours=self._hours[each.name]))
+
+
+@pytest.mark.parametrize(
+    ("model", "model_file", "manifest_file", "is_fault"),
+    [(0, 0, 24, True), (24, 24, 0, False), (24, 23, 24, False), (0, 24, 24, False)],
+)
+def test_a_model_that_a_newer_manifest_contradicts_is_a_fault(
+    model: int, model_file: int, manifest_file: int, is_fault: bool
+) -> None:
+    """Each number is the hour at which a file was written: `model.json`, its file, the manifest and its file."""
+    item = entity("Gold", ["CustomerId", "EMail", "Born"], ["Gold/Gold_1.csv"])
+    other = manifest(dataPartitions=[{"location": "Gold/Gold_2.csv"}])
+    documents = {
+        "model.json": (model_json(item), model),
+        "default.manifest.cdm.json": (json.dumps(other).encode(), manifest_file),
+        "Gold.cdm.json": (json.dumps(definition(*COLUMNS)).encode(), 0),
+        "Gold/Gold_1.csv": (csv_bytes(PEOPLE), model_file),
+        "Gold/Gold_2.csv": (csv_bytes(PEOPLE[:1]), manifest_file),
+    }
+    container = _Written(
+        {name: data for name, (data, _) in documents.items()},
+        {name: hour for name, (_, hour) in documents.items()},
+    )
+    segments = BlobSegments(cast("LandingContainer", container))
+    if not is_fault:
+        pinned = segments.snapshot(["Gold"]).segments[0]
+        assert [each.blob for each in pinned.partitions] == ["Gold/Gold_1.csv"]
+        return
+    with pytest.raises(ConfigError, match=r"model\.json.*default\.manifest") as caught:
+        segments.snapshot(["Gold"])
     assert caught.value.code == "segmentDescribedTwice"
 
 

@@ -4,14 +4,15 @@ Several export destinations may write to one container, each with its own `model
 Data files that no `model.json` lists are segments of their own (folders.py). A fault of one segment is stored
 with it and does not affect the others; a fault of a whole `model.json` is a fault of the survey, because the
 names of its segments are unknown. An entity that two of them list with different files is a fault: only a
-person can decide which of the two to use (SEGMENTS_ROOT).
+person can decide which of the two to use (SEGMENTS_ROOT). A manifest beside a `model.json` is used only for what
+the `model.json` does not list; if it is newer and lists other files, this is a fault, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from shared.errors import ConfigError, ConnectorError, InputError
@@ -32,6 +33,8 @@ from shared.segments.finding.model_json import MAX_BYTES, Entity, Model, read_mo
 from shared.segments.weighted_cache import WeightedCache
 
 _MODEL = "model.json"
+# Documents and files of one refresh are written within this time.
+_SAME_REFRESH = timedelta(hours=1)
 # The limit for all remembered models, in bytes.
 _REMEMBERED = 64 * 1024 * 1024
 
@@ -275,9 +278,16 @@ def _choose(candidates: list[SurveyedEntity]) -> SurveyedEntity:
     filled.sort(key=lambda each: (each.source.endswith(MANIFEST), each.fault is not None))
     first = filled[0]
     files = {_files(each) for each in filled if each.fault is None}
-    # A manifest is ignored beside a model.json, but none of several usable manifests is preferred.
+    # A manifest is ignored beside a model.json, unless the model.json seems to be a leftover. None of several usable
+    # manifests is preferred.
     is_manifest = first.source.endswith(MANIFEST) and first.fault is None
-    others = [each for each in filled[1:] if is_manifest or _folder(each) != _folder(first)]
+    others = [
+        each
+        for each in filled[1:]
+        if is_manifest
+        or _folder(each) != _folder(first)
+        or _written_at(each) - _written_at(first) > _SAME_REFRESH
+    ]
     if first.is_profile or len(filled) == 1 or (first.fault is None and len(files) == 1):
         return max(filled, key=lambda each: each.refreshed_at) if first.is_profile else first
     if not others:
@@ -297,6 +307,12 @@ def _files(found: SurveyedEntity) -> tuple[str, ...]:
 
 def _folder(found: SurveyedEntity) -> str:
     return found.source.rpartition("/")[0]
+
+
+def _written_at(found: SurveyedEntity) -> datetime:
+    """When the document or one of its files was written last."""
+    written = [each.modified_at for each in found.partitions]
+    return max(time for time in (*written, found.described_at) if time is not None)
 
 
 def _plain(segment: PlainSegment) -> SurveyedEntity:
