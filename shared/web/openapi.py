@@ -30,7 +30,7 @@ _CHALLENGE_HEADER = {
 
 _SCHEMA = "#/components/schemas/{model}"
 _PROBLEMS = {
-    "400": "The request has faults, listed by field",
+    "400": "The request has faults, listed by field, or someone must correct a setting of the app, which the detail names",
     "401": "Not signed in",
     "403": "The caller's role is not sufficient, or the connection is not shared with the caller",
     "404": "Not found",
@@ -39,6 +39,7 @@ _PROBLEMS = {
     "412": "The ETag of If-Match is out of date",
     "413": "The body is larger than 1 MB",
     "415": "The body has another media type than the described one",
+    "500": "An unexpected error, or a record that this version of the app cannot read; the log has it with the traceId",
     "502": "Mailchimp refused the request, or a file of Customer Insights cannot be read",
     "503": "Temporarily unavailable; Retry-After says when to try again",
 }
@@ -131,24 +132,25 @@ def _complete(operation: dict[str, Any], route: AccessRoute) -> None:
     responses.pop("422", None)
     success = responses[str(route.status_code or 200)]
     success["description"] = operation["summary"]
-    location = {
-        "description": "The path of the new resource",
-        "schema": {"type": "string", "format": "uri-reference"},
-    }
     one = any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ()))
     headers = {}
     if route.status_code == 201 or ((one or route.method == "GET") and _has_etag(route)):
         headers["ETag"] = ETAG_HEADER
     if route.status_code == 201 or (route.status_code == 202 and "{" in route.path_format):
-        headers["Location"] = location
+        headers["Location"] = _location("The path of the new resource")
+    if route.status_code == 303:
+        # The end of a sign-in. A page shows what went wrong.
+        headers["Location"] = _location("The path of the page of the connection")
+        page = success.pop("content")
+        responses["400"] = {"description": "The sign-in did not succeed", "content": page}
     if headers:
         success["headers"] = headers
     for status in sorted(_statuses(route, operation)):
         responses.setdefault(status, {"$ref": f"#/components/responses/{status}"})
-    if PROBLEM_JSON not in str(success) and "text/html" in success.get("content", {}):
-        # The way back of a sign-in shows on a page what went wrong.
-        page = {"text/html": {"schema": {"type": "string"}}}
-        responses["400"] = {"description": "The sign-in did not succeed", "content": page}
+
+
+def _location(about: str) -> dict[str, Any]:
+    return {"description": about, "schema": {"type": "string", "format": "uri-reference"}}
 
 
 def _has_etag(route: AccessRoute) -> bool:
@@ -174,14 +176,13 @@ def _who(access: Access) -> str:
 
 def _statuses(route: AccessRoute, operation: dict[str, Any]) -> set[str]:
     """The problems that an operation may answer with."""
-    has_parameters = bool(operation.get("parameters"))
-    statuses = {"503"}
+    statuses = {"500", "503"}
     if route.access.role is not None:
-        statuses |= {"401", "403", "502"}
-    if has_parameters:
-        statuses |= {"400", "404"}
+        statuses |= {"400", "401", "403", "502"}
+    if operation.get("parameters"):
+        statuses |= {"404"}
     if operation.get("requestBody", {}).get("required") or route.body_field is not None:
-        statuses |= {"400", "415"}
+        statuses |= {"415"}
     if route.method != "GET" or "{" in route.path_format:
         statuses |= {"409"}
     if route.method != "GET":

@@ -5,12 +5,14 @@ import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
 import pytest
 
+from shared.errors import ConfigError, Unavailable
 from tests.web.client import call, get, new_connection, new_export, send
-from tests.web.world import World
+from tests.web.world import KEY, World
 
 PROJECT = Path(__file__).parents[2]
 SPECTRAL = PROJECT / "node_modules" / ".bin" / "spectral"
@@ -145,3 +147,38 @@ def test_formats_examples_and_constants_are_documented() -> None:
 
 def test_the_api_description_is_public() -> None:
     assert call(World().seen_by(None), "GET", "/api/openapi.json").status == 200
+
+
+def test_the_end_of_a_sign_in_is_described() -> None:
+    """It redirects to the page of the connection, or shows a page with the cause."""
+    callback = described()["paths"]["/api/oauth/mailchimp/callback"]["get"]["responses"]
+    world = World()
+    connection = new_connection(world, connected=False)
+    begun = call(world, "POST", f"/api/connections/{connection}/mailchimp/authorize")
+    state = parse_qs(urlsplit(begun.json()["authorizeUrl"]).query)["state"][0]
+    world.sign_in.codes["good"] = KEY
+    path = f"/api/oauth/mailchimp/callback?state={state}&code=good"
+
+    done = call(world, "GET", path, headers={"Cookie": begun.headers["Set-Cookie"]})
+    assert "Location" in done.headers
+    assert done.body == b""
+    assert callback[str(done.status)].keys() == {"description", "headers"}
+    assert callback[str(done.status)]["headers"].keys() == {"Location"}
+    assert "200" not in callback
+
+    again = call(world, "GET", path)
+    media_type = again.headers["Content-Type"].partition(";")[0]
+    assert media_type in callback[str(again.status)]["content"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConfigError("segmentsContainerMissing"), RuntimeError(), Unavailable("segmentsUnavailable")],
+    ids=["a setting is wrong", "unexpected", "unavailable"],
+)
+def test_a_failure_that_the_request_did_not_cause_is_described(error: Exception) -> None:
+    world = World()
+    world.catalogue.broken = error
+    answer = call(world, "GET", "/api/segments")
+    assert answer.status >= 400
+    assert str(answer.status) in described()["paths"]["/api/segments"]["get"]["responses"]

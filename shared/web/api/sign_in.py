@@ -106,6 +106,7 @@ def sign_in(
     Provider.MAILCHIMP.callback,
     summary="Receive the result of the Mailchimp sign-in",
     response_class=HTMLResponse,
+    status_code=303,
 )
 @requires(Role.ADMINISTRATOR)
 def finish_mailchimp(query: CallbackQuery, context: CurrentContext) -> Response:
@@ -132,6 +133,7 @@ def add_export_user(
     Provider.ENTRA.callback,
     summary="Receive the result of the Entra sign-in",
     response_class=HTMLResponse,
+    status_code=303,
 )
 @requires(Role.ADMINISTRATOR)
 def finish_entra(query: CallbackQuery, context: CurrentContext) -> Response:
