@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from shared.errors import InputError, NotFound
+from shared.errors import InputError, NotFound, Unavailable
 from shared.model.source import Attribute, CsvFormat
 from shared.segments.choosing.catalogue import Catalogue
 from shared.segments.container import BlobEntry, LandingContainer
@@ -202,6 +202,31 @@ def test_the_profile_table_and_tables_without_people_are_not_segments(landing: L
         entity("Mailing", ["E-Mail"], []),
     )
     assert [each.name for each in catalogue(landing).listing().segments] == ["Keyed", "Mailing"]
+
+
+class ReplacedAfterListing(LandingContainer):
+    """A container in which someone writes a blob again as soon as it is listed."""
+
+    replaced = ""
+
+    def entries(self, prefix: str = "") -> Iterator[BlobEntry]:
+        yield from super().entries(prefix)
+        content = self._client.download_blob(self.replaced).readall()
+        self._client.upload_blob(self.replaced, content, overwrite=True)
+
+
+@pytest.mark.parametrize("replaced", [f"{ROOT}/model.json", "Plain.csv"])
+def test_attributes_can_be_requested_again_if_a_file_is_replaced_while_it_is_read(
+    landing: Landing, replaced: str
+) -> None:
+    landing.put("Plain.csv", csv_bytes(PEOPLE))
+    landing.model(entity("Gold", PEOPLE[0], []))
+    container = ReplacedAfterListing(landing.client)
+    container.replaced = replaced
+    found = Catalogue(container, "", Remembered())
+    with pytest.raises(Unavailable, match="replaced while the app read it") as raised:
+        found.attributes("Plain")
+    assert raised.value.retry_after
 
 
 def test_rows_of_an_unchanged_file_are_counted_once(landing: Landing) -> None:

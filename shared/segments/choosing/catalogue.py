@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -44,6 +44,8 @@ _COUNTERS = 8
 _SAMPLED = 3
 # Rows with which the form checks a mapping.
 _CHECKED_ROWS = 5_000
+# Seconds after which a caller may read again what was replaced while it was read.
+_PAUSE_AFTER_REPLACED = 1.0
 # The limit for all remembered counts, in bytes.
 _REMEMBERED = 8 * 1024 * 1024
 
@@ -111,11 +113,11 @@ class Catalogue:
 
     def listing(self) -> ListedSegments:
         """Every segment by name, and what could not be read. Unavailable, ConfigError (storage)."""
-        return self._listing(self._surveyor.survey())
+        return self._listing(self._survey())
 
     def overview(self) -> tuple[ListedSegments, list[AttributeInfo]]:
         """The segments and the attributes of all of them, from one listing of the container."""
-        survey = self._surveyor.survey()
+        survey = self._survey()
         return self._listing(survey), self._attributes(survey, None)
 
     def plain(self) -> list[str]:
@@ -123,7 +125,7 @@ class Catalogue:
 
         Reads the listing of the container only, no file.
         """
-        survey = self._surveyor.survey()
+        survey = self._survey()
         return [each.name for each in survey.found.values() if not each.source]
 
     def sample(self, segments: Sequence[str]) -> SegmentSample | None:
@@ -131,7 +133,7 @@ class Catalogue:
 
         Reads the beginning of one file. Unavailable, ConfigError (storage).
         """
-        found = {n: each for n, each in self._surveyor.survey().found.items() if _is_segment(each)}
+        found = {n: each for n, each in self._survey().found.items() if _is_segment(each)}
         wanted = [found[name] for name in map(composed, segments) if name in found]
         wanted += [each for each in found.values() if each not in wanted]
         for each in wanted[:_SAMPLED]:
@@ -154,9 +156,13 @@ class Catalogue:
     def attributes(self, segment: str | None = None) -> list[AttributeInfo]:
         """The attributes of a segment, or of all, in the order of their columns.
 
-        NotFound for a segment that does not exist; InputError when its header cannot be read.
+        NotFound for a segment that does not exist; InputError when its header cannot be read. Unavailable, ConfigError (storage).
         """
-        return self._attributes(self._surveyor.survey(), segment)
+        return self._attributes(self._survey(), segment)
+
+    def _survey(self) -> Survey:
+        with _unavailable_if_replaced():
+            return self._surveyor.survey()
 
     def _attributes(self, survey: Survey, segment: str | None) -> list[AttributeInfo]:
         found = {name: each for name, each in survey.found.items() if _is_segment(each)}
@@ -254,8 +260,10 @@ class Catalogue:
                 )
                 continue
             try:
-                yield self._pinner.pin(each)
-            except (InputError, Changed, ConfigError, Unavailable):
+                with _unavailable_if_replaced():
+                    pinned = self._pinner.pin(each)
+                yield pinned
+            except (InputError, ConfigError, Unavailable):
                 if strict:
                     raise
 
@@ -273,6 +281,16 @@ class Catalogue:
             if "email" in (sampled := suggest(attributes, samples)).values():
                 return sampled
         return roles
+
+
+@contextmanager
+def _unavailable_if_replaced() -> Iterator[None]:
+    """Raise Unavailable for a file that was replaced or deleted while it was read: reading again is all that it takes."""
+    try:
+        yield
+    except Changed as changed:
+        file = changed.values["file"]
+        raise Unavailable(changed.code, retry_after=_PAUSE_AFTER_REPLACED, file=file) from changed
 
 
 class _Counting:
