@@ -236,7 +236,7 @@ def _row(key: str) -> str:
 class VisibleRecords(MemoryRecords[T]):
     """Records of one process, which a test can see (`kept`) and change (`keep`).
 
-    `before_write` is called with the key before a record is created or replaced.
+    `before_write` is called with the key before a record is created, replaced or deleted.
     """
 
     def __init__(self, columns: Callable[[T], Mapping[str, str]] = lambda _: {}) -> None:
@@ -257,6 +257,10 @@ class VisibleRecords(MemoryRecords[T]):
     def replace(self, key: str, value: T, etag: str) -> Stored[T]:
         self.before_write(key)
         return super().replace(key, value, etag)
+
+    def delete(self, key: str, etag: str | None = None) -> None:
+        self.before_write(key)
+        super().delete(key, etag)
 
 
 class MemoryFiles:

@@ -186,7 +186,10 @@ class Connections:
             detached(export.id)
         self.secrets.delete(connection.secret_name)
         self.secrets.delete(connection.export_user_secret_name)
-        self.records.delete(connection_id, etag)
+        try:
+            self.records.delete(connection_id, etag)
+        except Changed:
+            raise Changed("connectionChanged") from None
         removed(connection)
         # An export that was written meanwhile. One that is written later finds no connection.
         for export in self.definitions.using(connection_id):
@@ -212,7 +215,10 @@ class Connections:
         stored = self.read(connection_id)
         if stored.etag != etag:
             raise Changed("connectionChanged")
-        return self.records.replace(connection_id, changed(stored.value), etag)
+        try:
+            return self.records.replace(connection_id, changed(stored.value), etag)
+        except Changed:
+            raise Changed("connectionChanged") from None
 
 
 def consent_faults(agreed: bool) -> tuple[Fault, ...]:

@@ -173,7 +173,10 @@ class Definitions:
         """
         stored = self.read(export_id)
         self.refuse_busy(stored.value)
-        self.exports.delete(export_id, etag)
+        try:
+            self.exports.delete(export_id, etag)
+        except Changed:
+            raise Changed("exportChanged") from None
         removed(stored.value)
         self.delete_data(export_id)
 

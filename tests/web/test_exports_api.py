@@ -187,6 +187,31 @@ def test_a_write_between_reading_and_writing_fails_with_if_match() -> None:
     assert call(world, "PUT", f"/api/exports/{export}", body).status == 200
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("kind", ["export", "connection"])
+def test_a_write_at_the_same_moment_names_what_someone_else_changed(kind: str, method: str) -> None:
+    world = World()
+    connection = new_connection(world)
+    bodies: dict[str, Any] = {
+        "export": export_body(connection, displayName="Mine"),
+        "connection": {"displayName": "Mine"},
+    }
+    records = world.exports if kind == "export" else world.connections
+    made = new_export(world, connection) if kind == "export" else connection
+    path = f"/api/{kind}s/{made}"
+    etag = {"If-Match": call(world, "GET", path).headers["ETag"]}
+
+    def meanwhile(key: str) -> None:
+        records.before_write = lambda key: None
+        records.keep(key, replace(records.kept[key].value, display_name="Meanwhile"))
+
+    records.before_write = meanwhile
+    answer = call(world, method, path, bodies[kind] if method == "PUT" else None, etag)
+    detail = f"Someone else has changed the {kind}. Reload it and try again."
+    assert (answer.status, answer.json()["detail"]) == (412, detail)
+    assert get(world, path)["displayName"] == "Meanwhile"
+
+
 def test_a_new_definition_needs_a_connection_but_may_lose_it_later() -> None:
     world = World()
     answer = call(world, "POST", "/api/exports", export_body(None))
