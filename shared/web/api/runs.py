@@ -55,7 +55,7 @@ def start(
 @requires(Role.CONTRIBUTOR)
 def start_all(context: CurrentContext) -> RunList:
     """Contributors start only the exports whose connection is shared with them. Returns 503 if there was no time to start
-    all of them; the same request then starts the others."""
+    all of them; the same request then starts the others, and again those whose run has ended meanwhile."""
     started = runs.start_all(context)
     if not started.is_complete:
         raise TimeUp(TIME_UP)
