@@ -158,7 +158,7 @@ def _has_etag(route: AccessRoute) -> bool:
         "ConnectionView",
         "ExclusionsView",
         "ExportView",
-        "ScheduleView",
+        "RefreshScheduleView",
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,39 @@ def test_a_failure_that_the_request_did_not_cause_is_described(error: Exception)
     answer = call(world, "GET", "/api/segments")
     assert answer.status >= 400
     assert str(answer.status) in described()["paths"]["/api/segments"]["get"]["responses"]
+
+
+def resolved(node: Any) -> Any:
+    """A schema without references, titles and null."""
+    if isinstance(node, list):
+        return [resolved(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return resolved(described()["components"]["schemas"][node["$ref"].rpartition("/")[2]])
+    choices = [inner for inner in node.get("anyOf", ()) if inner.get("type") != "null"]
+    if len(choices) == 1:
+        return resolved(choices[0])
+    return {name: resolved(inner) for name, inner in node.items()}
+
+
+def values_of(schema: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The values of each enumeration of a schema, by path."""
+    if schema.get("enum") or "const" in schema:
+        yield path, schema.get("enum") or [schema["const"]]
+    if "items" in schema:
+        yield from values_of(schema["items"], f"{path}[]")
+    for name, inner in schema.get("properties", {}).items():
+        if not inner.get("readOnly"):
+            yield from values_of(inner, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("path", ["/api/exports/{id}", "/api/connections/{id}", "/api/schedule"])
+def test_a_typed_client_can_send_back_the_values_of_a_response(path: str) -> None:
+    operations = described()["paths"][path]
+    sent = operations["put"]["requestBody"]["content"]["application/json"]["schema"]
+    read = operations["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    accepted, returned = dict(values_of(resolved(sent))), dict(values_of(resolved(read)))
+    assert accepted
+    for field, values in accepted.items():
+        assert returned.get(field) == values, field

@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     WithJsonSchema,
 )
@@ -76,6 +77,15 @@ Time = Annotated[
 # A value of an enumeration or a list, as JSON spells it. Bodies are strict otherwise.
 Choice = Annotated[T, Field(strict=False)]
 Items = Annotated[tuple[T, ...], Field(strict=False)]
+
+
+def one_of(values: Any) -> WithJsonSchema:
+    """Describe a text of a response by the values that a body may send back: an enumeration or a `Literal`.
+
+    The text is not checked, because a record of a newer version may have another value.
+    """
+    return WithJsonSchema(TypeAdapter(values).json_schema(), mode="serialization")
+
 
 # A field of responses: a body may bring it back unchanged from a GET, and it is ignored.
 ReadOnly = Annotated[Any, Field(default=None, exclude=True, json_schema_extra={"readOnly": True})]

@@ -9,6 +9,7 @@ from pydantic import Field
 from shared.fields.consent import suggested_meaning
 from shared.model.export import ConsentMeaning
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo
+from shared.segments.suggestions import Role
 from shared.web.models.base import ListView, Time, View, is_empty, is_none
 from shared.web.models.runs import FindingView, ReasonView, reason_view
 
@@ -48,7 +49,7 @@ class AttributeView(View):
     name: str
     data_type: str
     semantic_type: str | None
-    suggested_for: str | None
+    suggested_for: Role | None
     # Omitted if the name suggests neither meaning.
     suggested_consent_meaning: Annotated[
         ConsentMeaning | None,

@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from shared.model.connection import Connection, ConnectionStatus, GrantKind
-from shared.web.models.base import Body, Items, Label, ListView, ReadOnly, Time, View, is_none
+from shared.web.models.base import (
+    Body,
+    Items,
+    Label,
+    ListView,
+    ReadOnly,
+    Time,
+    View,
+    is_none,
+    one_of,
+)
 from shared.web.models.partial_body import PartialBody
 
 # Administrators may use every connection; this shares one with contributors too.
@@ -114,7 +124,7 @@ class ConnectionView(View):
     id: str
     display_name: str
     status: ConnectionStatus
-    shared_with: tuple[str, ...]
+    shared_with: tuple[Annotated[str, one_of(SharedWith)], ...]
     created_at: Time | None
     updated_at: Time | None
     created_by: str | None = None

@@ -36,6 +36,7 @@ from shared.web.models.base import (
     Time,
     View,
     is_none,
+    one_of,
 )
 from shared.web.models.partial_body import PartialBody
 from shared.web.models.runs import FindingView, RunView, finding_views, run_view
@@ -271,7 +272,7 @@ class FieldToCreateView(View):
     """A merge field that the first run creates."""
 
     name: str
-    type: str
+    type: Annotated[str, one_of(FieldType)]
 
 
 class MappedAttributeView(View):
@@ -281,9 +282,13 @@ class MappedAttributeView(View):
     merge_field: str
     create: FieldToCreateView | None
     # Omitted if the attribute does not set it, as in the request.
-    part: Annotated[str | None, Field(exclude_if=is_none)] = None
-    date_order: Annotated[str | None, Field(exclude_if=is_none)] = None
-    decimal_mark: Annotated[str | None, Field(exclude_if=is_none)] = None
+    part: Annotated[Annotated[str, one_of(AddressPart)] | None, Field(exclude_if=is_none)] = None
+    date_order: Annotated[Annotated[str, one_of(DateOrder)] | None, Field(exclude_if=is_none)] = (
+        None
+    )
+    decimal_mark: Annotated[
+        Annotated[str, one_of(DecimalMark)] | None, Field(exclude_if=is_none)
+    ] = None
 
 
 class EvidenceView(View):

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from shared.model.export import Repeat, Schedule
-from shared.web.models.base import Body, Choice, Items, Label, View
+from shared.web.models.base import Body, Choice, Items, Label, View, one_of
 from shared.web.models.partial_body import PartialBody
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_DailyOrWeekly = Literal["daily", "weekly"]
 
 _Clock = Annotated[Label, Field(description="HH:MM", examples=["06:00"])]
 
@@ -46,7 +47,7 @@ class RefreshScheduleBody(PartialBody):
     placeholders = SCHEDULE_PLACEHOLDERS
 
     enabled: bool
-    repeat: Literal["daily", "weekly"]
+    repeat: _DailyOrWeekly
     days: Items[Day] = Field(default=(), max_length=7)
     # The check of the schedule says in its own words that a time is missing.
     times: Items[_Clock] = Field(max_length=4, json_schema_extra={"minItems": 1})
@@ -62,6 +63,12 @@ class ScheduleView(View):
 
     enabled: bool
     repeat: Repeat
-    days: tuple[str, ...]
+    days: tuple[Annotated[str, one_of(Day)], ...]
     times: tuple[str, ...]
     time_zone: str
+
+
+class RefreshScheduleView(ScheduleView):
+    """The refresh schedule in a response."""
+
+    repeat: Annotated[Repeat, one_of(_DailyOrWeekly)]
