@@ -192,7 +192,8 @@ def outcomes(
         Optional[Outcome], Query(description="Only rows with this outcome", examples=["rejected"])
     ] = None,
 ) -> Response:
-    """One line per source row, with the reason and what to do. Cells that look like formulas are neutralized."""
+    """One line per profile, even if it is in several segments, and per rejected row, with the reason and what to do.
+    Cells that look like formulas are neutralized."""
     rows = runs.outcomes(context, run_id, only.value if only else None)
     data = outcomes_csv(rows, context.language)
     return csv_response(data, "outcomes", run_id, runs.title(context, run_id))
