@@ -366,6 +366,25 @@ def test_files_that_a_model_in_another_folder_lists_are_no_segment_of_their_own(
 PEOPLE = [["17", "a@example.com", "Ann"], ["18", "", "Bob"], ["19", "c@example.com", "Cem"]]
 
 
+@pytest.mark.parametrize("described", [True, False])
+@pytest.mark.parametrize(
+    "ends", ["\r\n\n", "\r\r\n\n", "\x85" * 3, "\u2028" * 3, "\x0b" * 3, "\x1e" * 3]
+)
+def test_a_header_does_not_hide_people_whose_line_ends_differently(
+    landing: Landing, tmp_path: Path, described: bool, ends: str
+) -> None:
+    names = ["CustomerId", "EMail", "Note"]
+    rows = [names] + [[str(n), f"p{n}@example.com", "x"] for n in range(len(ends) - 1)]
+    text = "".join(",".join(row) + end for row, end in zip(rows, ends, strict=True))
+    name = f"{ROOT}/Gold.csv" if described else "Gold.csv"
+    landing.put(name, text.encode())
+    if described:
+        landing.model(entity("Gold", names, ["Gold.csv"]))
+    with pytest.raises(InputError, match="also has the address of a person") as caught:
+        landing.load(landing.freeze("Gold"), ["EMail"], tmp_path)
+    assert (caught.value.code, caught.value.where) == ("headerWithPeople", name)
+
+
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("described", [True, False])
 def test_a_segment_without_column_names_is_refused(

@@ -31,6 +31,7 @@ from shared.segments.reading.layout import (
     has_profile_id,
     looks_like_data,
     looks_like_numbers,
+    refuse_header_with_people,
 )
 from shared.segments.reading.parquet import parquet_columns
 from shared.segments.reading.text_file import Beginning
@@ -53,7 +54,7 @@ def described_by_header(
     """Attributes, and the partitions with the delimiter found.
 
     The first file that has a header decides. InputError (`columnsUnknown`) names the first file
-    with rows when none has one.
+    with rows when none has one; `headerWithPeople` a file whose header has addresses in it.
     """
     without: Partition | None = None
     for partition in [each for each in partitions if each.size][:_MOST_FILES]:
@@ -67,6 +68,7 @@ def described_by_header(
             without = without or partition
             continue
         cells, form = header
+        refuse_header_with_people(cells, partition.blob)
         return _attributes(cells), tuple(
             replace(each, csv=replace(form, encoding=each.csv.encoding, names_are_header=True))
             for each in partitions

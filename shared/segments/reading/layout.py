@@ -34,6 +34,8 @@ _NOTHING = re.compile(r"[\s,;|]*(?:sep=.?[\s,;|]*)?", re.IGNORECASE)
 _WITHOUT_VALUE = re.compile(r"(?:[^\S\n]|[\x00-\x09\x0b-\x1f\x7f\ufeff])+")
 # Blanks, hyphens, underscores and invisible characters in the name of a column.
 _SEPARATORS = re.compile(r"[\W_]+")
+# The ends of lines in all systems, of which a file has only one.
+_LINE_END = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)|true|false", re.IGNORECASE | re.ASCII)
 
 
@@ -138,7 +140,7 @@ def lay_out(
     """Decide from the attributes, the format and the file's first row.
 
     `first` is None when the file has no rows or its first row cannot be read. InputError when
-    the header contradicts the attributes, or when there is neither.
+    the header contradicts the attributes or contains people, or when there is neither.
     """
     names, header = tuple(attribute.name for attribute in attributes), form.header
     if first is None:
@@ -151,6 +153,9 @@ def lay_out(
     in_place = all(index == names.index(name) for name, index in indexes.items())
     if not _is_header(names, header, first, len(indexes), in_place=in_place):
         return Layout(False, names)
+    refuse_header_with_people(
+        [cell for index, cell in enumerate(first) if index not in indexes.values()], where
+    )
     others = [
         cell
         for index, cell in enumerate(first)
@@ -191,6 +196,17 @@ def looks_like_data(row: Sequence[str]) -> bool:
 def looks_like_numbers(row: Sequence[str]) -> bool:
     """Whether a row holds plain numbers or truth values, which are rarely names of columns."""
     return any(_NUMBER.fullmatch(cell.strip()) for cell in row)
+
+
+def refuse_header_with_people(cells: Sequence[str], where: str) -> None:
+    """Raise InputError if one of these cells of a header is an address, or has one beside a line end.
+
+    Then the line with the header also has people, who would be lost: it ends in another way than the lines after it, or
+    the whole file is one line, because its line ends are not supported.
+    """
+    parts = (part.strip() for cell in cells for part in _LINE_END.split(cell))
+    if any(LIKE_ADDRESS.fullmatch(part) for part in parts):
+        raise InputError("headerWithPeople", where=where)
 
 
 def has_profile_id(row: Sequence[str]) -> bool:
