@@ -153,11 +153,29 @@ def test_an_export_can_be_copied_detached_and_removed() -> None:
     assert "does not run until you choose another connection" in ada.text
     ada.send(f"/exports/{export}/detach")
     assert "No connection" in ada.text
-    ada.send(f"/exports/{export}/run", {"mode": "export"})
-    assert ada.answer.status == 409
-    assert "The export has no connection" in ada.text
     ada.open(f"/exports/{export}/remove")
     assert "stay as they are" in ada.text
     ada.send()
     assert "Removed." in ada.text
     assert export not in world.exports.kept
+
+
+def test_an_export_without_a_connection_offers_to_choose_one_instead_of_a_run() -> None:
+    world = World()
+    export = new_export(world)
+    run = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    world.runs.move(run.id, status=RunStatus.SUCCESSFUL)
+    other = Browser(world).open(f"/exports/{export}")
+    page = Browser(world).open(f"/exports/{export}/detach").send()
+    for status in (RunStatus.SUCCESSFUL, RunStatus.FAILED, RunStatus.AWAITING_CONFIRMATION):
+        world.runs.move(run.id, status=status)
+        for path in ("/", f"/exports/{export}", f"/runs/{run.id}"):
+            page.open(path)
+            for action in ("/run", "/retry", "/confirm", "/undo", "/person"):
+                assert f'{action}"' not in page.html, (status, path)
+            assert f'href="/exports/{export}/edit"' in page.html
+        assert "The export has no connection, so it cannot run." in page.text
+    # A page that was opened before still has the button.
+    other.send(f"/exports/{export}/run", {"mode": "export"})
+    assert other.answer.status == 409
+    assert "The export has no connection. Choose one." in other.text

@@ -27,7 +27,8 @@ class RunActions:
     """What the caller can do about a run, other than cancel it.
 
     `run` is to run its export (again), and `connect` to connect its connection to Mailchimp again. `waiting` is another run
-    of the export that waits for a confirmation, which is why some actions are missing.
+    of the export that waits for a confirmation, which is why some actions are missing. With `needs_connection`, the export
+    has no connection, so it cannot do anything.
     """
 
     confirm: bool = False
@@ -39,6 +40,7 @@ class RunActions:
     add_archived: bool = False
     undo: bool = False
     waiting: Run | None = None
+    needs_connection: bool = False
 
 
 def actions_of(
@@ -55,6 +57,8 @@ def actions_of(
     """
     if export is None or not _may_act(page, export):
         return RunActions()
+    if not export.connection_id:
+        return RunActions(needs_connection=True)
     is_preview = run.mode is Mode.PREVIEW
     # An undo is not repeated.
     is_over = run.is_over and not run.undo_of
@@ -138,7 +142,7 @@ def next_steps(
         return text(page.language, f"pages.next.{name}", values)
 
     may_act = export is not None and _may_act(page, export)
-    first = _step_after(run, actions, may_act=may_act)
+    first = "" if actions.needs_connection else _step_after(run, actions, may_act=may_act)
     steps = [say(first)] if first else []
     if lists_rejected and run.status is not RunStatus.FAILED:
         steps.append(say("rejected"))
