@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shared.model.figures import Counts
@@ -101,3 +103,23 @@ def test_a_run_without_warnings_or_with_a_reason_names_no_warnings(
     counts = Counts(distinct=2, created=1, rejected=1)
     page = Browser(world).open(ended(world, status, reason=reason, counts=counts))
     assert "Why there are warnings" not in page.text
+
+
+def test_of_many_findings_of_one_kind_the_page_shows_the_first_and_folds_the_others() -> None:
+    world = World()
+    gone = tuple(Finding(Severity.WARNING, "tagGone", values={"tag": f"Tag {n}"}) for n in range(8))
+    repaired = tuple(
+        Finding(Severity.INFO, "tagRepaired", {"tag": f"Old {n}", "added": "1", "removed": "0"})
+        for n in range(290)
+    )
+    findings = (*gone, *repaired, NOTE)
+    path = ended(world, WARNED, counts=Counts(distinct=1, created=1), findings=findings)
+    page = Browser(world).open(path)
+    assert "287 more of this kind" in page.text
+    open_part = re.sub("<details>.*?</details>", "", page.html, flags=re.DOTALL)
+    assert [f"Old {n} differed" in open_part for n in range(5)] == [True] * 3 + [False] * 2
+    # The first three warnings are beside the status, and five are few enough to show all.
+    assert all(f"Tag {n} was deleted" in open_part for n in range(8))
+    assert "FNAME" in open_part
+    assert all(page.html.count(f"Old {n} differed") == 1 for n in range(290))
+    assert "같은 종류 287개 더 보기" in Browser(world, "ko").open(path).text

@@ -23,6 +23,7 @@ from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import charts
+from shared.web.pages.finding_groups import grouped
 from shared.web.pages.first_visit import first_visit
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -158,7 +159,7 @@ def _show(
         errors=errors,
         export=export,
         may_use=connection is None or may_use(page.context, connection),
-        findings=finding_views(details.findings, page.language),
+        findings=grouped(finding_views(details.findings, page.language)),
         connection=connection,
         runs=history,
         more=len(history) == _HISTORY,

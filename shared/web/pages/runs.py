@@ -19,8 +19,9 @@ from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
-from shared.web.models.runs import FindingView, finding_views, in_words, run_view
+from shared.web.models.runs import finding_views, in_words, run_view
 from shared.web.pages.billed_contacts import size_tiles
+from shared.web.pages.finding_groups import FindingGroup, grouped
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
@@ -118,7 +119,7 @@ def _later(page: Page, run: Run) -> list[Run]:
     return page.services.history.with_ids(sorted(ids))
 
 
-def _findings(page: Page, run: Run) -> list[FindingView]:
+def _findings(page: Page, run: Run) -> list[FindingGroup]:
     """The findings that the status of the run does not show yet, the most serious ones first.
 
     Those that ask for a confirmation that was given are left out.
@@ -126,7 +127,7 @@ def _findings(page: Page, run: Run) -> list[FindingView]:
     shown = {in_words(one, page.language) for one in (run.reason, *shown_findings(run))}
     answered = run.confirmed if run.is_active else ()
     views = finding_views(by_severity(run.findings), page.language)
-    return [one for one in views if one.message not in shown and one.code not in answered]
+    return grouped([one for one in views if one.message not in shown and one.code not in answered])
 
 
 def _waits_until(run: Run) -> datetime | None:
