@@ -199,6 +199,36 @@ def test_the_numbers_of_ten_million_people_fit_a_phone(
         assert page.evaluate(COLLIDING) == [], path
 
 
+def test_no_table_of_a_narrow_window_has_to_be_scrolled_sideways(
+    place: Place, open_page: Open
+) -> None:
+    pages = used_app(place.world)
+    page = open_page(width=320)
+    for name, path in pages.items():
+        page.goto(path)
+        assert page.evaluate(TOO_WIDE) == [], name
+    # Two people edit the same export.
+    other = open_page()
+    for one in (page, other):
+        one.goto(pages["configure"])
+    for one, text in ((other, "Newsletter of every week"), (page, "Newsletter")):
+        one.get_by_label("Display name").fill(text)
+        one.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Someone else has changed this").first).to_be_visible()
+    assert page.evaluate(TOO_WIDE) == []
+
+
+def test_the_lists_show_names_of_two_lines(place: Place, open_page: Open) -> None:
+    fill(place.world)
+    long = max(NAMES, key=len)
+    page = open_page()
+    for path in ("/", "/runs"):
+        page.goto(path)
+        link = page.get_by_role("link", name=long).first
+        assert link.evaluate("one => one.scrollHeight <= one.clientHeight"), path
+        assert link.evaluate("one => one.scrollWidth <= one.clientWidth"), path
+
+
 def test_long_names_stay_in_the_list_of_connections_and_in_the_form(
     place: Place, open_page: Open
 ) -> None:
