@@ -372,6 +372,34 @@ def test_a_guard_asks_once_and_no_longer_after_it_was_confirmed() -> None:
     assert [f["code"] for f in get(world, f"/api/runs/{run}")["findings"]] == list(codes)
 
 
+def test_a_run_says_how_long_it_has_read_segments_and_how_long_that_took_before() -> None:
+    world = World()
+    export = new_export(world)
+    first = world.runs.start(export, Trigger.ON_DEMAND, Mode.PREVIEW, "Ada")
+    world.runs.move(first.id, status=RunStatus.PLANNING, started_at=world.now)
+    ada = Browser(world).open(f"/runs/{first.id}")
+    assert "has taken" not in ada.text
+    assert "Last time" not in ada.text
+    world.pass_time(40)
+    assert "has taken 40 seconds so far." in ada.open(f"/runs/{first.id}/progress").text
+    world.pass_time(80)
+    world.runs.move(first.id, status=RunStatus.SUCCESSFUL, sending_at=world.now)
+    second = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    path = f"/runs/{second.id}"
+    assert "Last time, reading and comparing took 2 minutes." in ada.open(path).text
+    assert "읽기 및 비교에 2분 걸렸습니다." in Browser(world, "ko").open(path).text
+    # While it waited for the confirmation, it did not read.
+    asked, confirmed = world.now, world.now + timedelta(hours=9)
+    world.runs.move(second.id, status=RunStatus.PLANNING, started_at=asked, confirmed_at=confirmed)
+    world.now = confirmed + timedelta(seconds=30)
+    assert "has taken 30 seconds so far." in ada.open(path).text
+    world.runs.move(second.id, status=RunStatus.SENDING, sending_at=world.now)
+    assert "Last time" not in ada.open(path).text
+    world.runs.move(second.id, status=RunStatus.SUCCESSFUL)
+    third = world.runs.start(export, Trigger.ON_DEMAND, Mode.EXPORT, "Ada")
+    assert "Last time, reading and comparing took 2 minutes." in ada.open(f"/runs/{third.id}").text
+
+
 def test_the_progress_of_each_step_is_shown() -> None:
     world = World()
     run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada")

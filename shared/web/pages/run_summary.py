@@ -46,6 +46,13 @@ def seconds_of(run: Run) -> float | None:
     return run.seconds_since(run.started_at)
 
 
+def planning_seconds(run: Run) -> float | None:
+    """How long reading and comparing took; None if it did not end, or was repeated after a confirmation."""
+    if run.started_at is None or run.sending_at is None or run.confirmed_at is not None:
+        return None
+    return (run.sending_at - run.started_at).total_seconds()
+
+
 def rows_per_second(run: Run) -> float | None:
     """Source rows per second from start to end; None for runs that are not over, too short, or ended before they sent."""
     seconds = seconds_of(run)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
-from shared.model.run import TAG_EXISTS, Mode, Run
+from shared.model.run import TAG_EXISTS, Mode, Run, RunStatus
 from shared.planning.planner import LONGEST_WAIT
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomeReason
@@ -26,7 +26,7 @@ from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
-from shared.web.pages.run_summary import summary
+from shared.web.pages.run_summary import planning_seconds, summary
 from shared.web.pages.run_warnings import by_severity, shown_findings, warnings
 from shared.web.parameters import Id
 
@@ -36,6 +36,8 @@ _ONE = "/runs/{id:id}"
 # How many of the newest runs are searched for those that undo or retry a run. It is a limit because each of them is read.
 # Only runs of earlier versions need the search: their undos and retries were not recorded.
 _MOST_SEARCHED = 40
+# How many of the newest runs are searched for one that shows how long reading and comparing takes.
+_MOST_COMPARED = 5
 
 
 @router.get(_ONE)
@@ -57,6 +59,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
         run=run,
         view=run_view(run, page.language),
         waits_until=_waits_until(run),
+        planning_for=_planning_for(page, run),
         is_preview=run.mode is Mode.PREVIEW,
     )
 
@@ -84,6 +87,8 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         warnings=warnings(run, page.language),
         findings=_findings(page, run),
         waits_until=_waits_until(run),
+        planning_for=_planning_for(page, run),
+        planning_before=_planning_before(page, run),
         is_preview=is_preview,
         export=export,
         earlier=_earlier(page, run),
@@ -133,6 +138,30 @@ def _findings(page: Page, run: Run) -> list[FindingGroup]:
 def _waits_until(run: Run) -> datetime | None:
     """The latest time at which a run that waits during planning ends, give or take a few minutes."""
     return run.waiting_since + LONGEST_WAIT if run.waiting_since else None
+
+
+def _planning_for(page: Page, run: Run) -> int:
+    """For how many seconds the run has been reading and comparing."""
+    began = run.confirmed_at or run.started_at
+    return int((page.services.clock() - began).total_seconds()) if began else 0
+
+
+def _planning_before(page: Page, run: Run) -> float | None:
+    """How long reading and comparing took the last time; None if that is unknown, or this run has already done it.
+
+    It is part of the page and not of its progress, because the query may read the runs of other exports as well.
+    """
+    if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING) or not _reads_segments(run):
+        return None
+    found = page.services.history.newest(RunFilter(run.export_id), _MOST_COMPARED)
+    known = (planning_seconds(one) for one in found if one.id != run.id and _reads_segments(one))
+    return next((seconds for seconds in known if seconds is not None), None)
+
+
+def _reads_segments(run: Run) -> bool:
+    """Whether planning reads the segments and compares all of their people."""
+    everyone = run.mode.sends_everyone or run.mode is Mode.PREVIEW
+    return everyone and run.undo_of is None and run.retry_of is None
 
 
 def _expected_calls(run: Run) -> int:
