@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.fields.evidence import EVIDENCE, plain_tags
+from shared.fields.merge_fields import choices_with_fields
 from shared.finishing.preview_samples import shown_values, value_text
 from shared.mailchimp.session import MailchimpSession
 from shared.memory import waiting_for_network
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 MOST_CONTACTS = 20
 """How many contacts of one person are read; a profile has hardly more addresses."""
 
+# The reason of a value that no attribute of the export replaces.
+_NOT_MAPPED = "notMapped"
 _SQL = SqlFile.of(__file__)
 
 
@@ -56,7 +59,7 @@ def read_back(
                 outcome=outcome,
                 code=code or "",
                 field=plain_tags(field or ""),
-                fields=_fields(person, shown_values(plan, state)),
+                fields=_fields(plan, person, shown_values(plan, state)),
                 tags_sent=person.tags if person else (),
                 tags_removed=tuple(names[tag] for tag in removed or () if tag in names),
                 status=state.status if state else "",
@@ -66,10 +69,16 @@ def read_back(
     return contacts
 
 
-def _fields(person: Person | None, current: Mapping[str, object]) -> tuple[SentField, ...]:
+def _fields(
+    plan: Plan, person: Person | None, current: Mapping[str, object]
+) -> tuple[SentField, ...]:
     """The merge fields that were sent or not sent of a person, or that the contact has (`current`)."""
     sent = person.fields if person else {}
     reasons = dict(person.dropped) if person else {}
+    if person:
+        mapped = {field.tag for _, field in choices_with_fields(plan.mapping, plan.merge_fields)}
+        others = {field.tag for field in plan.merge_fields} - mapped
+        reasons |= dict.fromkeys(others & current.keys() - sent.keys(), _NOT_MAPPED)
     return tuple(
         SentField(
             EVIDENCE.get(tag, tag),
