@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from shared.model.export import GrowthGuard, NewContacts, SegmentChoice
+from shared.model.one_person import ChosenPerson
 from shared.model.run import Run, RunStatus
 from shared.planning.checking.guards import FEW_PEOPLE
-from tests.faults.simulated_deployment import NewDeployment
+from tests.faults.simulated_deployment import EXPORT, NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
 
 PAST_THE_LIMIT = FEW_PEOPLE + 1
@@ -167,6 +168,25 @@ def test_an_audience_of_other_people_waits(rows: RowDeployment, subscribers: int
     else:
         assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
         assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+
+
+def test_the_question_about_other_people_is_correct_after_one_person_was_sent(
+    rows: RowDeployment,
+) -> None:
+    for number in range(3 * FEW_PEOPLE):
+        rows.deployment.audience.add(f"other{number}@example.com", status="subscribed")
+    rows.source.segments = {"People": people(0, 150)}
+    one_person = rows.deployment.app.one_person
+    tried = one_person.start(EXPORT, "Kim", ChosenPerson("p0@example.com", ""))
+    assert rows.deployment.run_to_end(tried.id).counts.created == 1
+
+    run = rows.run(*people(0, 150))
+
+    assert run.reason is not None
+    assert run.reason.code == "strangeAudience"
+    assert run.reason.message.startswith(
+        "The export has not sent its segments to this audience yet and would add 149 people"
+    )
 
 
 def test_a_small_segment_of_a_large_audience_does_not_wait(rows: RowDeployment) -> None:

@@ -158,7 +158,7 @@ def _many_new(export: Export, growth: _Growth) -> Iterator[Reason]:
 
 
 def _strange_audience(growth: _Growth, overlap: Overlap) -> Iterator[Reason]:
-    """The export has sent nothing to this audience yet, and hardly anyone of the segments is in the audience."""
+    """The export has not sent its segments to this audience yet, and hardly anyone of the segments is in the audience."""
     # A few people may have been sent one by one, to try the export.
     tried = not growth.comparable and growth.sent_before <= FEW_PEOPLE
     if (tried or not growth.sent_before) and growth.new > FEW_PEOPLE:
