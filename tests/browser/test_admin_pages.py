@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from shared.model.audience import CallCounts, MergeField
 from shared.model.figures import ConsentProof, Counts, Progress, RunSegment
@@ -17,7 +17,7 @@ from shared.model.finding import Finding, Severity
 from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo, SegmentSample
-from tests.browser.conftest import Open, Place
+from tests.browser.conftest import Open, Place, is_form, sent_forms
 from tests.web.client import new_connection, new_export
 from tests.web.world import KEY, NOW, World
 
@@ -153,19 +153,11 @@ def test_a_double_click_sends_a_form_once(place: Place, open_page: Open, path: s
         expect(page.locator("#total")).to_have_text("0")
         page.wait_for_load_state("networkidle")
         button = page.get_by_role("button", name="Save", exact=True)
-    sent: list[str] = []
-    # Without an answer, the page stays.
-    page.route(
-        "**", lambda route: sent.append(route.request.url) if is_sent(route) else route.continue_()
-    )
-    button.evaluate("button => { button.click(); setTimeout(() => button.click(), 20); }")
-    page.wait_for_timeout(1500)
+    sent = sent_forms(page)
+    with page.expect_request(is_form):
+        button.evaluate("button => { button.click(); setTimeout(() => button.click(), 20); }")
+    page.wait_for_timeout(300)
     assert len(sent) == 1
-
-
-def is_sent(route: Route) -> bool:
-    """Whether the page itself sends a form."""
-    return route.request.method == "POST" and route.request.is_navigation_request()
 
 
 def describe_attributes(world: World) -> None:

@@ -70,11 +70,11 @@ def test_leaving_unsaved_input_by_a_link_the_back_button_or_the_tab_warns(
     page.get_by_role("link", name="Runs", exact=True).click()
     expect(page.locator("#entries")).to_have_value("mina.park@example.com")
     assert warnings.asked == 1
-    page.evaluate("history.back()")
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.evaluate("history.back()")
     assert warnings.asked == 2
-    page.close(run_before_unload=True)
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.close(run_before_unload=True)
     assert warnings.asked == 3
     expect(page.locator("#entries")).to_have_value("mina.park@example.com")
 
@@ -204,8 +204,8 @@ def test_discarded_changes_that_open_in_a_new_tab_stay_unsaved(
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="Discard my changes").click(modifiers=["Control"])
     expect(opened.value.locator("#displayName")).to_have_value("Changed")
-    page.close(run_before_unload=True)
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.close(run_before_unload=True)
     assert warnings.asked == 1
     expect(page.locator("#displayName")).to_have_value("Main 2")
 
