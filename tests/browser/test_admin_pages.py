@@ -28,6 +28,8 @@ AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=900)
 # A screen of 1280 px at 200 %.
 ZOOMED = ViewportSize(width=640, height=450)
+# At 400 %. https://www.w3.org/WAI/WCAG22/Understanding/reflow.html
+ZOOMED_MORE = ViewportSize(width=320, height=225)
 WIDTH = "document.documentElement.scrollWidth"
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 # What differs in another language and colour scheme, for pages whose elements have been checked.
@@ -346,7 +348,7 @@ def test_no_page_has_an_accessibility_fault_or_is_wider_than_a_phone_or_a_zoomed
         page.goto(path)
         if AXE.exists():
             found += violations(page, rules)
-        for size in (ZOOMED, PHONE):
+        for size in (ZOOMED, PHONE, ZOOMED_MORE):
             page.set_viewport_size(size)
             assert page.evaluate(WIDTH) <= size["width"], (path, size)
     assert [c for c in complaints if "404" not in c] == []

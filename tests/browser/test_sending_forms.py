@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -30,30 +31,27 @@ def save(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
 
 
-@pytest.mark.parametrize(
-    ("answer", "note"),
-    [
-        (session_ended, "#session-ended"),
-        (lambda route: route.abort(), "#no-answer"),
-        (lambda route: route.fulfill(status=503), "#no-answer"),
-        (lambda route: route.fulfill(status=429), "#no-answer"),
-        (
-            lambda route: route.fulfill(body="<h1>Proxy</h1>", content_type="text/html"),
-            "#no-answer",
-        ),
-    ],
-    ids=["ended", "offline", "unavailable", "throttled", "proxy"],
-)
 def test_an_app_that_cannot_save_a_form_leaves_its_input_on_the_page(
-    place: Place, open_page: Open, answer: object, note: str
+    place: Place, open_page: Open
 ) -> None:
     page = exclusion_list(place, open_page)
-    page.route("**/session**", answer)  # type: ignore[arg-type]
-    save(page)
-    expect(page.locator(note)).to_be_focused()
-    expect(page.locator("#entries")).to_have_value(LISTED)
-    assert violations(page) == []
-    page.unroute("**/session**")
+    proxy = "<h1>Proxy</h1>"
+    answers: list[tuple[Callable[[Route], None], str]] = [
+        (lambda route: route.abort(), "#no-answer"),
+        (session_ended, "#session-ended"),
+        (lambda route: route.fulfill(status=503), "#no-answer"),
+        (lambda route: route.fulfill(body=proxy, content_type="text/html"), "#no-answer"),
+        (session_ended, "#session-ended"),
+        (lambda route: route.fulfill(status=429), "#no-answer"),
+    ]
+    for answer, note in answers:
+        page.route("**/session**", answer)
+        save(page)
+        expect(page.locator(note)).to_be_focused()
+        expect(page.locator("#entries")).to_have_value(LISTED)
+        assert violations(page) == []
+        page.unroute("**/session**")
+        page.locator("#entries").focus()
     save(page)
     page.wait_for_url("**?done=saved")
 
