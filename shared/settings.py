@@ -49,8 +49,15 @@ Besides these, the two storage settings have an identity form (`<name>__accountN
 # Nan, so only spellings that no one has.
 NULL_MARKERS = (
     *("NULL", "null", "\\N", "N/A", "n/a", "NaN", "<null>", "(null)"),
-    # Spreadsheets write these into cells whose formula fails.
+    # Spreadsheets write these into cells whose formula fails, in English, Dutch, French, German, Italian, Portuguese and
+    # Spanish. East Asian ones write the English texts.
     *("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"),
+    *("#SPILL!", "#CALC!", "#ERROR!"),
+    *("#N/B", "#VERW!", "#WAARDE!", "#NAAM?", "#DEEL/0!", "#GETAL!", "#LEEG!"),
+    *("#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!"),
+    *("#NV", "#BEZUG!", "#WERT!", "#ZAHL!"),
+    *("#N/D", "#RIF!", "#VALORE!", "#NOME?", "#NULLO!", "#VALOR!", "#NÚM!", "#NULO!"),
+    *("#¡REF!", "#¡VALOR!", "#¿NOMBRE?", "#¡DIV/0!", "#¡NUM!", "#¡NULO!"),
 )
 
 ROLES = ("Administrator", "Contributor", "Viewer")

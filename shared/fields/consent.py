@@ -15,7 +15,7 @@ def _words(text: str) -> frozenset[str]:
 
 YES = (
     _words("yes y true t 1 1.0 on ja j oui si sí sim vrai wahr 예 네 はい 是")
-    | _words("agree agreed accept accepted grant granted checked 동의 동의함 동의합니다")
+    | _words("agree agreed accept accepted consented grant granted checked 동의 동의함 동의합니다")
     | {"동의 함"}
 )
 NO = _words("no n false f 0 0.0 off unchecked nein non não faux falsch 아니요 아니오 いいえ 否")
@@ -28,7 +28,7 @@ _HANGUL_OR_KANA = re.compile("[\uac00-\ud7a3\u3041-\u30ff]")
 # email" or "did not refuse email". In this case, the person gets no email.
 _NOT_AGREED = frozenset(
     {"denied", "declined", "refused", "rejected", "revoked", "withdrawn", "disagree", "disagreed"}
-    | {"not agreed", "not accepted", "not granted", "not given"}
+    | {"not agreed", "not accepted", "not consented", "not granted", "not given"}
     | {"미동의", "비동의", "동의안함", "동의 안함", "동의 안 함", "동의하지않음", "동의하지 않음"}
     | {"동의하지않습니다", "동의하지 않습니다", "거절"}
 )
@@ -36,12 +36,13 @@ _NOT_AGREED = frozenset(
 # Customer Insights - Journeys have "Opted in" and "Opted out", Korean forms 수신동의 (agrees to receive) and 수신거부
 # (refuses to receive).
 _ALLOWED = frozenset(
-    {"allow", "allowed", "opted in", "opted-in", "optedin", "opt in", "opt-in", "optin"}
+    {"allow", "allowed", "opted in", "opted-in", "opted_in", "optedin"}
+    | {"opt in", "opt-in", "opt_in", "optin"}
     | {"subscribed", "수신", "수신함", "수신동의", "수신 동의", "허용", "허용함"}
 )
 _FORBIDDEN = frozenset(
-    {"do not allow", "not allowed", "opted out", "opted-out", "optedout"}
-    | {"opt out", "opt-out", "optout", "unsubscribed"}
+    {"do not allow", "not allowed", "opted out", "opted-out", "opted_out", "optedout"}
+    | {"opt out", "opt-out", "opt_out", "optout", "unsubscribed"}
     | {
         "거부",
         "수신거부",

@@ -161,12 +161,15 @@ class SegmentSource(Protocol):
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         """Append the rows of a segment to `table`; those of one file in their order.
 
         `table` has the columns (file VARCHAR or an ENUM of file names, line BIGINT, c0 VARCHAR, c1 VARCHAR ...), where ci
         is `columns[i]` as text; empty fields and markers of no value are NULL, and long values may
-        be truncated to 1,000 characters. `line` is the line where the row begins, from 1 and including the
+        be truncated to 1,000 characters. With `consent`, the last column is a consent attribute, where an error of a
+        spreadsheet is not "no value": it may hide a refusal. `line` is the line where the row begins, from 1 and including the
         header (the number of the row in formats without lines). `scratch` is a folder for temporary files.
 
         Raises:

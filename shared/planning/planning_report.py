@@ -73,9 +73,11 @@ class ReportedSource:
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         """Read a segment, then report it."""
-        loaded = self.source.load(connection, segment, columns, table, scratch)
+        loaded = self.source.load(connection, segment, columns, table, scratch, consent=consent)
         # `table` is a name of this package, and counting a table reads no rows.
         counted = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         self.report.segment_read(counted[0] if counted else 0)

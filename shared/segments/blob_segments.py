@@ -79,9 +79,11 @@ class BlobSegments:
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         """Append the rows of a segment to `table`, those of one file in their order."""
-        return self._reader.load(connection, segment, columns, table, scratch)
+        return self._reader.load(connection, segment, columns, table, scratch, consent=consent)
 
 
 class Pinner:

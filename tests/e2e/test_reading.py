@@ -336,6 +336,30 @@ def test_o_and_x_are_answers_under_a_korean_name(scenario: ExportScenario, files
     assert (run["counts"]["new"], "consentUnclear" in texts(run)) == (0, True)
 
 
+def test_a_spreadsheet_error_is_an_empty_value_but_not_in_a_consent_attribute(
+    scenario: ExportScenario, files: Files
+) -> None:
+    gold = scenario.named("Gold")
+    names = ["CustomerId", "EMail", "FirstName", "OptOut"]
+    answers = ["", "#N/A", "false", "true", "#REF!", "#WERT!", "#¿NOMBRE?"]
+    rows = [[f"{n:032x}", f"p{n}@example.com", each, each] for n, each in enumerate(answers)]
+    files.put("g.csv", csv_bytes([names, *rows]))
+    files.model(entity(gold, names, ["g.csv"]))
+    new_contacts = {"consentAttribute": "OptOut", "consentMeaning": "yesMustNotBeMailed"}
+    mapping = {"email": "EMail", "firstName": "FirstName"}
+    scenario.define([gold], mapping=mapping, newContacts=new_contacts)
+
+    run = scenario.run()
+
+    assert {a: m.merge_fields for a, m in scenario.audience.members().items()} == {
+        "p0@example.com": {},
+        "p1@example.com": {},
+        "p2@example.com": {"FNAME": "false"},
+    }
+    assert texts(run)["consentUnclear"].startswith("3 rows have a value")
+    assert texts(run)["nullMarkers"].startswith("5 cells")
+
+
 def test_a_column_whose_name_has_several_lines_can_be_exported(
     scenario: ExportScenario, files: Files
 ) -> None:

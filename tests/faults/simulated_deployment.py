@@ -96,6 +96,8 @@ class SampleSource:
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         places = [[name for name, _ in COLUMNS].index(column) for column in columns]
         rows, unreadable = [], []

@@ -65,6 +65,8 @@ class _Table:
         columns: object,
         table: str,
         scratch: object,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         mine = [row for row in self.rows if str(row.seg) == segment.name]
         given = [

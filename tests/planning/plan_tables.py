@@ -38,6 +38,8 @@ class ListedRows:
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         rows = [
             (ONE_FILE.blob, line, *row) for line, row in enumerate(self.segments[segment.name], 2)

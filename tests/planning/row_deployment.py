@@ -52,6 +52,8 @@ class RowSource:
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         rows = [
             (ONE_FILE.blob, line, *(row.get(column) or None for column in columns))

@@ -202,8 +202,10 @@ def test_rows_of_a_megabyte_each_are_planned_within_the_memory_of_an_instance(
     container.piece = 1 << 20
 
     class Source(ListedRows):
-        def load(self, connection, segment, columns, table, scratch):  # type: ignore[no-untyped-def]
-            return SegmentReader(container).load(connection, segment, columns, table, scratch)
+        def load(self, connection, segment, columns, table, scratch, *, consent=False):  # type: ignore[no-untyped-def]
+            return SegmentReader(container).load(
+                connection, segment, columns, table, scratch, consent=consent
+            )
 
     keyed = Snapshot((replace(segment, primary_key="Id"),))
     columns = SourceColumns("EMail", ("FirstName",))

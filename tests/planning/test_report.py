@@ -34,9 +34,9 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> list[Planning]:
 def take_seconds_per_segment(deployment: SimulatedDeployment, monkeypatch: Any) -> None:
     load = SampleSource.load
 
-    def slow(self: SampleSource, *given: Any) -> Any:
+    def slow(self: SampleSource, *given: Any, **more: Any) -> Any:
         deployment.clock.forward(2)
-        return load(self, *given)
+        return load(self, *given, **more)
 
     monkeypatch.setattr(SampleSource, "load", slow)
 

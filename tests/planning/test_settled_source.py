@@ -52,8 +52,10 @@ class FileSource(RowSource):
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
-        loaded = super().load(connection, segment, columns, table, scratch)
+        loaded = super().load(connection, segment, columns, table, scratch, consent=consent)
         self.while_read()
         return loaded
 

@@ -82,7 +82,9 @@ def read_people(
         wanted = columns.of(segment)
         cells = ", ".join(f"c{position} VARCHAR" for position in range(len(wanted)))
         db.execute(f"CREATE OR REPLACE TABLE segment_rows (file file_name, line BIGINT, {cells})")
-        loaded = source.load(db, segment, wanted, "segment_rows", scratch)
+        loaded = source.load(
+            db, segment, wanted, "segment_rows", scratch, consent=columns.consent is not None
+        )
         values.add(db, columns.fields, loaded, scratch)
         if columns.consent:
             values.add_consent(db, f"c{len(wanted) - 1}", columns.consent, columns.consent_meaning)

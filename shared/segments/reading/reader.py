@@ -7,6 +7,7 @@ row can be read does not depend on the requested columns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -46,6 +47,8 @@ _READERS_OF_SMALL_FILES = 8
 # A file with more unreadable rows, or with so many before the first readable one, is not a CSV file of this shape.
 _MAX_UNREADABLE = 100_000
 _MAX_UNREADABLE_AT_BEGINNING = 4096
+# An error of a spreadsheet, such as #REF! and #NAME?. #N/A is none: it says that there is no value.
+_ERROR = re.compile("#.+[!?]")
 # So many blanks beside a marker of "no value" are ignored.
 _BLANKS = 4
 
@@ -64,6 +67,8 @@ class SegmentReader:
         columns: Sequence[str],
         table: str,
         scratch: Path,
+        *,
+        consent: bool = False,
     ) -> LoadedSegment:
         """Append the rows of a segment to `table` (see SegmentSource.load in model/ports.py).
 
@@ -124,7 +129,7 @@ class SegmentReader:
         small.insert()
         return LoadedSegment(
             tuple(chain.from_iterable(unreadable)),
-            _remove_markers(connection, table, columns, self.null_markers),
+            _remove_markers(connection, table, columns, self.null_markers, consent=consent),
             frozenset(
                 name for name, found in zip(wanted, columns, strict=True) if found in numeric
             ),
@@ -155,18 +160,27 @@ def _remove_markers(
     table: str,
     columns: Sequence[str],
     markers: Sequence[str],
+    *,
+    consent: bool,
 ) -> dict[str, int]:
-    """Set cells to NULL that contain only a marker of "no value"; returns how many, by column."""
+    """Set cells to NULL that contain only a marker of "no value"; returns how many, by column.
+
+    With `consent`, errors of spreadsheets stay in the last column.
+    """
     if not markers or not columns:
         return {}
     longest = max(len(marker.encode()) for marker in markers)
-    listed = ", ".join(literal(marker) for marker in markers)
+    everywhere = ", ".join(literal(each) for each in markers)
+    without_errors = ", ".join(literal(each) for each in markers if not _ERROR.fullmatch(each))
+    lists = [everywhere] * len(columns)
+    if consent:
+        lists[-1] = without_errors or "NULL"
     # Blanks beside a marker are ignored. Most cells are longer than any marker or have nothing to trim, and
     # CASE evaluates an expression only where it is needed.
     tests = [
         f"CASE WHEN strlen({cell}) > {longest + _BLANKS} THEN NULL WHEN {cell} IN ({listed}) THEN true "
         f"WHEN starts_with({cell}, ' ') OR ends_with({cell}, ' ') THEN trim({cell}) IN ({listed}) END"
-        for cell in (f"c{position}" for position in range(len(columns)))
+        for cell, listed in ((f"c{position}", listed) for position, listed in enumerate(lists))
     ]
     counts = ", ".join(f"count_if({test})" for test in tests)
     found = execute(connection, f"SELECT {counts} FROM {quoted(table)}").fetchone() or ()  # noqa: S608
