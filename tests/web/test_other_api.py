@@ -238,18 +238,19 @@ def test_a_search_names_either_an_address_or_a_profile(body: dict[str, object]) 
     )
 
 
-def test_a_search_by_profile_shows_what_was_sent() -> None:
+@pytest.mark.parametrize("customer_id", ["C-1", "C" * 500], ids=["usual", "longest"])
+def test_a_search_by_profile_shows_what_was_sent(customer_id: str) -> None:
     world = World()
     world.people.known[PERSON] = [
         PersonInExport(
-            *("e1", "Weekly", ("VIP",), "subscribed", "updated", "", NOW, PERSON, "C-1"),
+            *("e1", "Weekly", ("VIP",), "subscribed", "updated", "", NOW, PERSON, customer_id),
             tags=("VIP",),
             values=(("CITY", "Seoul"),),
             sent_at=NOW,
         )
     ]
-    [found] = send(world, "POST", "/api/people/search", {"customerId": "C-1"})["value"]
-    assert (found["email"], found["customerId"], found["tags"]) == (PERSON, "C-1", ["VIP"])
+    [found] = send(world, "POST", "/api/people/search", {"customerId": customer_id})["value"]
+    assert (found["email"], found["customerId"], found["tags"]) == (PERSON, customer_id, ["VIP"])
     assert found["values"] == [{"field": "CITY", "value": "Seoul"}]
     assert found["sentAt"] == found["at"]
     assert PERSON not in str(world.audit.kept)

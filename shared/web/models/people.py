@@ -37,7 +37,8 @@ class SearchBody(Body):
     email: Address | None = None
     customer_id: Annotated[
         str | None,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+        # Runs ignore longer ids (planning/reading/sql/people.sql).
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
         Field(
             description="The id of the profile in Customer Insights, instead of `email`",
             examples=["ce759201f786d590bf2134bff576c369"],
