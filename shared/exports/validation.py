@@ -34,7 +34,10 @@ _NEEDED_FIELD = {
     "onWithdrawal": "newContacts.consentAttribute",
     "schedule.times": "schedule.repeat",
 }
-_MERGE_TAG = re.compile(r"[A-Z0-9_]{1,10}", re.ASCII)
+MERGE_TAG = "[A-Z0-9_]{1,10}"
+"""A regular expression for the merge tag of a field."""
+
+_MERGE_TAG = re.compile(MERGE_TAG, re.ASCII)
 
 
 def faults(draft: Draft, connections: Collection[str]) -> tuple[Fault, ...]:

@@ -23,7 +23,10 @@ REFRESH_SCHEDULE = "refresh"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_TIMES = 4
 
-_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+TIME_OF_DAY = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+"""A regular expression for a time of a schedule, such as 06:00."""
+
+_TIME = re.compile(TIME_OF_DAY, re.ASCII)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+){0,2}", re.ASCII)
 
 # A weekly time recurs after 7 days; one more day on both sides covers every UTC offset, and another one a

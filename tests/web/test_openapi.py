@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from shared.errors import ConfigError, Unavailable
-from tests.web.client import call, get, new_connection, new_export, send
+from tests.web.client import call, export_body, faults, get, new_connection, new_export, send
 from tests.web.world import KEY, World
 
 PROJECT = Path(__file__).parents[2]
@@ -219,3 +219,29 @@ def test_a_typed_client_can_send_back_the_values_of_a_response(path: str) -> Non
     assert accepted
     for field, values in accepted.items():
         assert returned.get(field) == values, field
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"segments": []}, "segments"),
+        ({"audienceId": ""}, "audienceId"),
+        ({"audienceId": "a b"}, "audienceId"),
+        (
+            {"mapping": {"email": "E", "attributes": [{"attribute": "C", "mergeField": "city"}]}},
+            "mapping.attributes[0].mergeField",
+        ),
+        ({"schedule": {"repeat": "daily", "times": ["6:00"]}}, "schedule.times[0]"),
+        ({"growthGuard": {"maxContacts": -1}}, "growthGuard.maxContacts"),
+    ],
+    ids=str,
+)
+def test_the_form_of_a_value_is_described(changes: dict[str, Any], field: str) -> None:
+    """A portal that checks its forms with the description finds what the app refuses."""
+    world = World()
+    body = {**export_body(new_connection(world)), **changes}
+    assert list(faults(call(world, "POST", "/api/exports", body))) == [field]
+    components = described()["components"]
+    schema = {"$ref": "#/components/schemas/ExportBody", "components": components}
+    found = [fault.json_path for fault in jsonschema.Draft202012Validator(schema).iter_errors(body)]
+    assert found == [f"$.{field}"]

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from shared.exports.draft import Draft
+from shared.exports.validation import MERGE_TAG
 from shared.model.export import (
     LARGEST_GROWTH,
     MAX_EXCLUSION_SEGMENTS,
@@ -25,6 +26,7 @@ from shared.model.export import (
     OnWithdrawal,
 )
 from shared.model.finding import Finding
+from shared.model.ids import ID
 from shared.model.run import Run
 from shared.web.models.base import (
     Body,
@@ -123,7 +125,14 @@ class AttributeBody(Body):
     """An attribute and the merge field that receives its value."""
 
     attribute: Annotated[Label, Field(examples=["City"])]
-    merge_field: Annotated[str, Field(description="The merge tag in Mailchimp", examples=["CITY"])]
+    merge_field: Annotated[
+        str,
+        Field(
+            description="The merge tag in Mailchimp",
+            examples=["CITY"],
+            json_schema_extra={"pattern": f"^{MERGE_TAG}$"},
+        ),
+    ]
     create: FieldToCreateBody | None = None
     part: AddressPart | None = None
     date_order: DateOrder | None = None
@@ -189,7 +198,11 @@ class GrowthGuardBody(Body):
     )
     max_contacts: Annotated[
         int | None,
-        Field(description="In every run; null is no limit", examples=[20000]),
+        Field(
+            description="In every run; null is no limit",
+            examples=[20000],
+            json_schema_extra={"minimum": 0},
+        ),
     ] = None
 
 
@@ -211,9 +224,12 @@ class ExportBody(PartialBody):
 
     display_name: Annotated[Label, Field(examples=["Weekly news"])]
     connection_id: Annotated[str | None, Field(examples=["0b7c2f6e9a514d38"])]
-    audience_id: Annotated[str, Field(examples=["a1b2c3d4e5"])]
+    # The checks of the definition say in their own words what is missing or malformed.
+    audience_id: Annotated[
+        str, Field(examples=["a1b2c3d4e5"], json_schema_extra={"pattern": f"^{ID}$"})
+    ]
     mapping: MappingBody
-    segments: Items[SegmentBody] = Field(max_length=MAX_SEGMENTS)
+    segments: Items[SegmentBody] = Field(max_length=MAX_SEGMENTS, json_schema_extra={"minItems": 1})
     new_contacts: NewContactsBody = NewContactsBody()
     leavers: Choice[Leavers] = Leavers.REMOVE_TAG
     on_withdrawal: Annotated[

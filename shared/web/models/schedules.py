@@ -7,13 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from shared.model.export import Repeat, Schedule
+from shared.scheduling.schedule import TIME_OF_DAY
 from shared.web.models.base import Body, Choice, Items, Label, View, one_of
 from shared.web.models.partial_body import PartialBody
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 _DailyOrWeekly = Literal["daily", "weekly"]
 
-_Clock = Annotated[Label, Field(description="HH:MM", examples=["06:00"])]
+_Clock = Annotated[
+    Label,
+    Field(
+        description="HH:MM",
+        examples=["06:00"],
+        json_schema_extra={"pattern": f"^{TIME_OF_DAY}$"},
+    ),
+]
 
 
 class ScheduleBody(Body):
