@@ -18,7 +18,10 @@ from shared.model.source import DAY_FIRST, MONTH_FIRST
 _TIME = (
     r"(?:(?:T|,? {1,9})(?:(?:오전|오후|午前|午後|上午|下午) ?)?\d{1,2}"
     r"(?:(?::\d{2}){1,2}(?:[.,]\d{1,9})?|(?:\.\d{2}){1,2}|[시時时](?: ?\d{1,2}[분分](?: ?\d{1,2}[초秒])?)?)"
-    r"(?: ?[APap]\.?[Mm]\.?| Uhr)?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?)(?:\[[\w/+-]+\])?)?)?"
+    r"(?: ?[APap]\.?[Mm]\.?| Uhr)?"
+    # The time zone: Z, +09:00, KST, GMT+0900 (Korean Standard Time), +09:00[Asia/Seoul].
+    r"(?: ?(?:Z|[A-Z]{3,4}(?:[+-]\d{1,2}(?::?\d{2})?)?|[+-]\d{2}:?(?:\d{2})?)"
+    r"(?:\[[\w/+-]+\]| \([\w .+:-]{1,60}\))?)?)?"
 )
 _EAST_WEEKDAY = (
     r"(?: ?(?:\([월화수목금토일月火水木金土日]\)|[월화수목금토일]요일|[月火水木金土日]曜日))?"
@@ -34,10 +37,20 @@ _EAST = re.compile(
     re.ASCII,
 )
 _NAME = r"([^\W\d_]{3,12})\.?"
-_DAY = r"([0-9]{1,2})(?:st|nd|rd|th|\.)?"
-_WEEKDAY = r"(?:[^\W\d_]{2,12}\.?, )?"
-_DAY_NAME = re.compile(rf"{_WEEKDAY}{_DAY}[ -](?:de )?{_NAME}(?:,? (?:de )?|-)([0-9]{{4}})" + _TIME)
-_NAME_DAY = re.compile(rf"{_WEEKDAY}{_NAME} {_DAY},? ([0-9]{{4}})" + _TIME)
+_DAY = r"([0-9]{1,2})(?:st|nd|rd|th|er|\.)?"
+_ENGLISH_WEEKDAY = "(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?"
+_WEEKDAY = rf"(?:[^\W\d_]{{2,12}}\.?, |{_ENGLISH_WEEKDAY} )?"
+_DAY_NAME = re.compile(
+    rf"{_WEEKDAY}{_DAY}[ -](?:de |of )?{_NAME}(?:,? (?:de )?|-)([0-9]{{4}})" + _TIME
+)
+_NAME_DAY = re.compile(rf"{_WEEKDAY}{_NAME}[ -]{_DAY}(?:,? |-)([0-9]{{4}})" + _TIME)
+# 01/Aug/1974, 01.Aug.1974, and 01AUG1974, which SAS writes.
+_DAY_NAME_JOINED = re.compile(r"([0-9]{1,2})([/.]?)([^\W\d_]{3,12})\2([0-9]{4})" + _TIME)
+# Thu Aug 01 00:00:00 KST 1974, which Java and C write.
+_TIME_BEFORE_YEAR = re.compile(
+    rf"{_ENGLISH_WEEKDAY} {_NAME} {{1,2}}([0-9]{{1,2}}) [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
+    r"(?: [A-Z]{3,4}(?:[+-][0-9]{2}:[0-9]{2})?)? ([0-9]{4})"
+)
 _YEAR_NAME = re.compile(rf"([0-9]{{4}})[ -]{_NAME}[ -]([0-9]{{1,2}})" + _TIME)
 _NO_YEAR = re.compile(r"(\d{1,2})[-/](\d{1,2})", re.ASCII)
 _NO_YEAR_ISO = re.compile(r"--(\d{1,2})-?(\d{1,2})", re.ASCII)
@@ -84,8 +97,10 @@ def day_of(text: str, order: str = "") -> datetime.date | None:
         return _date(found[1], found[2], found[3])
     if found := _DAY_NAME.fullmatch(text):
         return _date(found[3], _month(found[2]), found[1])
-    if found := _NAME_DAY.fullmatch(text):
+    if found := (_NAME_DAY.fullmatch(text) or _TIME_BEFORE_YEAR.fullmatch(text)):
         return _date(found[3], _month(found[1]), found[2])
+    if found := _DAY_NAME_JOINED.fullmatch(text):
+        return _date(found[4], _month(found[3]), found[1])
     if found := _YEAR_NAME.fullmatch(text):
         return _date(found[1], _month(found[2]), found[3])
     return None
