@@ -17,7 +17,6 @@ from typing import Any
 from shared.settings import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
-_EVENT = re.compile(r"[a-z]+\.[a-z]+[A-Za-z]*")
 _CONTAINER = re.compile(r'container: str = "([\w-]+)"|^CONTAINER = "([\w-]+)"', re.MULTILINE)
 LOCAL_CONTAINERS = {"secrets"}
 """Only on a developer's machine: in Azure grants are in the vault."""
@@ -79,11 +78,12 @@ def _tables(calls: list[ast.Call]) -> Iterator[str]:
 
 
 def _events(calls: list[ast.Call]) -> dict[str, frozenset[str]]:
-    """An event is a call with its name, such as "run.finished", and its fields by keyword."""
+    """The fields of each event: the keywords of `log_event`."""
     found: dict[str, frozenset[str]] = {}
     for call in calls:
-        names = [one for one in _texts(call) if _EVENT.fullmatch(one)]
-        if len(call.args) == 1 and names and (call.keywords or names[0] in found):
-            fields = {one.arg for one in call.keywords if one.arg} - {"level"}
-            found[names[0]] = found.get(names[0], frozenset()) | fields
+        if getattr(call.func, "id", "") != "log_event":
+            continue
+        fields = {one.arg for one in call.keywords if one.arg} - {"level"}
+        for name in _texts(call):
+            found[name] = found.get(name, frozenset()) | fields
     return found
