@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from shared.errors import Disconnected, Refused
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import BatchAnswer, ContactStatus, Member, Refusal
 from shared.model.outcome import Code, Outcome
 from shared.model.source import plain_name
 from shared.sending.absent_people import HIDDEN, ContactsOf
-from shared.sending.archive import archive
 from shared.sending.isolate import Failure, Interrupted, Isolation
 from shared.sending.result import UNKNOWN, Result, refused, rejected
 
@@ -170,3 +170,16 @@ class ContactChanges:
         if set(map(plain_name, contact.tags)) - own_tags:
             return Result(Outcome.KEPT, Code.TAGGED_BY_OTHERS)
         return archive(self.session, self.audience_id, address)
+
+
+def archive(session: MailchimpSession, audience_id: str, address: str) -> Result:
+    """Archive a contact. The result is `REMOVED`, or rejected if Mailchimp refuses to archive it."""
+    try:
+        session.archive(audience_id, address)
+    except Disconnected:
+        raise
+    except Refused as refusal:
+        # An earlier try whose response was lost may have archived the contact.
+        if session.status_of(audience_id, address) != Code.ARCHIVED:
+            return rejected(refusal)
+    return Result(Outcome.REMOVED)

@@ -24,9 +24,8 @@ from shared.model.ports import Queue
 from shared.model.run import Run, RunStatus
 from shared.runs.abandon import Abandon
 from shared.runs.transitions import Transitions
-from shared.sending.next_step import FINISH, NextStep
 from shared.sending.run_checks import RunChecks
-from shared.sending.worker import WAIT_FOR_SLOT, Worker
+from shared.sending.worker import FINISH, WAIT_FOR_SLOT, NextStep, Worker
 
 # Shorter than the time after which the watchdog treats a run as stalled.
 MARK_WAITING = timedelta(minutes=2)

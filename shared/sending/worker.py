@@ -8,11 +8,11 @@ may be asked to end. The results of all answered calls are recorded, also in the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 
 from shared.capacity.pace import LONGEST_ACCOUNT_PAUSE, AccountPace
 from shared.capacity.slots import Slot, Slots
@@ -20,8 +20,8 @@ from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Un
 from shared.mailchimp.gateway import MailchimpGateway
 from shared.mailchimp.session import MailchimpSession
 from shared.messaging.metrics import Meter
-from shared.model.audience import CallCounts, ContactStatus
-from shared.model.chunk import Chunk, ChunkKind
+from shared.model.audience import CallCounts
+from shared.model.chunk import Chunk
 from shared.model.finding import Reason
 from shared.model.names import audience_key
 from shared.model.plan import Plan
@@ -29,18 +29,15 @@ from shared.model.ports import Files, Records
 from shared.model.run import Run, RunStatus
 from shared.people.stored_contacts import StoredContacts
 from shared.runs.transitions import Transitions
-from shared.sending.absent_people import AbsentPeople
+from shared.sending.chunk_calls import ChunkCalls
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.chunk_queue import ChunkQueue, ChunkTotals
-from shared.sending.contact_changes import ContactChanges
-from shared.sending.isolate import Interrupted, Isolation
+from shared.sending.isolate import Interrupted
 from shared.sending.lane_metrics import LaneMetrics
 from shared.sending.line_blocks import LineBlocks
-from shared.sending.next_step import FINISH, NOTHING, NextStep
 from shared.sending.prefetch import Prefetch
 from shared.sending.result import Result
 from shared.sending.run_checks import RunChecks
-from shared.sending.write import Writer
 
 # A slice of work is much shorter than the function's time limit on any hosting plan.
 SLICE_SECONDS = 240.0
@@ -50,6 +47,18 @@ _LONGEST_PAUSE = 60.0
 _REMEMBERED_RUNS = 8
 # Causes of a lost connection that are the reason of the run; connecting again is not all there is to do.
 _NAMED_CAUSES = frozenset({"accountDisabled", "wrongDataCentre"})
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What a lane does next: finish the run, send its next message after `delay` seconds, or neither."""
+
+    finish: bool = False
+    delay: float | None = None
+
+
+FINISH = NextStep(finish=True)
+_NOTHING = NextStep()
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,6 @@ class Worker:
     meter: Meter
     contacts: StoredContacts
     stopping: Callable[[], bool]
-    slice_seconds: float = SLICE_SECONDS
     _shared: dict[tuple[str, bool], _SharedByLanes] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -104,7 +112,7 @@ class Worker:
             shared = self._shared_by_lanes(run, plan)
             contacts = self.contacts.keep(audience_key(plan.account_id, plan.audience_id))
             with shared.queue.holds(slot), closing(session), contacts, Prefetch() as prefetch:
-                until = began + self.slice_seconds
+                until = began + SLICE_SECONDS
                 lane_slice = _LaneSlice(
                     self, shared, run, plan, lane, slot, session, prefetch, metrics, until
                 )
@@ -201,6 +209,19 @@ class _LaneSlice:
         return None if isinstance(claimed, ChunkTotals) else self._payloads.read(claimed)
 
     @cached_property
+    def _calls(self) -> ChunkCalls:
+        worker = self.worker
+        return ChunkCalls(
+            self.session,
+            self.run,
+            self.plan,
+            worker.contacts,
+            worker.now,
+            may_continue=self._may_continue,
+            has_answers=self.shared.queue.has_answers,
+        )
+
+    @cached_property
     def _payloads(self) -> ChunkPayloads:
         worker = self.worker
         return ChunkPayloads(self.plan, worker.chunks, worker.files, worker.now, self.shared.lines)
@@ -210,7 +231,7 @@ class _LaneSlice:
         worker = self.worker
         run = worker.checks.run(self.run.id)
         if run is None or run.is_over:
-            return NOTHING
+            return _NOTHING
         if run.status is not RunStatus.SENDING:
             return FINISH
         if run.cancel_requested:
@@ -232,7 +253,7 @@ class _LaneSlice:
         results: dict[str, Result] = {}
         pause = None
         try:
-            self._write(payload, results)
+            self._calls.write(payload, results)
         except Interrupted:
             self._release(payload, results, self._count(before))
         except Unavailable as error:
@@ -259,60 +280,6 @@ class _LaneSlice:
         calls = self.session.calls - before
         self.metrics.called(calls)
         return calls
-
-    def _write(self, payload: ChunkPayload, results: dict[str, Result]) -> None:
-        """Make the calls of a chunk. `results` gets the results so far, also before an error."""
-        chunk, session, audience_id = payload.chunk, self.session, self.plan.audience_id
-        isolation = Isolation(
-            self._is_up,
-            self._may_continue,
-            self.shared.queue.has_answers,
-            lambda: session.calls.retried,
-        )
-        writer = Writer(
-            session,
-            audience_id,
-            self.plan.status,
-            self.run.sending_at or self.worker.now(),
-            isolation,
-            self._contacts_of,
-            results,
-        )
-        changes = ContactChanges(session, audience_id, isolation, self._contacts_of, results)
-        if chunk.kind in (ChunkKind.ARCHIVE, ChunkKind.ARCHIVE_FORMER):
-            # An undo archives what its run created, also with the status transactional.
-            changes.archive(
-                payload.addresses,
-                [tag.tag for tag in self.plan.tags],
-                transactional=chunk.kind is ChunkKind.ARCHIVE,
-            )
-        elif chunk.kind is ChunkKind.UNSUBSCRIBE:
-            changes.unsubscribe(payload.addresses, maybe_applied=chunk.attempts > 1)
-        elif chunk.tag_id is not None:
-            writer.untag(chunk.tag_id, payload.addresses, maybe_applied=chunk.attempts > 1)
-        else:
-            writer.write(chunk.kind, payload.people, maybe_applied=chunk.attempts > 1)
-
-    def _contacts_of(
-        self, addresses: Sequence[str], *, by_id_only: bool
-    ) -> dict[str, list[ContactStatus]]:
-        key = audience_key(self.plan.account_id, self.plan.audience_id)
-        run = self.run
-        absent = AbsentPeople(
-            self.session,
-            self.plan.audience_id,
-            partial(self.worker.contacts.ids, key),
-            run.queued_at or run.sending_at or self.worker.now(),
-            self._may_continue,
-        )
-        return absent.contacts(addresses, by_id_only=by_id_only)
-
-    def _is_up(self) -> bool:
-        try:
-            self.session.ping()
-        except Unavailable:
-            return False
-        return True
 
 
 def _after_last_chunk(totals: ChunkTotals) -> NextStep:

@@ -24,7 +24,7 @@ from shared.model.audience import Member, MemberState, Refusal
 from shared.model.chunk import ChunkKind
 from shared.model.outcome import TAG_ABSENT, Code, Outcome
 from shared.sending.absent_people import ContactsOf, result_if_kept
-from shared.sending.archive import archive
+from shared.sending.contact_changes import archive
 from shared.sending.isolate import Failure, Isolation
 from shared.sending.lost_responses import is_added_by_run, is_subscribed_by_run, result_if_applied
 from shared.sending.result import UNKNOWN, Person, Result, refused, rejected, with_values
