@@ -62,9 +62,10 @@ from shared.model.run import Mode, Run
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_ledger, suppress_erased_in_outcomes
 from shared.planning.reading.ledger import open_ledger
+from shared.runs.confirmation import findings_after_confirmation
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
-from shared.runs.transitions import Transitions, findings_after_confirmation
+from shared.runs.transitions import Transitions
 from shared.workspace import workspace
 
 # Local files.

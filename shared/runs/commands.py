@@ -13,11 +13,12 @@ from shared.model.finding import Reason
 from shared.model.plan import Plan, PlanGone
 from shared.model.ports import Queue, Records, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.confirmation import with_confirmation
 from shared.runs.lookup import is_active, read_run
 from shared.runs.progress import CurrentProgress
 from shared.runs.run_messages import send_lane_messages, send_plan_message
 from shared.runs.start import RunOptions, Starter
-from shared.runs.transitions import Transitions, with_confirmation
+from shared.runs.transitions import Transitions
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from shared.model.exclusions import ExclusionList
 from shared.model.export import GrowthGuard
 from shared.model.finding import Reason
 from shared.model.run import Mode, Run, RunStatus, Trigger
+from shared.runs.confirmation import question_of
 from shared.runs.plan_store import PlanStore
-from shared.runs.transitions import question_of
 from shared.web.pages.run_summary import seconds_of
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 from tests.logged_events import logged_events

@@ -12,9 +12,9 @@ from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
 from shared.request_time import refuse_late_change
+from shared.runs.confirmation import question_of
 from shared.runs.outcomes import OutcomePage, OutcomeRow
 from shared.runs.start import RunOptions
-from shared.runs.transitions import question_of
 from shared.web.application import audit
 from shared.web.application.connections import usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
