@@ -9,6 +9,7 @@ from shared.planning.archiving.contact_use import UnusedContacts
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.plan_builder import PlanBuilder
 from shared.planning.planner import Planner
+from shared.planning.undoing.undo_inputs import UndoInputs
 
 if TYPE_CHECKING:
     from shared.app import App
@@ -31,13 +32,13 @@ def planner(app: App) -> Planner:
     )
     builder = PlanBuilder(
         dependencies=dependencies,
-        runs=app.runs,
         plans=app.plans,
         ledgers=app.ledgers,
         account_of=app.mailchimp_accounts.account_of,
         pace=app.pace,
         transitions=app.transitions,
         exclusions=app.exclusion_lists,
+        undo_inputs=UndoInputs(app.exports, app.runs, app.plans, app.ledgers, app.exclusion_lists),
         sleep=app.runtime.sleep,
     )
     return Planner(

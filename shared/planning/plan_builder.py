@@ -5,7 +5,7 @@ new_plan.py makes the plan, undo_plan.py the plan of an undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ from shared.errors import ConfigError, Conflict, InputError, Refused
 from shared.fields.merge_fields import chosen_fields
 from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
-from shared.model.names import outcomes_table, plan_folder, run_of_ledger
-from shared.model.plan import Plan, PlanGone
-from shared.model.ports import Records, exists, readable
+from shared.model.names import plan_folder
+from shared.model.plan import Plan
+from shared.model.ports import Records
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.model.source import Snapshot
 from shared.people.exclusion_lists import ExclusionLists
@@ -35,15 +35,14 @@ from shared.planning.reading.inputs import PlanSource
 from shared.planning.reading.people import SourceColumns
 from shared.planning.reading.settled_source import SettledSource
 from shared.planning.request import PlanRequest
-from shared.planning.undoing.undo_plan import StateAtUndo, plan_undo
-from shared.planning.undoing.values_of_others import OtherExport
+from shared.planning.undoing.undo_inputs import UndoInputs
+from shared.planning.undoing.undo_plan import plan_undo
 from shared.runs.lookup import export_of
 from shared.runs.one_person import chosen_person
 from shared.runs.plan_store import PlanStore
 from shared.runs.plan_uploads import PlanUploads
 from shared.runs.planning_ended import PlanningEnded
 from shared.runs.transitions import Transitions
-from shared.runs.undo import recorded_former_holders, undoable
 from shared.workspace import workspace
 
 
@@ -52,13 +51,13 @@ class PlanBuilder:
     """Makes plans. `account_of` returns the Mailchimp account of a connection."""
 
     dependencies: PlanDependencies
-    runs: Records[Run]
     plans: PlanStore
     ledgers: Records[LedgerPointer]
     account_of: Callable[[str], str]
     pace: AccountPace
     transitions: Transitions
     exclusions: ExclusionLists
+    undo_inputs: UndoInputs
     sleep: Callable[[float], None]
 
     def build(self, run: Run) -> Plan:
@@ -163,71 +162,6 @@ class PlanBuilder:
             return self.plans.write(*made, context.uploads)
 
     def _make_undo(self, request: PlanRequest, undone: str) -> Plan:
-        stored = self.ledgers.read(request.export.id)
-        pointer = undoable(undone, stored.value if stored else None, self.plans.files)
-        plan = self.plans.read(undone)
-        if plan is None:
-            raise Conflict("undoTooOld")
-        later = self._runs_since(request.export.id, undone)
-        # After an undo that was stopped, the ledger does not name the newest run of all rows.
-        of_all_rows = self._newest_of_all_rows(
-            later, (request.definition_fingerprint, plan.definition)
-        )
-        later_runs = [run.id for run in later if run.mode is Mode.ONE_PERSON or run in of_all_rows]
-        other_runs = {pointer.run_of_all_rows, *later_runs} - {undone}
-        current = StateAtUndo(
-            pointer,
-            self.exclusions.read(request.export.id),
-            later_runs,
-            [plan, *filter(None, map(self.plans.read, other_runs))],
-            self._stored_plan(run_of_ledger(pointer.before)) if pointer.before else None,
-            self._other_exports(request, plan.audience_id),
-            recorded_former_holders(self.plans.files, self.runs, plan),
-        )
+        plan, current = self.undo_inputs.read(request, undone)
         with self._context(request, plan.audience_id) as context:
             return self.plans.write(*plan_undo(context, plan, current), context.uploads)
-
-    def _other_exports(self, request: PlanRequest, audience_id: str) -> list[OtherExport]:
-        """The other exports to an audience that have sent something to it."""
-        exports, ledgers = self.dependencies.exports, self.ledgers
-        found = AudienceLedgers.read(exports, ledgers, request.account_id, audience_id)
-        return [
-            OtherExport(pointer.blob, self._stored_plan(pointer.run_of_all_rows))
-            for export, pointer in found.exports
-            if pointer is not None and export.id != request.export.id
-        ]
-
-    def _stored_plan(self, run_id: str) -> Plan | None:
-        try:
-            return self.plans.read(run_id)
-        except PlanGone:
-            return None
-
-    def _runs_since(self, export_id: str, run_id: str) -> list[Run]:
-        """The runs of an export that began after a run, newest first."""
-        found = self.runs.all(where={"export": export_id}, last=run_id)
-        return [stored.value for stored in readable(found) if stored.value.id != run_id]
-
-    def _newest_of_all_rows(self, runs: Sequence[Run], definitions: Sequence[str]) -> list[Run]:
-        """The newest run that has stored the outcomes of all rows, and the newest such preview if it is newer.
-
-        A preview may have read a decision that no other run has read yet. A preview of another definition than `definitions`
-        only tried something, such as another consent attribute. `runs` begin with the newest one.
-        """
-        found: list[Run] = []
-        for run in runs:
-            is_preview = run.mode is Mode.PREVIEW
-            if is_preview and (found or not any(map(run.is_of_definition, definitions))):
-                continue
-            if not self._has_all_outcomes(run):
-                continue
-            found.append(run)
-            if not is_preview:
-                break
-        return found
-
-    def _has_all_outcomes(self, run: Run) -> bool:
-        """Whether a run has stored the outcomes of all rows."""
-        reads_all = run.covers_export or run.mode is Mode.PREVIEW
-        was_planned = reads_all and run.sending_at is not None
-        return was_planned and exists(self.plans.files, outcomes_table(run.id))

@@ -17,13 +17,12 @@ from shared.fields.merge_fields import FIRST_NAME_TAG, LAST_NAME_TAG, with_delet
 from shared.memory import waiting_for_network
 from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
-from shared.model.exclusions import ExclusionList
 from shared.model.export import Mapping
 from shared.model.finding import Finding, Severity
-from shared.model.ledger import LedgerPointer
 from shared.model.names import outcomes_table
 from shared.model.plan import Plan, PlannedTag
 from shared.model.ports import Files, download_if_exists
+from shared.model.source import Attribute
 from shared.model.tag import owned_by_others
 from shared.planning.context import PlanContext, UnstoredPlan
 from shared.planning.request import PlanRequest
@@ -40,6 +39,7 @@ from shared.planning.undoing.undo_changes import (
     undo_counts,
     undo_tagsets,
 )
+from shared.planning.undoing.undo_inputs import StateAtUndo
 from shared.planning.undoing.values_of_others import (
     OtherExport,
     download_others,
@@ -54,54 +54,23 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-@dataclass(frozen=True)
-class StateAtUndo:
-    """The state of the export when the undo is planned, which shows who gets nothing back.
-
-    `pointer` is the current ledger (runs/undo.py has checked it), and `excluded` the current list of excluded people.
-    `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
-    one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
-    and the newest run of all rows; plans that were deleted are left out. `earlier` is the plan of the run that wrote the
-    ledger from before the undone run; None if it was deleted. `others` are the other exports to the audience,
-    `former_holders` the blobs that record who had tags that the export took over from others.
-    """
-
-    pointer: LedgerPointer
-    excluded: ExclusionList
-    later_runs: Sequence[str]
-    plans: Sequence[Plan]
-    earlier: Plan | None
-    others: Sequence[OtherExport]
-    former_holders: Sequence[str]
-
-
 def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> UnstoredPlan:
     """Make the plan that undoes the run of the plan `undone`, and its chunks, and begin to upload its files."""
     request, db = context.request, context.db
     run, export = request.run, request.export
     if request.account_id != undone.account_id:
         raise Conflict("undoOtherAccount")
-    pointer = current.pointer
     load_for_undo(db, _download(context, current, undone))
-    # The values from before the run have the form of the attributes that were mapped then: data type, order of dates, decimal mark.
-    source = undone
-    if current.earlier is not None and has_values_of(
-        db, merge_tags(current.earlier.mapping), rather_than=merge_tags(undone.mapping)
-    ):
-        source = current.earlier
-    mapping = _with_fields_of(source.mapping, undone.mapping)
-    before, columns = merge_tags(source.mapping), merge_tags(mapping)
-    known = {attribute.name: attribute for attribute in (*undone.attributes, *source.attributes)}
-    attributes = tuple(known.values())
-    audience = _read_audience(context, undone, mapping, source.merge_fields)
+    values = _values_before(db, current.earlier, undone)
+    audience = _read_audience(context, undone, values.mapping, values.source.merge_fields)
     people_by_tag = tags_before(db)
     tags = _tags_to_restore(undone, audience.tags, people_by_tag)
     rules = UndoRules(
         undone.run_id,
         list(audience.tags),
         [tag.tag_id for tag in tags],
-        columns,
-        before,
+        values.merge_tags,
+        values.merge_tags_before,
         current.excluded,
         undone.status,
         run.archive_created,
@@ -109,22 +78,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
     others = list(download_others(current.others, context.dependencies.files, context.scratch))
     find_people_of_others(db, [file for _, file in others])
     compare_for_undo(db, rules)
-
-    def keep_values() -> None:
-        leave_other_fields(db, columns, before)
-        keeping = keep_values_of_others(db, undone.run_id, source, columns, others)
-        if keeping:
-            values = {"people": str(keeping)}
-            context.findings.append(Finding(Severity.WARNING, "undoFilledByOthers", values=values))
-
-    chunks = write_chunks(
-        db,
-        context.scratch,
-        columns,
-        restore=True,
-        ordered=keep_values,
-        written=context.uploads.begin,
-    )
+    chunks = _write_chunks(context, undone, values, others)
     plan = Plan(
         run_id=run.id,
         export_id=export.id,
@@ -133,14 +87,14 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         audience_id=undone.audience_id,
         folder=context.uploads.folder,
         status=undone.status,
-        mapping=mapping,
-        attributes=attributes,
+        mapping=values.mapping,
+        attributes=values.attributes,
         merge_fields=audience.merge_fields,
         tags=tags,
         tagsets=_names(undo_tagsets(db), audience.tags),
         counts=undo_counts(db),
-        ledger=pointer.blob,
-        ledger_run=pointer.run_id,
+        ledger=current.pointer.blob,
+        ledger_run=current.pointer.run_id,
         findings=(*context.findings, *_findings(db, request, chunks)),
         calls=context.audience.calls,
         contacts_before=audience.contacts,
@@ -156,6 +110,42 @@ class _UndoAudience:
     tags: dict[int, Tag]
     merge_fields: tuple[MergeField, ...]
     contacts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Values:
+    """The form of the values that an undo restores.
+
+    `source` is the plan by whose mapping they were written. `mapping` also has the fields that only the undone run sent.
+    """
+
+    source: Plan
+    mapping: Mapping
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def merge_tags(self) -> list[str]:
+        """The merge fields of the undo."""
+        return merge_tags(self.mapping)
+
+    @property
+    def merge_tags_before(self) -> list[str]:
+        """The merge fields of the values from before the run."""
+        return merge_tags(self.source.mapping)
+
+
+def _values_before(db: DuckDBPyConnection, earlier: Plan | None, undone: Plan) -> _Values:
+    """The form of the values from before the run. Needs the tables of `load_for_undo`.
+
+    They were written by the mapping of that time, and have the form of its attributes: data type, order of dates, decimal mark.
+    """
+    source = undone
+    if earlier is not None and has_values_of(
+        db, merge_tags(earlier.mapping), rather_than=merge_tags(undone.mapping)
+    ):
+        source = earlier
+    known = {attribute.name: attribute for attribute in (*undone.attributes, *source.attributes)}
+    return _Values(source, _with_fields_of(source.mapping, undone.mapping), tuple(known.values()))
 
 
 def _with_fields_of(mapping: Mapping, other: Mapping) -> Mapping:
@@ -233,6 +223,32 @@ def _download(context: PlanContext, current: StateAtUndo, undone: Plan) -> UndoF
 def _download_existing(files: Files, blobs: collections.abc.Mapping[str, Path]) -> list[Path]:
     """Download the blobs that exist to their local files, and return these."""
     return [file for blob, file in blobs.items() if download_if_exists(files, blob, file)]
+
+
+def _write_chunks(
+    context: PlanContext,
+    undone: Plan,
+    values: _Values,
+    others: Sequence[tuple[OtherExport, Path]],
+) -> list[Chunk]:
+    """Write the chunks, without the values that must stay as they are now. Adds a finding about values of other exports."""
+    db, columns = context.db, values.merge_tags
+
+    def keep_values() -> None:
+        leave_other_fields(db, columns, values.merge_tags_before)
+        keeping = keep_values_of_others(db, undone.run_id, values.source, columns, others)
+        if keeping:
+            people = {"people": str(keeping)}
+            context.findings.append(Finding(Severity.WARNING, "undoFilledByOthers", values=people))
+
+    return write_chunks(
+        db,
+        context.scratch,
+        columns,
+        restore=True,
+        ordered=keep_values,
+        written=context.uploads.begin,
+    )
 
 
 def _tags_to_restore(
