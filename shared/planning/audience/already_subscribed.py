@@ -7,7 +7,6 @@ it takes fewer calls than it can save.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.model.chunk import CHUNK_SIZE
@@ -39,24 +38,9 @@ def find_already_subscribed(
     db: DuckDBPyConnection, session: MailchimpSession, audience_id: str
 ) -> None:
     """Turn additions in `changes` into updates for people who are subscribed already."""
-    _start_already_subscribed(db)
-    for page in session.members_with_status(audience_id, "subscribed"):
-        _add_subscribed(db, [contact.address for contact in page])
-    _apply_already_subscribed(db)
-
-
-def _start_already_subscribed(db: DuckDBPyConnection) -> None:
-    """Create the empty table `already_subscribed`."""
     _SQL.run(db, "create")
-
-
-def _add_subscribed(db: DuckDBPyConnection, addresses: Sequence[str]) -> None:
-    """Add subscribed people to `already_subscribed`."""
-    _SQL.run(db, "add", addresses=list(addresses))
-
-
-def _apply_already_subscribed(db: DuckDBPyConnection) -> None:
-    """Turn additions in `changes` into updates for the people of `already_subscribed`."""
+    for page in session.members_with_status(audience_id, "subscribed"):
+        _SQL.run(db, "add", addresses=[contact.address for contact in page])
     _SQL.run(db, "apply")
 
 
@@ -72,8 +56,8 @@ def find_all_subscribed(
     if calls_to_find_all(db, subscribed) < new_people(db):
         find_already_subscribed(db, session, audience_id)
         return
-    _start_already_subscribed(db)
+    _SQL.run(db, "create")
     for (address,) in _SQL.rows(db, "addresses"):
         if session.status_of(audience_id, address) == "subscribed":
-            _add_subscribed(db, [address])
-    _apply_already_subscribed(db)
+            _SQL.run(db, "add", addresses=[address])
+    _SQL.run(db, "apply")
