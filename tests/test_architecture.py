@@ -27,6 +27,7 @@ LAYERS = (
     "connections",
     "exports",
     "scheduling",
+    "previews",
     "finishing",
     "sending",
     "planning",
@@ -104,7 +105,8 @@ PACKAGES = {
     },
     "connections": {"msal", "orjson", "pydantic", "requests"},
     "fields": {"babel", "idna", "orjson", "phonenumbers"},
-    "finishing": {"duckdb", "orjson"},
+    "previews": {"duckdb"},
+    "finishing": {"duckdb"},
     "sending": {"orjson"},
     "planning": {"duckdb", "orjson", "pydantic"},
     "people": {"duckdb"},
@@ -135,7 +137,7 @@ ACROSS_PACKAGES = {
 
 # Packages that get time, randomness and everything outside the process passed in.
 PURE = (
-    "connections", "exports", "scheduling", "finishing", "sending", "planning", "consent_updates", "people", "runs",
+    "connections", "exports", "scheduling", "previews", "finishing", "sending", "planning", "consent_updates", "people", "runs",
     "capacity", "messaging", "fields", "model",
 )  # fmt: skip
 

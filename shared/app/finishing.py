@@ -9,7 +9,7 @@ from shared.finishing.finish import Finisher
 from shared.finishing.finish_steps import FinishSteps
 from shared.finishing.ledger_pointers import LedgerPointers
 from shared.finishing.mailchimp_check import MailchimpCheck
-from shared.finishing.preview_differences import Differences
+from shared.previews.differences import Differences
 from shared.sending.chunk_payload import ChunkPayloads
 
 if TYPE_CHECKING:

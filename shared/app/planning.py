@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.finishing.preview_outcomes import PreviewOutcomes
 from shared.planning.archiving.contact_use import UnusedContacts
 from shared.planning.dependencies import PlanDependencies
 from shared.planning.plan_builder import PlanBuilder
 from shared.planning.planner import Planner
 from shared.planning.undoing.undo_inputs import UndoInputs
+from shared.previews.outcomes import PreviewOutcomes
 
 if TYPE_CHECKING:
     from shared.app import App

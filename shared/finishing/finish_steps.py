@@ -57,11 +57,11 @@ from shared.model.chunk import Chunk, ChunkState
 from shared.model.finding import Finding, Severity
 from shared.model.names import ledger_blob, outcomes_table
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records, download_if_exists
+from shared.model.ports import Files, Records
 from shared.model.run import Mode, Run
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_ledger, suppress_erased_in_outcomes
-from shared.planning.reading.ledger import open_ledger
+from shared.planning.reading.ledger import download_ledger, open_ledger
 from shared.runs.confirmation import findings_after_confirmation
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.progress import with_progress
@@ -120,7 +120,7 @@ class FinishSteps:
         with workspace() as (db, scratch), ThreadPoolExecutor(2) as threads:
             data = _RunData(run, plan, chunks, db, scratch, threads)
             counting = threads.submit(self.check.count, run, plan)
-            ledger = threads.submit(self._ledger_before, plan, scratch)
+            ledger = threads.submit(download_ledger, self.files, plan, scratch)
             self._gather(data)
             if counting.done():
                 # This raises an error if no connection was free: the next attempt repeats all steps, so the others can wait.
@@ -181,14 +181,6 @@ class FinishSteps:
         )
         uploads.table.result()
         return [] if uploads.file is None else self.outcome_file.publish(plan, uploads.file)
-
-    def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
-        """The ledger that the plan was made with, as a local file."""
-        local = scratch / "ledger.parquet"
-        if plan.ledger is None:
-            return None
-        # If someone deleted it, the next ledger has only this run's people, and the next run sends the rest.
-        return local if download_if_exists(self.files, plan.ledger, local) else None
 
     def _close(self, data: _RunData, checked: Checked) -> None:
         """End the run with its counts, findings and final status."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shared.fields.evidence import EVIDENCE, plain_tags
 from shared.fields.merge_fields import choices_with_fields
-from shared.finishing.preview_samples import shown_values, value_text
+from shared.finishing.shown_values import shown_values, value_text
 from shared.mailchimp.session import MailchimpSession
 from shared.memory import waiting_for_network
 from shared.model.chunk import Chunk

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import NotFound
 from shared.fields.contact import Converter
 from shared.fields.evidence import EVIDENCE
-from shared.finishing.preview_samples import value_text
+from shared.finishing.shown_values import value_text
 from shared.model.chunk import FORMER_TAG, UNSUBSCRIBE_TAG, Chunk
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records

@@ -19,18 +19,18 @@ from shared.capacity.on_demand import OnDemandSessions
 from shared.finishing.final_status import value_findings
 from shared.finishing.fold import fold_outcomes, make_outcomes_writable, write_outcomes
 from shared.finishing.gather import fill_results, open_changes
-from shared.finishing.preview_differences import write_values_before
-from shared.finishing.preview_samples import Samples
 from shared.model.chunk import Chunk, ChunkKind, ChunkState
 from shared.model.finding import Finding, Severity
 from shared.model.names import outcomes_table
 from shared.model.outcome import Code, Outcome
 from shared.model.plan import Plan
-from shared.model.ports import Files, Records, download_if_exists
+from shared.model.ports import Files, Records
 from shared.model.preview import SAMPLES_JSON
 from shared.people.erasures import Erasures
 from shared.people.suppression import suppress_erased_in_outcomes
-from shared.planning.reading.ledger import load_ledger, open_values
+from shared.planning.reading.ledger import download_ledger, load_ledger, open_values
+from shared.previews.differences import write_values_before
+from shared.previews.samples import Samples
 from shared.sending.chunk_payload import ChunkPayload, ChunkPayloads
 from shared.sending.outcome_lines import outcome_ranges
 from shared.sending.result import Result, with_values
@@ -60,7 +60,7 @@ class PreviewOutcomes:
             fill_results(db, chunks, accepted, Code.CALL_FAILED)
             table = scratch / "table.parquet"
             fold_outcomes(db, table)
-            ledger = self._ledger_before(plan, scratch)
+            ledger = download_ledger(self.files, plan, scratch)
             findings = value_findings(db, plan, partial(_open_values, ledger=ledger))
             missing = _SQL.rows(db, "missing", code=Code.FIELD_REQUIRED)
             before = scratch / "before.parquet"
@@ -81,13 +81,6 @@ class PreviewOutcomes:
             findings=(*plan.findings, *findings),
             counts=replace(plan.counts, rejected=rejected),
         )
-
-    def _ledger_before(self, plan: Plan, scratch: Path) -> Path | None:
-        """The ledger that the plan was made with, as a local file."""
-        local = scratch / "ledger.parquet"
-        # Someone may have deleted it.
-        is_there = plan.ledger is not None and download_if_exists(self.files, plan.ledger, local)
-        return local if is_there else None
 
     def _accept(
         self, payloads: ChunkPayloads, chunks: Iterable[Chunk], into: Path, samples: Samples

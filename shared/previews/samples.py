@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shared.fields.evidence import EVIDENCE, attribute_tags
+from shared.fields.evidence import EVIDENCE
+from shared.finishing.shown_values import shown_values, value_text
 from shared.mailchimp.session import MailchimpSession
 from shared.model.audience import MemberState
 from shared.model.chunk import CONTACT_TAGS, ChunkKind
@@ -137,25 +136,3 @@ def _rank(address: str) -> str:
 
 def _short(rank: str) -> int:
     return int(rank[:16], 16)
-
-
-def shown_values(plan: Plan, state: MemberState | None) -> dict[str, object]:
-    """The values of a contact: all merge fields, and the evidence that the plan sends."""
-    if state is None:
-        return {}
-    mapped = {tag for _, tag in attribute_tags(plan.mapping.evidence)}
-    return {
-        **state.fields,
-        **{tag: value for tag, value in state.evidence.items() if tag in mapped},
-    }
-
-
-def value_text(value: object) -> str:
-    """A value as text; the parts of a postal address are joined."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        return ", ".join(str(part) for part in value.values() if part)
-    return json.dumps(value)

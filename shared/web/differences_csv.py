@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from shared.finishing.preview_differences import Difference
+from shared.previews.differences import Difference
 from shared.web.csv_files import csv_file, neutral
 
 _HEADER = (

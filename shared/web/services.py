@@ -14,7 +14,6 @@ from shared.connections.connections import Connections
 from shared.connections.sign_in import SignIns
 from shared.consent_updates.updates import ConsentUpdates
 from shared.exports.definitions import Definitions
-from shared.finishing.preview_differences import Differences
 from shared.mailchimp.api_keys import MailchimpApiKeys
 from shared.model.export import Schedule
 from shared.model.ports import Records
@@ -22,6 +21,7 @@ from shared.people.erase import Eraser
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import Search
 from shared.planning.archiving.contact_use import UnusedContacts
+from shared.previews.differences import Differences
 from shared.runs.commands import RunCommands
 from shared.runs.history import History
 from shared.runs.one_person import OnePerson

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.errors import Unavailable
-from shared.finishing.finish_steps import FinishSteps
+from shared.finishing import finish_steps
 from shared.finishing.mailchimp_check import MailchimpCheck
 from shared.model.names import outcomes_table
 from shared.model.run import RunStatus
@@ -69,14 +69,14 @@ def test_a_finish_whose_ledger_could_not_be_downloaded_is_repeated(
     deployment = new_deployment()
     deployment.define(SAMPLE)
     deployment.run()
-    download = FinishSteps._ledger_before
+    download = finish_steps.download_ledger
     tries: list[bool] = []
 
     def downloading(*given: Any) -> Any:
         tries.append(True)
         return download(*given) if len(tries) > 1 else unavailable()
 
-    monkeypatch.setattr(FinishSteps, "_ledger_before", downloading)
+    monkeypatch.setattr(finish_steps, "download_ledger", downloading)
 
     ended = deployment.run()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.finishing.preview_differences import Difference
 from shared.model.figures import Counts
 from shared.model.preview import SampleField, SampleKind, SamplePerson
 from shared.model.run import Mode, RunStatus
+from shared.previews.differences import Difference
 from shared.runs.outcomes import OutcomeRow
 from shared.web.authentication import Role
 from tests.web.browser import Browser

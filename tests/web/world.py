@@ -15,7 +15,6 @@ from shared.connections.sign_in import SignIns
 from shared.connections.sign_in_state import SignedStates
 from shared.errors import ConfigError, Conflict, Disconnected, Fault, NotFound, Refused
 from shared.exports.definitions import Definitions
-from shared.finishing.preview_differences import Difference
 from shared.model.audience import Account, Audience, CallCounts, MergeField
 from shared.model.connection import CheckedGrant, Connection, ExportUser
 from shared.model.consent import ConsentState
@@ -30,6 +29,7 @@ from shared.people.erasures import Erasure
 from shared.people.exclusion_lists import ExclusionLists
 from shared.people.search import PersonInExport
 from shared.planning.archiving.contact_use import ContactUse, UnusedOfExport
+from shared.previews.differences import Difference
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomePage, OutcomeReason, OutcomeRow
 from shared.runs.start import RunOptions

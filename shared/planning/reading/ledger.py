@@ -1,4 +1,4 @@
-"""Load a ledger into the table `ledger`, and forget tags that were deleted in Mailchimp."""
+"""Load a ledger from storage into the table `ledger`, and forget tags that were deleted in Mailchimp."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.model.plan import Plan
+from shared.model.ports import Files, download_if_exists
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:
@@ -17,6 +19,17 @@ _SQL = SqlFile.of(__file__)
 
 VALUES = frozenset({"fields", "merge_tags"})
 """The columns of a ledger with the values that were sent last."""
+
+
+def download_ledger(files: Files, plan: Plan, scratch: Path) -> Path | None:
+    """Download the ledger that a plan was made with. None if there was none, or someone deleted it since.
+
+    Without it, the next ledger has only the people of this run, and the next run sends the others.
+    """
+    local = scratch / "ledger.parquet"
+    if plan.ledger is None:
+        return None
+    return local if download_if_exists(files, plan.ledger, local) else None
 
 
 def load_ledger(

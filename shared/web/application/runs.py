@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound, TimeUp
-from shared.finishing.preview_differences import Difference
 from shared.model.export import Export
 from shared.model.outcome import Outcome
 from shared.model.preview import SamplePerson
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
+from shared.previews.differences import Difference
 from shared.request_time import refuse_late_change
 from shared.runs.confirmation import question_of
 from shared.runs.outcomes import OutcomePage, OutcomeRow
