@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import exports, runs
 from shared.web.authentication import Role
 from shared.web.models.schedules import ScheduleBody, ScheduleView
-from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import schedule_fields
 from shared.web.problems import error_text
@@ -107,7 +107,7 @@ def set_schedules(page: CurrentPage, form: SentForm) -> Response:
             if error is not None
         ]
 
-    unchanged = attempt(page, changed)
+    unchanged = page.attempt(changed)
     if isinstance(unchanged, FormErrors):
         return _schedules(page, chosen, removed, fields, unchanged)
     if unchanged:

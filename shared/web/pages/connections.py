@@ -16,7 +16,7 @@ from shared.web.cookies import sign_in_cookie
 from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
 from shared.web.models.consent import audience_consent_view
 from shared.web.pages.conflicts import conflicting_fields
-from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
@@ -74,7 +74,7 @@ def create(page: CurrentPage, form: SentForm) -> Response:
         body = NewConnectionBody.from_form(sent)
         return connections.create(page.context, body).value.id
 
-    connection_id = attempt(page, created)
+    connection_id = page.attempt(created)
     if isinstance(connection_id, FormErrors):
         again = {name: form.has(name) for name in ("agreed", "shared")}
         return _new(page, {"displayName": form.get("displayName"), **again}, connection_id)
@@ -119,7 +119,7 @@ def _show(
 
 
 def _done(page: Page, connection_id: str, action: Callable[[], object], done: str) -> Response:
-    result = attempt(page, action)
+    result = page.attempt(action)
     if isinstance(result, FormErrors):
         return _show(page, connection_id, result)
     return redirect(f"/connections/{connection_id}?done={done}")
@@ -135,7 +135,7 @@ def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
         body = ConnectionBody.from_form(sent)
         return connections.change(page.context, connection_id, body, form.etag)
 
-    result = attempt(page, changed)
+    result = page.attempt(changed)
     if isinstance(result, FormErrors):
         return _show(page, connection_id, result, sent)
     return redirect(f"/connections/{connection_id}?done=saved")
@@ -191,7 +191,7 @@ def _show_sign_in_link(page: Page, connection_id: str, provider: Provider) -> Re
 
     A page and not a redirect: `form-action 'self'` keeps a form from leading to another site.
     """
-    begun = attempt(page, lambda: connections.begin_sign_in(page.context, provider, connection_id))
+    begun = page.attempt(lambda: connections.begin_sign_in(page.context, provider, connection_id))
     if isinstance(begun, FormErrors):
         return _show(page, connection_id, begun)
     cookie = sign_in_cookie(page.request, page.services.public_url, begun.cookie)
@@ -246,8 +246,7 @@ def _removal(page: Page, connection_id: str, errors: FormErrors = NO_ERRORS) -> 
 @requires(Role.ADMINISTRATOR)
 def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove a connection, detaching the exports first if that was ticked."""
-    result = attempt(
-        page,
+    result = page.attempt(
         lambda: connections.delete(
             page.context, connection_id, detach_exports=form.has("detach"), if_match=form.etag
         ),

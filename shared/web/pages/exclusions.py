@@ -11,7 +11,7 @@ from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
-from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, Upload, attempt
+from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, Upload
 from shared.web.pages.render import CurrentPage, Page, redirect, removed_export
 from shared.web.parameters import Id
 
@@ -23,7 +23,7 @@ _PAGE = "/exports/{id:id}/exclusions"
 def _shown(
     page: Page, export_id: str, form: Form | None = None, errors: FormErrors = NO_ERRORS
 ) -> Response:
-    read = attempt(page, lambda: exclusions.read(page.context, export_id), only_reads=True)
+    read = page.attempt(lambda: exclusions.read(page.context, export_id), only_reads=True)
     if isinstance(read, FormErrors):
         # The page repairs a damaged list.
         listed, errors = ExclusionList(), errors if errors.message else read
@@ -84,7 +84,7 @@ def _save(page: Page, export_id: str, data: bytes, form: Form) -> Response:
             exclusions.delete(page.context, export_id, form.etag)
         return True
 
-    result = attempt(page, saved)
+    result = page.attempt(saved)
     if isinstance(result, FormErrors):
         return _shown(page, export_id, form, result)
     return redirect(f"/exports/{export_id}?done=saved")

@@ -38,7 +38,7 @@ from shared.web.pages.export_definition import (
     field_id,
     row_name,
 )
-from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm
 from shared.web.pages.mapping_rows import mapping_rows
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_of
@@ -232,12 +232,12 @@ def _save(page: Page, form: Form, export_id: str | None) -> Response:
             return exports.create(page.context, body)
         return exports.change(page.context, export_id, body, form.etag)
 
-    saved = attempt(page, save)
+    saved = page.attempt(save)
     if isinstance(saved, FormErrors):
         return _form(page, definition, export_id, etag=form.get("etag"), errors=saved)
     saved_id = saved.export.id
     if action == "saveAndRun":
-        run = attempt(page, lambda: runs.start(page.context, saved_id, Mode.EXPORT))
+        run = page.attempt(lambda: runs.start(page.context, saved_id, Mode.EXPORT))
         if isinstance(run, FormErrors):
             return redirect(f"/exports/{saved_id}?done=savedNotRun")
         # The page of the export shows its findings.

@@ -25,7 +25,7 @@ from shared.web.models.runs import StartBody, finding_views
 from shared.web.pages.chart import charts
 from shared.web.pages.finding_groups import grouped
 from shared.web.pages.first_visit import first_visit
-from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import FollowedIds, Id
 
@@ -226,7 +226,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         again = bool(form.get("addArchived"))
         return runs.start(page.context, export_id, mode, add_archived=again)
 
-    run = attempt(page, started)
+    run = page.attempt(started)
     if isinstance(run, FormErrors):
         return _show(page, export_id, run)
     return redirect(f"/runs/{run.id}")
@@ -236,7 +236,7 @@ def start(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def duplicate(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Copy, and continue with changing the copy."""
-    copy = attempt(page, lambda: exports.duplicate(page.context, export_id))
+    copy = page.attempt(lambda: exports.duplicate(page.context, export_id))
     if isinstance(copy, FormErrors):
         return _show(page, export_id, copy)
     return redirect(f"/exports/{copy.export.id}/edit?done=duplicated")
@@ -265,7 +265,7 @@ def _detach(page: Page, export_id: str, errors: FormErrors = NO_ERRORS) -> Respo
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def detach(export_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Detach the connection."""
-    detached = attempt(page, lambda: exports.detach(page.context, export_id))
+    detached = page.attempt(lambda: exports.detach(page.context, export_id))
     if isinstance(detached, FormErrors):
         return _detach(page, export_id, detached)
     return redirect(f"/exports/{export_id}?done=detached")
@@ -288,7 +288,7 @@ def _removal(page: Page, export_id: str, errors: FormErrors = NO_ERRORS) -> Resp
 @requires(Role.CONTRIBUTOR, shared=Subject.EXPORT)
 def remove(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Remove an export."""
-    result = attempt(page, lambda: exports.delete(page.context, export_id, form.etag))
+    result = page.attempt(lambda: exports.delete(page.context, export_id, form.etag))
     if isinstance(result, FormErrors):
         return _removal(page, export_id, result)
     return redirect("/?done=removed")

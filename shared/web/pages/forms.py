@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import Depends
-from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from shared.errors import ConnectorError
 from shared.web.cookies import Cookie
 from shared.web.csrf import FIELD, check_token
 from shared.web.parameters import CurrentContext
-from shared.web.problems import (
-    HttpProblem,
-    detail_text,
-    fault_text,
-    for_error,
-    refuse_other_types,
-)
-
-if TYPE_CHECKING:
-    from shared.web.pages.render import Page
-
-
-T = TypeVar("T")
+from shared.web.problems import HttpProblem, refuse_other_types
 
 _FORM = "application/x-www-form-urlencoded"
 _UPLOAD = "multipart/form-data"
@@ -155,23 +141,3 @@ class FormErrors:
 
 # Also the result of a form that was sent only to change the language of its page.
 NO_ERRORS = FormErrors(200)
-
-
-def attempt(page: Page, action: Callable[[], T], *, only_reads: bool = False) -> T | FormErrors:
-    """The result of an action, or FormErrors when a person can correct the cause of its failure.
-
-    A form that was sent for another language changes nothing: its page is shown again with its input.
-    """
-    if page.switches_language and not only_reads:
-        return NO_ERRORS
-    try:
-        return action()
-    except (ConnectorError, HttpProblem, RequestValidationError) as error:
-        problem = for_error(error)
-        if problem.status_code in (401, 403, 404, 500):
-            raise
-        return FormErrors(
-            problem.status_code,
-            detail_text(problem, page.language),
-            {fault.field: fault_text(fault, page.language) for fault in problem.faults},
-        )

@@ -12,7 +12,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import person_named
-from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect, removed_export
 from shared.web.parameters import Id
 
@@ -46,7 +46,7 @@ def send(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
     person = form.get("person")
     if page.services.definitions.find(export_id) is None:
         return removed_export(page, person)
-    run = attempt(page, lambda: people.send(page.context, export_id, person_named(person)))
+    run = page.attempt(lambda: people.send(page.context, export_id, person_named(person)))
     if isinstance(run, FormErrors):
         return _shown(page, export_id, person, run)
     return redirect(f"/runs/{run.id}")

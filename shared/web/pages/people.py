@@ -16,7 +16,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import EraseBody, PersonInExportView, person_named, person_view
-from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.texts import text
 
@@ -57,7 +57,7 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
         body = EraseBody.from_form(sent)
         return people.erase(page.context, body.email, body.delete_in_mailchimp)
 
-    receipt = attempt(page, erased)
+    receipt = page.attempt(erased)
     if isinstance(receipt, FormErrors):
         return _people(page, email, receipt)
     return _people(page, email, receipt=receipt)
@@ -70,7 +70,7 @@ def _found(page: Page, person: str, errors: FormErrors = NO_ERRORS) -> Response:
         results = people.search(page.context, person_named(person))
         return [person_view(one, page.language) for one in results]
 
-    results = attempt(page, found, only_reads=True)
+    results = page.attempt(found, only_reads=True)
     if isinstance(results, FormErrors):
         return _people(page, person, results)
     return _people(page, person, errors, found=results)

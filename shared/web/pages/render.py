@@ -1,29 +1,27 @@
 """Pages from templates, in the reader's language, with what every page shows.
 
 Templates escape everything. Times are shown in the time zone of the refresh schedule (until it is set, of the
-browser), numbers and dates in the format of the language. The policy allows only the app's own style sheet and script.
+browser). The policy allows only the app's own style sheet and script.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_skeleton, format_timedelta
-from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from fastapi import Depends
+from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, ConnectorError
 from shared.request_time import LAST_CALLS, calls_until
 from shared.scheduling.schedule import zone
 from shared.web.application import schedule
@@ -32,16 +30,15 @@ from shared.web.chosen_language import asked_language, language_cookie
 from shared.web.context import Context
 from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
-from shared.web.models.runs import in_words
+from shared.web.pages.formats import Formats, template_functions
 from shared.web.pages.forms import NO_ERRORS, FormErrors
 from shared.web.pages.run_summary import rows_per_second, seconds_of
-from shared.web.pages.run_warnings import warnings
 from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.parameters import CurrentContext
-from shared.web.problems import HttpProblem, detail_text
+from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
 from shared.web.services import Services
-from shared.web.texts import LANGUAGE_COOKIE, LANGUAGES, action_text, has, reason_text, text
+from shared.web.texts import LANGUAGE_COOKIE, has, text
 
 _CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -55,8 +52,9 @@ _UNCHANGED = "unchanged"
 _ZONE_COOKIE = "zone"
 # How long a page may stay open before its forms are refused, also when the browser was closed in between.
 _FORM_SECONDS = 7 * 86_400
-# Clocks differ, so a moment that is this near may be in the future.
-_JUST_NOW = timedelta(seconds=2)
+
+
+T = TypeVar("T")
 
 
 @cache
@@ -73,35 +71,6 @@ def _templates() -> Environment:
     templates.globals["seconds_of"] = seconds_of
     templates.globals["rows_per_second"] = rows_per_second
     return templates
-
-
-@dataclass(frozen=True)
-class Formats:
-    """Numbers and times as one reader writes them."""
-
-    language: str
-    zone: ZoneInfo
-
-    def clock_time(self, moment: datetime | None) -> str:
-        """A date with its time."""
-        if moment is None:
-            return "–"
-        local = moment.astimezone(self.zone)
-        return f"{format_date(local.date(), 'medium', locale=self.language)} {local:%H:%M}"
-
-    def day(self, moment: datetime | None) -> str:
-        """A date without its year."""
-        if moment is None:
-            return "–"
-        return format_skeleton("MMMd", moment, self.zone, locale=self.language)
-
-    def short_number(self, value: float) -> str:
-        """A number for little room: 600K."""
-        return format_compact_decimal(value, locale=self.language, fraction_digits=1)
-
-    def number(self, value: float | None) -> str:
-        """A number."""
-        return "–" if value is None else format_decimal(value, locale=self.language)
 
 
 @dataclass(frozen=True)
@@ -131,6 +100,25 @@ class Page:
         """Whether a form was sent in order to show it in another language."""
         return bool(asked_language(self.request))
 
+    def attempt(self, action: Callable[[], T], *, only_reads: bool = False) -> T | FormErrors:
+        """The result of an action, or FormErrors when a person can correct the cause of its failure.
+
+        A form that was sent for another language changes nothing: its page is shown again with its input.
+        """
+        if self.switches_language and not only_reads:
+            return NO_ERRORS
+        try:
+            return action()
+        except (ConnectorError, HttpProblem, RequestValidationError) as error:
+            problem = for_error(error)
+            if problem.status_code in (401, 403, 404, 500):
+                raise
+            return FormErrors(
+                problem.status_code,
+                detail_text(problem, self.language),
+                {fault.field: fault_text(fault, self.language) for fault in problem.faults},
+            )
+
     def render(
         self,
         template: str,
@@ -157,7 +145,7 @@ class Page:
             "done_kind": "warn" if action in _NOT_DONE else "good",
             "message": errors.message,
             "faults": errors.faults,
-            **_formats(self.language, self.zone, self.services.clock()),
+            **template_functions(self.language, self.zone, self.services.clock()),
             "may_run": self.caller.may(Role.CONTRIBUTOR),
             "may_administer": self.caller.may(Role.ADMINISTRATOR),
             **context,
@@ -232,7 +220,7 @@ def removed_export(page: Page, typed: str) -> Response:
 def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime) -> Response:
     """A problem as a page; the reader need not be signed in."""
     shown = {
-        **_formats(language, ZoneInfo("UTC"), now),
+        **template_functions(language, ZoneInfo("UTC"), now),
         "title": text(language, f"problems.{problem.kind}.title"),
         "detail": detail_text(problem, language),
         "status": problem.status_code,
@@ -245,7 +233,7 @@ def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime
 
 def sign_in_page(language: str, sentence: str, now: datetime) -> Response:
     """The page of a sign-in that failed: fixed texts, nothing of the request."""
-    shown = {**_formats(language, ZoneInfo("UTC"), now), "sentence": sentence}
+    shown = {**template_functions(language, ZoneInfo("UTC"), now), "sentence": sentence}
     response = _html("sign_in.html", shown, 400)
     # The address of the page has a code and a state.
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -257,55 +245,3 @@ def _html(template: str, shown: Mapping[str, object], status: int) -> Response:
     return HTMLResponse(
         body, status, {"Content-Security-Policy": _CSP, "Referrer-Policy": _REFERRER}
     )
-
-
-def _formats(language: str, where: ZoneInfo, now: datetime) -> dict[str, object]:
-    """Texts, numbers and times as this reader writes them."""
-
-    formats = Formats(language, where)
-    clock_time = formats.clock_time
-
-    def t(key: str, **values: object) -> str:
-        return text(language, f"pages.{key}", values)
-
-    def choice(subject: str, value: object) -> str:
-        key = f"pages.{subject}.{value}"
-        return text(language, key) if has(key) else str(value)
-
-    def time(moment: datetime | None) -> Markup:
-        if moment is None:
-            return Markup('<span class="quiet">–</span>')
-        shown = clock_time(moment)
-        distance = moment - now
-        near = (
-            t("justNow")
-            if abs(distance) < _JUST_NOW
-            else format_timedelta(distance, add_direction=True, locale=language)
-        )
-        iso = moment.astimezone(UTC).isoformat()
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, shown, near)
-
-    def span(seconds: float | None) -> str:
-        if seconds is None:
-            return "–"
-        return format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=language)
-
-    return {
-        "language": language,
-        "zone_name": where.key.removeprefix("Etc/"),
-        "languages": LANGUAGES,
-        "t": t,
-        "choice": choice,
-        "time": time,
-        "clock_time": clock_time,
-        "span": span,
-        "in_words": lambda message: in_words(message, language),
-        # Why a run has its status; empty if the status says it all.
-        "why": lambda run: in_words(run.reason, language) or " ".join(warnings(run, language, 1)),
-        "reason_text": lambda code: reason_text(code, language),
-        "action_text": lambda code: action_text(code, language),
-        "number": formats.number,
-        "short_number": formats.short_number,
-        "day": formats.day,
-        "percent": lambda share: format_percent(share, "#,##0.#%", locale=language),
-    }

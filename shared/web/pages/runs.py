@@ -22,7 +22,7 @@ from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import finding_views, in_words, run_view
 from shared.web.pages.billed_contacts import size_tiles
 from shared.web.pages.finding_groups import FindingGroup, grouped
-from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
@@ -203,7 +203,7 @@ def _sent(page: Page, run: Run) -> list[SentPersonView] | None:
 
 
 def _act(page: Page, run_id: str, act: Callable[[], Run]) -> Response:
-    run = attempt(page, act)
+    run = page.attempt(act)
     return _show(page, run_id, run) if isinstance(run, FormErrors) else redirect(f"/runs/{run.id}")
 
 
@@ -265,5 +265,5 @@ def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
 @requires(Role.CONTRIBUTOR, shared=Subject.RUN)
 def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Undo a run."""
-    run = attempt(page, lambda: runs.undo(page.context, run_id, form.has("archive")))
+    run = page.attempt(lambda: runs.undo(page.context, run_id, form.has("archive")))
     return _undo(page, run_id, run) if isinstance(run, FormErrors) else redirect(f"/runs/{run.id}")

@@ -16,7 +16,7 @@ from shared.web.authentication import Role
 from shared.web.chosen_language import language_cookie
 from shared.web.models.schedules import RefreshScheduleBody, ScheduleView
 from shared.web.pages.conflicts import conflicting_fields
-from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm, attempt
+from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.schedule_form import coming_runs, schedule_fields
 from shared.web.problems import HttpProblem
@@ -65,7 +65,7 @@ def save_schedule(page: CurrentPage, form: SentForm) -> Response:
         body = RefreshScheduleBody.from_form(fields)
         return schedule.change(page.context, body, form.etag)
 
-    saved = attempt(page, save)
+    saved = page.attempt(save)
     if isinstance(saved, FormErrors):
         return _schedule(page, fields, saved)
     return redirect("/schedule?done=saved")

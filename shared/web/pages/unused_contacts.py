@@ -10,7 +10,7 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import unused_contacts
 from shared.web.authentication import Role
 from shared.web.models.unused_contacts import ArchiveBody
-from shared.web.pages.forms import FormErrors, SentForm, attempt
+from shared.web.pages.forms import FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import AudienceId, Id
 from shared.web.texts import text
@@ -22,8 +22,7 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 @requires(Role.CONTRIBUTOR, shared=Subject.CONNECTION)
 def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Response:
     """What the audience has."""
-    found = attempt(
-        page,
+    found = page.attempt(
         lambda: page.services.unused_contacts.read(connection_id, audience_id),
         only_reads=True,
     )
@@ -53,7 +52,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         body = ArchiveBody.from_form({"people": form.whole_number("people")})
         return unused_contacts.archive(page.context, export_id, body.people)
 
-    run = attempt(page, archived)
+    run = page.attempt(archived)
     if isinstance(run, FormErrors):
         return page.render("unused_contacts.html", errors=run, found=None)
     return redirect(f"/runs/{run.id}")
