@@ -19,7 +19,7 @@ import requests
 from shared.errors import ConfigError, Disconnected, NotFound, Refused, Unavailable
 from shared.http_session import BearerToken, HttpSession, read_body
 from shared.model.source import Attribute, composed
-from shared.segments.finding.model_json import read_time, text_of
+from shared.segments.finding.json_text import read_time, text_of
 from shared.version import USER_AGENT
 
 _CONNECT, _READ = 5, 30

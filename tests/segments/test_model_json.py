@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import InputError
 from shared.model.source import Attribute, CsvFormat
-from shared.segments.finding.model_json import MAX_BYTES, Entity, read_model
+from shared.segments.finding.entities import MAX_BYTES, Entity
+from shared.segments.finding.model_json import read_model
 from tests.segments.segment_files import entity, model_json
 
 

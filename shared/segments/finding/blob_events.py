@@ -16,7 +16,7 @@ from datetime import datetime
 
 import orjson
 
-from shared.segments.finding.model_json import read_time
+from shared.segments.finding.json_text import read_time
 from shared.segments.finding.survey import is_model
 
 _CREATED = "Microsoft.Storage.BlobCreated"

@@ -1,5 +1,6 @@
-"""JSON as people and programs write it: with comments, a byte order mark, a trailing comma, line breaks in text or NaN.
+"""JSON as people and programs write it, and its values: text, flags and times in several forms.
 
+It may have comments, a byte order mark, a trailing comma, line breaks in text or NaN.
 https://www.rfc-editor.org/rfc/rfc8259 allows none of them; Microsoft's own SDK reads them.
 """
 
@@ -7,10 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import orjson
 
 from shared.segments.text_encodings import BYTE_ORDER_MARKS, utf16_without_mark
+
+# Longer text is no name.
+MAX_NAME = 1_000
 
 # Text first, so that nothing inside of it is taken for a comment.
 _TOKEN = re.compile(
@@ -44,3 +49,27 @@ def load_json(data: bytes) -> object:
         # Not chained: the decoder's error carries the document.
         msg = "The document is not valid JSON."
         raise ValueError(msg) from None
+
+
+def text_of(value: object) -> str:
+    """Text without blanks around it, at most as long as a name; empty when it is not text."""
+    return value.strip()[:MAX_NAME] if isinstance(value, str) else ""
+
+
+def flag_of(value: object) -> bool | None:
+    """A boolean, also as the text that Microsoft's SDK writes; None for any other value."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().casefold())
+    return value if isinstance(value, bool) else None
+
+
+def read_time(value: object) -> datetime | None:
+    """An ISO 8601 time in UTC, or None when it is missing or invalid."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -15,21 +15,20 @@ from functools import cached_property
 
 from shared.errors import InputError
 from shared.model.source import PROFILE_ID, Attribute, find_name
-from shared.segments.finding.folders import is_hidden
-from shared.segments.finding.model_json import (
+from shared.segments.finding.entities import (
     MAX_PARTITIONS,
     Entity,
     ListedPartition,
     Model,
-    attribute_of,
     collect_entities,
     csv_format,
     has_people,
     load_document,
-    read_time,
     refuse_missing_locations,
-    text_of,
 )
+from shared.segments.finding.folders import is_hidden
+from shared.segments.finding.json_text import read_time, text_of
+from shared.segments.finding.model_json import attribute_of
 from shared.segments.finding.partition_patterns import matches_hidden, matching_paths
 
 MANIFEST = ".manifest.cdm.json"

@@ -18,6 +18,7 @@ from functools import cached_property
 from shared.errors import ConfigError, ConnectorError, InputError
 from shared.model.source import Attribute, CsvFormat, Partition, composed, plain_name
 from shared.segments.container import BlobEntry, LandingContainer
+from shared.segments.finding.entities import MAX_BYTES, Entity, Model, too_large
 from shared.segments.finding.folders import (
     PlainSegment,
     is_hidden,
@@ -29,7 +30,7 @@ from shared.segments.finding.folders import (
 )
 from shared.segments.finding.locations import blob_names, shown
 from shared.segments.finding.manifest import MANIFEST, read_manifest
-from shared.segments.finding.model_json import MAX_BYTES, Entity, Model, read_model, too_large
+from shared.segments.finding.model_json import read_model
 from shared.segments.weighted_cache import WeightedCache
 
 _MODEL = "model.json"
