@@ -16,10 +16,10 @@ from shared.model.chunk import Chunk
 from shared.model.connection import UsedNonce
 from shared.model.export import Export
 from shared.model.finding import Reason
+from shared.model.ids import run_id_at
 from shared.model.names import ALL_NOT_SUBSCRIBED, audience_in, not_subscribed_folder, run_folder
 from shared.model.ports import Files, Records, delete_all, readable
 from shared.model.run import END_NOT_LOGGED, Run, RunStatus, Stage
-from shared.runs.lookup import run_id_at
 from shared.runs.outcome_file import OutcomeFile
 from shared.runs.transitions import Transitions
 

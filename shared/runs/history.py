@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import ConnectorError
+from shared.model.ids import moment_of, run_id_at
 from shared.model.ports import RECORD_NEWER, Records, readable
 from shared.model.run import Run, RunStatus, Trigger
 from shared.request_time import RequestThreads
-from shared.runs.lookup import NewestRun, moment_of, run_id_at
+from shared.runs.lookup import NewestRun
 
 # More than one page of records is read when few of them match a filter.
 _PAGE = 200

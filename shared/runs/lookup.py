@@ -1,16 +1,14 @@
-"""Finds runs by their id, and the newest run of an export."""
+"""Finds exports and runs by their id, and the newest run of an export."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from shared.errors import NotFound
 from shared.model.export import Export
 from shared.model.ports import Records
 from shared.model.run import Run
-
-_LAST_MOMENT = 0xFFFFFFFFFFF  # 11 hexadecimal digits of milliseconds: past the year 2500
 
 
 @dataclass(frozen=True)
@@ -18,21 +16,6 @@ class NewestRun:
     """The newest run of an export, as it was at its start."""
 
     run: Run
-
-
-def run_id_at(moment: datetime, entropy: str) -> str:
-    """Return an id that sorts newest first: the milliseconds left until a fixed end, and random digits.
-
-    A caller's filter may have any time. One before 1970 or after the fixed end is replaced by the nearest of the two.
-    """
-    left = _LAST_MOMENT - int(moment.timestamp() * 1000)
-    return f"{min(max(left, 0), _LAST_MOMENT):011x}{entropy[:9]}"
-
-
-def moment_of(run_id: str) -> datetime:
-    """When a run was started, read from its id."""
-    milliseconds = _LAST_MOMENT - int(run_id[:11], 16)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def export_of(exports: Records[Export], export_id: str) -> Export:

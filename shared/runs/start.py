@@ -15,9 +15,10 @@ from shared.errors import Changed, Conflict
 from shared.messaging.trace import current
 from shared.model.export import Export
 from shared.model.finding import Reason
+from shared.model.ids import run_id_at
 from shared.model.ports import Queue, Records, create_or_replace
 from shared.model.run import SUPERSEDED, Mode, Run, RunStatus, Trigger
-from shared.runs.lookup import NewestRun, export_of, run_id_at
+from shared.runs.lookup import NewestRun, export_of
 from shared.runs.run_messages import send_plan_message
 from shared.runs.transitions import Transitions
 

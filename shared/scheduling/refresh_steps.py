@@ -13,9 +13,10 @@ from shared.errors import ConfigError
 from shared.messaging.events import log_event
 from shared.model.export import Export
 from shared.model.finding import Finding, Reason, Severity
+from shared.model.ids import run_id_at
 from shared.model.ports import Records, Stored
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.lookup import NewestRun, newest_run, newest_run_id, run_id_at, was_started_after
+from shared.runs.lookup import NewestRun, newest_run, newest_run_id, was_started_after
 from shared.runs.start import Starter
 from shared.runs.transitions import Transitions
 from shared.scheduling.open_refreshes import OpenRefreshes

@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from shared.errors import Changed, ConnectorError
 from shared.messaging.events import log_event
 from shared.model.export import Export, Repeat, Schedule
+from shared.model.ids import run_id_at
 from shared.model.ports import Records, Stored, create_or_replace, readable
 from shared.model.run import Mode, Run, RunStatus, Trigger
-from shared.runs.lookup import NewestRun, newest_run, newest_run_id, run_id_at, was_started_after
+from shared.runs.lookup import NewestRun, newest_run, newest_run_id, was_started_after
 from shared.runs.start import Starter
 from shared.scheduling.schedule import due
 

@@ -8,10 +8,10 @@ import pytest
 from shared.fields.contact import Converter
 from shared.model.audience import Contact, MergeField
 from shared.model.export import AttributeMapping, Mapping
+from shared.model.ids import moment_of, run_id_at
 from shared.model.source import Attribute
 from shared.planning.reading.ledger import load_ledger
 from shared.planning.undoing.manual_edits import EditWindow, find_manual_edits
-from shared.runs.lookup import moment_of, run_id_at
 from tests import reused_databases
 
 BEGAN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)

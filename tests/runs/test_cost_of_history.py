@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.samples import Sample, Segment
 from shared.model.export import Repeat, Schedule
+from shared.model.ids import run_id_at
 from shared.model.run import REMOVAL_GUARD, RunStatus, Trigger, run_columns
 from shared.runs.history import RunFilter
-from shared.runs.lookup import run_id_at
 from tests.fakes import MemoryFiles, MemoryRecords
 from tests.faults.simulated_deployment import EXPORT, NewDeployment, SimulatedDeployment
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from shared.errors import ConnectorError
+from shared.model.ids import run_id_at
 from shared.model.ports import RECORD_NEWER
 from shared.model.run import Mode, Run, Trigger
-from shared.runs.lookup import run_id_at
 from shared.runs.start import RunOptions
 from tests.fakes import MemoryRecords
 from tests.faults.simulated_deployment import EXPORT, SimulatedDeployment

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.clocks import CLOCK_TOLERANCE
+from shared.model.ids import moment_of
 from shared.people.stored_contacts import open_contacts
-from shared.runs.lookup import moment_of
 from shared.workspace import SqlFile
 
 if TYPE_CHECKING:

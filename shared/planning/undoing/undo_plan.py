@@ -19,6 +19,7 @@ from shared.model.audience import MergeField, Tag
 from shared.model.chunk import Chunk
 from shared.model.export import Mapping
 from shared.model.finding import Finding, Severity
+from shared.model.ids import moment_of
 from shared.model.names import outcomes_table
 from shared.model.plan import Plan, PlannedTag
 from shared.model.ports import Files, download_if_exists
@@ -48,7 +49,6 @@ from shared.planning.undoing.values_of_others import (
 )
 from shared.planning.writing.chunking import write_chunks
 from shared.planning.writing.fields_to_send import field_of, merge_tags
-from shared.runs.lookup import moment_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
