@@ -19,13 +19,9 @@ twice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
-
-from duckdb import DuckDBPyConnection
 
 from shared.errors import Changed, ConnectorError, NotFound
 from shared.model.audience import NotSubscribedPointer
@@ -47,23 +43,28 @@ from shared.model.ports import (
     Files,
     Records,
     delete_all,
-    download_if_exists,
     exists,
     split_unreadable,
     update,
 )
 from shared.model.run import Mode, Run, RunStatus, Stage
+from shared.people.erased_rows import (
+    CONTACTS,
+    WITH_ADDRESS,
+    WITH_EMAIL,
+    ErasedRows,
+    FileKind,
+    open_erased_rows,
+)
 from shared.people.erasures import MarkErased
 from shared.people.exclusion_lists import ExclusionLists
-from shared.people.stored_contacts import count_contacts, open_contacts
+from shared.people.stored_contacts import count_contacts
 from shared.request_time import RequestThreads
 from shared.runs.outcome_file import OutcomeFile
-from shared.workspace import SqlFile, small_workspace
 
 PointerT = TypeVar("PointerT", LedgerPointer, NotSubscribedPointer, ConsentSweep)
 
 _AT_ONCE = 2
-_SQL = SqlFile.of(__file__)
 
 
 @dataclass(frozen=True)
@@ -169,38 +170,38 @@ class Purge:
             return False  # planning will omit them
         if not exists(self.files, plan_blob(run.id)):
             return run.is_active
-        ledgers = [(name, _WITH_ADDRESS) for name in self.files.names(ledger_folder(run.export_id))]
+        ledgers = [(name, WITH_ADDRESS) for name in self.files.names(ledger_folder(run.export_id))]
         plan = [
-            (name, _WITH_EMAIL if name.endswith("/rows.parquet") else _WITH_ADDRESS)
+            (name, WITH_EMAIL if name.endswith("/rows.parquet") else WITH_ADDRESS)
             for name in self.files.names(f"{run_folder(run.id)}plan-")
             if name.endswith(".parquet")
         ]
         return any(self._contains(name, mark, kind) for name, kind in (*ledgers, *plan))
 
-    def _contains(self, blob: str, mark: MarkErased, kind: _FileKind) -> bool:
-        with self._open_erased_rows(blob, mark, kind) as erased:
+    def _contains(self, blob: str, mark: MarkErased, kind: FileKind) -> bool:
+        with open_erased_rows(self.files, blob, mark, kind) as erased:
             return erased is not None
 
     def _purge_ledger(self, export_id: str, mark: MarkErased) -> int:
-        def without(pointer: LedgerPointer, erased: _ErasedRows) -> LedgerPointer:
+        def without(pointer: LedgerPointer, erased: ErasedRows) -> LedgerPointer:
             # The consent table comes first, because afterwards the profile ids are unknown.
             self.remove_consent_rows(pointer.audience, erased.customers())
             blob = ledger_blob(export_id, f"{pointer.run_id}-{self.token()}")
             return replace(pointer, blob=blob, people=pointer.people - erased.count)
 
-        return self._rewrite(self.ledgers, export_id, mark, without, _WITH_ADDRESS)
+        return self._rewrite(self.ledgers, export_id, mark, without, WITH_ADDRESS)
 
     def _rewrite(
         self,
         records: Records[PointerT],
         key: str,
         mark: MarkErased,
-        without: Callable[[PointerT, _ErasedRows], PointerT],
-        kind: _FileKind,
+        without: Callable[[PointerT, ErasedRows], PointerT],
+        kind: FileKind,
     ) -> int:
         """Point a record to a file without these people. Returns the number of removed rows.
 
-        `without` returns the record with the name of the new file, which has been written to `_ErasedRows.target`.
+        `without` returns the record with the name of the new file, which has been written to `ErasedRows.target`.
         """
         written = ""
         removed = 0
@@ -210,7 +211,7 @@ class Purge:
             if written and pointer.blob != written:
                 self.files.delete(written)  # a run replaced the record in the meantime
                 removed = 0
-            with self._open_erased_rows(pointer.blob, mark, kind) as erased:
+            with open_erased_rows(self.files, pointer.blob, mark, kind) as erased:
                 if erased is None:
                     return None
                 local = erased.write_without()
@@ -234,23 +235,23 @@ class Purge:
         for name in list(self.files.names(ledger_folder(export_id))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark, _WITH_ADDRESS) as erased:
+            with open_erased_rows(self.files, name, mark, WITH_ADDRESS) as erased:
                 if erased is not None:
                     self.files.upload(erased.write_without(), name)
                     count += erased.count
         return count
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
-        def without(pointer: NotSubscribedPointer, _: _ErasedRows) -> NotSubscribedPointer:
+        def without(pointer: NotSubscribedPointer, _: ErasedRows) -> NotSubscribedPointer:
             blob = not_subscribed_blob(key, f"erased-{self.token()}")
             return replace(pointer, blob=blob)
 
-        removed = self._rewrite(self.not_subscribed, key, mark, without, _WITH_ADDRESS)
+        removed = self._rewrite(self.not_subscribed, key, mark, without, WITH_ADDRESS)
         self._delete_older_lists(key, mark)
         return removed
 
     def _purge_contacts(self, key: str, mark: MarkErased) -> int:
-        def without(sweep: ConsentSweep, erased: _ErasedRows) -> ConsentSweep:
+        def without(sweep: ConsentSweep, erased: ErasedRows) -> ConsentSweep:
             blob = contacts_blob(key, f"erased-{self.token()}")
             counts = count_contacts(erased.db, erased.target)
             return replace(
@@ -262,7 +263,7 @@ class Purge:
             )
 
         names = list(self.files.names(contacts_folder(key)))
-        removed = self._rewrite(self.consent_sweeps, key, mark, without, _CONTACTS)
+        removed = self._rewrite(self.consent_sweeps, key, mark, without, CONTACTS)
         # A sweep that read the person before the erasure began must not store them afterwards: its conditional write
         # fails. What it has uploaded is deleted.
         current = self._write_again(self.consent_sweeps, key)
@@ -288,14 +289,14 @@ class Purge:
         for name in list(self.files.names(not_subscribed_folder(key))):
             if stored is not None and name == stored.value.blob:
                 continue
-            with self._open_erased_rows(name, mark, _WITH_ADDRESS) as erased:
+            with open_erased_rows(self.files, name, mark, WITH_ADDRESS) as erased:
                 if erased is not None:
                     self.files.delete(name)
 
     def _purge_run(self, run: Run, mark: MarkErased) -> int:
         delete_all(self.files, f"{run_folder(run.id)}plan-")
         blob = outcomes_table(run.id)
-        with self._open_erased_rows(blob, mark, _WITH_EMAIL) as erased:
+        with open_erased_rows(self.files, blob, mark, WITH_EMAIL) as erased:
             if erased is None:
                 return 0
             customers = erased.customers()
@@ -303,63 +304,3 @@ class Purge:
             in_file = self.outcome_file.remove_profiles(run.export_id, run.id, customers)
             self.files.upload(erased.write_without(), blob)
             return erased.count + in_file
-
-    @contextmanager
-    def _open_erased_rows(
-        self, blob: str, mark: MarkErased, kind: _FileKind
-    ) -> Iterator[_ErasedRows | None]:
-        """Download a Parquet blob and yield the rows of these people, or None when it has none."""
-        if not blob:
-            yield None
-            return
-        with small_workspace() as (db, folder):
-            local = folder / "found.parquet"
-            if not download_if_exists(self.files, blob, local):
-                yield None
-                return
-            if kind is _CONTACTS:
-                open_contacts(db, local)
-            _SQL.run(db, kind.open, file=str(local))
-            mark(db)
-            rows = _ErasedRows(db, _SQL.number(db, kind.count), folder / "without.parquet", kind)
-            yield rows if rows.count else None
-
-
-@dataclass(frozen=True)
-class _FileKind:
-    """A kind of Parquet file: the statements that open it as `candidates`, count the rows of erased people, and
-    write a copy without these people.
-    """
-
-    open: str
-    count: str
-    write: str
-
-
-_WITH_ADDRESS = _FileKind("open", "count", "write")
-"""Files with the column `address`."""
-
-_WITH_EMAIL = _FileKind("open_outcomes", "count", "write_outcomes")
-"""Files with the column `email`. Outcomes keep their rows, in which the identifying columns are emptied."""
-
-_CONTACTS = _FileKind("open_contacts", "count_contacts", "write_contacts")
-"""The contacts of an audience, which have former addresses as well (stored_contacts.py)."""
-
-
-@dataclass(frozen=True)
-class _ErasedRows:
-    """The rows of a file whose address is in `erased_addresses`."""
-
-    db: DuckDBPyConnection
-    count: int
-    target: Path
-    kind: _FileKind
-
-    def customers(self) -> list[str]:
-        """Return the profile ids in these rows."""
-        return [customer for (customer,) in _SQL.rows(self.db, "customers")]
-
-    def write_without(self) -> Path:
-        """Write a copy of the file without these people."""
-        _SQL.write(self.db, self.kind.write, self.target)
-        return self.target
