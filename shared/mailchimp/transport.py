@@ -14,7 +14,6 @@ https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling
 
 from __future__ import annotations
 
-import email.utils
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -26,23 +25,14 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from shared.errors import ConnectorError, Disconnected, NotFound, Refused, Unavailable
+from shared.errors import Disconnected, Refused, Unavailable
 from shared.http_session import BearerToken, HttpSession, pieces
-from shared.mailchimp.error_responses import (
-    ABOUT_ACCOUNT,
-    Classification,
-    ErrorKind,
-    classify,
-    problem_in,
-)
-from shared.mailchimp.refusal_text import title_text
+from shared.mailchimp.error_responses import ABOUT_ACCOUNT
+from shared.mailchimp.tries import Failure, Parse, Request, never_arrived, parse_response
 from shared.model.audience import CallCounts
 from shared.request_time import OTHER_SERVICES, SHORTEST_CALL, seconds_left
 from shared.version import USER_AGENT
-
-Parse = Callable[[bytearray], object]
 
 _PERSON = re.compile(r"/members/[^/?\s]+")
 
@@ -74,33 +64,6 @@ class RetryPolicy:
     budget: float = 130.0
     """The latest time for a retry, from the start of the first try."""
     longest_answer: int = 32_000_000
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A call: `about_members` as in error_responses.classify; `parse` reads the body of a successful response."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] | None
-    body: bytes | None = None
-    about_members: bool = False
-    parse: Parse = orjson.loads
-
-    @property
-    def writes(self) -> bool:
-        """Whether the call may change something."""
-        return self.method != "GET"
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """A failed try that may be retried."""
-
-    code: str
-    throttled: bool = False
-    maybe_applied: bool = False
-    retry_after: float | None = None
 
 
 class ApiKey(HTTPBasicAuth):
@@ -170,7 +133,7 @@ class Transport:
         self, path: str, query: Mapping[str, str] | None = None, *, tries: int | None = None
     ) -> dict[str, Any]:
         """Send a GET request. `tries` overrides RetryPolicy.tries unless Mailchimp throttles the call."""
-        return self._call(_Request("GET", path, query), tries=tries)
+        return self._call(Request("GET", path, query), tries=tries)
 
     def write(
         self,
@@ -188,11 +151,11 @@ class Transport:
         `parse` reads the body of a successful response.
         """
         data = None if body is None else orjson.dumps(body)
-        request = _Request(method, path, query, data, about_members, parse)
+        request = Request(method, path, query, data, about_members, parse)
         return self._call(request, resend=resend)
 
     def _call(
-        self, request: _Request, *, resend: bool = True, tries: int | None = None
+        self, request: Request, *, resend: bool = True, tries: int | None = None
     ) -> dict[str, Any]:
         retry_policy = self._retry_policy
         began = self._clock()
@@ -218,7 +181,7 @@ class Transport:
                 is_repeated = True
                 self._sleep(wait)
                 continue
-            if not isinstance(outcome, _Failure):
+            if not isinstance(outcome, Failure):
                 return outcome
             if outcome.throttled:
                 self.calls += CallCounts(throttled=1)
@@ -256,7 +219,7 @@ class Transport:
         self._base, self._http.auth = new
         return True
 
-    def _try(self, request: _Request) -> dict[str, Any] | _Failure:
+    def _try(self, request: Request) -> dict[str, Any] | Failure:
         retry_policy = self._retry_policy
         headers = {"Content-Type": "application/json"} if request.body is not None else None
         latest = self._clock() + min(2 * retry_policy.read, seconds_left(OTHER_SERVICES))
@@ -275,12 +238,12 @@ class Transport:
                 for part in pieces(response):
                     content += part
                     if len(content) > retry_policy.longest_answer or self._clock() > latest:
-                        return _Failure("answerTooLong", maybe_applied=True)
-                return _parse_response(request, response, content)
+                        return Failure("answerTooLong", maybe_applied=True)
+                return parse_response(request, response, content)
         except requests.RequestException as error:
-            if _never_arrived(error):
-                return _Failure("unreachable")
-            return _Failure("noAnswer", maybe_applied=True)
+            if never_arrived(error):
+                return Failure("unreachable")
+            return Failure("noAnswer", maybe_applied=True)
 
     def _wait(self, tried: int, retry_after: float | None) -> float:
         """The delay with full jitter: 0 to a limit that doubles with every try."""
@@ -289,74 +252,10 @@ class Transport:
         return max(self._random() * limit, retry_after or 0.0)
 
 
-def _parse_response(
-    request: _Request, response: requests.Response, content: bytearray
-) -> dict[str, Any] | _Failure:
-    """The JSON object of a response, or why the call may be repeated. Raises errors that a repetition cannot solve."""
-    status = response.status_code
-    if status == 204:
-        return {}
-    if 200 <= status < 300:
-        try:
-            answer = request.parse(content)
-        except orjson.JSONDecodeError:
-            answer = None
-        if isinstance(answer, dict):
-            return answer
-        return _Failure("answerBroken", maybe_applied=True)
-    problem = problem_in(content)
-    found = classify(status, problem, about_members=request.about_members)
-    if found.kind in (ErrorKind.THROTTLED, ErrorKind.BLOCKED, ErrorKind.BROKEN):
-        return _Failure(
-            found.code,
-            throttled=found.kind in (ErrorKind.THROTTLED, ErrorKind.BLOCKED),
-            maybe_applied=found.kind in (ErrorKind.BLOCKED, ErrorKind.BROKEN),
-            retry_after=_retry_after(response),
-        )
-    raise _refused(status, found, title_text(status, problem.title if problem else ""))
-
-
-def _never_arrived(error: requests.RequestException) -> bool:
-    """Whether the request certainly did not reach Mailchimp: no connection was made."""
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
-        return True
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    return isinstance(reason, NewConnectionError | NameResolutionError | ConnectTimeoutError)
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Parse the Retry-After header into seconds, from 0 to an hour.
-
-    An HTTP date is compared with the Date header of the response, so clocks need not agree.
-    """
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    try:
-        if text.isascii() and text.isdigit():
-            seconds = float(text[:9])
-        else:
-            then = email.utils.parsedate_to_datetime(text)
-            now = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
-            seconds = (then - now).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), 3600.0)
-
-
-def _give_up(failure: _Failure, *, maybe_applied: bool) -> NoReturn:
+def _give_up(failure: Failure, *, maybe_applied: bool) -> NoReturn:
     raise Unavailable(
         failure.code,
         retry_after=failure.retry_after,
         maybe_applied=maybe_applied,
         throttled=failure.throttled,
     )
-
-
-def _refused(status: int, found: Classification, answer: str) -> ConnectorError:
-    if found.kind is ErrorKind.DISCONNECTED:
-        return Disconnected(found.code, status=status)
-    if found.kind is ErrorKind.MISSING:
-        return NotFound(found.code)
-    return Refused(found.code, field=found.field, status=status, answer=answer)

@@ -33,8 +33,8 @@ ERRORS = {
     if inspect.isclass(one) and issubclass(one, errors.ConnectorError)
 }
 RECORDS = {"Fault": 1, "Finding": 1, "Reason": 0}
-# `_Failure` becomes Unavailable, `refuse_changed` raises Changed, `wrong` and `matching` note faults of settings.
-OTHERS = {"HttpProblem": 9, "_Failure": 0, "matching": 2, "refuse_changed": 2, "wrong": 1}
+# `Failure` becomes Unavailable, `refuse_changed` raises Changed, `wrong` and `matching` note faults of settings.
+OTHERS = {"HttpProblem": 9, "Failure": 0, "matching": 2, "refuse_changed": 2, "wrong": 1}
 CONSTRUCTORS = {**ERRORS, **RECORDS, **OTHERS}
 # Keywords of errors that are not values, and values that a text may omit.
 PARAMETERS = {
