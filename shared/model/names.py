@@ -45,13 +45,18 @@ def plan_folder(run_id: str, attempt: str) -> str:
 
 
 def former_holders_folder(run_id: str) -> str:
-    """The folder that records who had tags of others before a run took them over. Only one attempt at planning takes a tag over, so all share it."""
+    """The folder that records who had tags before a run: only one attempt at planning finds this out, so all share it."""
     return f"runs/{run_id}/plan-taken-over/"
 
 
 def former_holders_blob(run_id: str, tag_id: int) -> str:
-    """The blob that records who had one of these tags."""
+    """The blob that records who had a tag of others before a run took it over."""
     return f"{former_holders_folder(run_id)}{tag_id}.parquet"
+
+
+def own_tag_holders_blob(run_id: str, tag_id: int) -> str:
+    """The blob that records who had a tag of the export before a run that found no ledger."""
+    return f"{former_holders_folder(run_id)}own-{tag_id}.parquet"
 
 
 def person_blob(run_id: str) -> str:

@@ -104,6 +104,12 @@ REMOVAL_GUARD = "removalGuard"
 # The reason of a run that waits because tags were made outside the export.
 TAG_EXISTS = "tagExists"
 
+# The findings of a run that compared everyone with an empty ledger, although the export had sent people before: it sent to
+# another audience since, or its ledger was deleted.
+AUDIENCE_MOVED = "audienceMoved"
+LEDGER_MISSING = "ledgerMissing"
+NO_LEDGER = frozenset({AUDIENCE_MOVED, LEDGER_MISSING})
+
 # The reason of a run that was canceled when it had already sent everything.
 CANCELED_AFTER_SENDING = "canceledAfterSending"
 

@@ -7,20 +7,25 @@ older runs are overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.errors import Conflict, NotFound
 from shared.model.ledger import LedgerPointer
-from shared.model.names import former_holders_blob, former_holders_folder, outcomes_table
+from shared.model.names import (
+    former_holders_blob,
+    former_holders_folder,
+    outcomes_table,
+    own_tag_holders_blob,
+)
 from shared.model.plan import Plan
 from shared.model.ports import Files, Records, exists, readable
-from shared.model.run import TAG_EXISTS, Mode, Run, RunStatus, Trigger
+from shared.model.run import NO_LEDGER, TAG_EXISTS, Mode, Run, RunStatus, Trigger
 from shared.runs.lookup import read_run
 from shared.runs.start import RunOptions, Starter
 
-# How many earlier runs are read at a time. After a run that took over a tag and was stopped, few runs end without a comparison
-# of the tags.
+# How many earlier runs are read at a time. After a run that recorded who had a tag and was stopped, few runs end without a
+# comparison of the tags.
 _EARLIER_RUNS = 20
 
 
@@ -48,7 +53,8 @@ class Undo:
     def gives_tags_back(self, run_id: str) -> bool:
         """Whether an undo gives back a tag that the export took over from others. Earlier versions did not record who had it."""
         try:
-            return bool(recorded_former_holders(self.files, self.runs, self.plan_of(run_id)))
+            plan = self.plan_of(run_id)
+            return bool(_recorded(self.files, self.runs, plan, (former_holders_blob,)))
         except NotFound:
             return False
 
@@ -85,26 +91,34 @@ def undoable(run_id: str, pointer: LedgerPointer | None, files: Files) -> Ledger
 
 
 def recorded_former_holders(files: Files, runs: Records[Run], plan: Plan) -> list[str]:
-    """The blobs that record who had the tags that a run took over from others. Earlier versions recorded none.
+    """The blobs that record who had the tags of a run before it, if no ledger shows this. Earlier versions recorded none.
 
-    If the run that took a tag over was stopped, or sent one person only, it took the tag from no one: the next run that compared
-    the tags with Mailchimp did.
+    The run took a tag over from others, or it found no ledger for the audience. If such a run was stopped, or sent one person
+    only, it took the tag from no one: the next run that compared the tags with Mailchimp did.
     """
-    blobs = _former_holders(files, plan.run_id, plan)
+    return _recorded(files, runs, plan, (former_holders_blob, own_tag_holders_blob))
+
+
+def _recorded(
+    files: Files, runs: Records[Run], plan: Plan, kinds: Sequence[Callable[[str, int], str]]
+) -> list[str]:
+    blobs = _former_holders(files, plan.run_id, plan, kinds)
     earlier = runs.all(where={"export": plan.export_id}, after=plan.run_id, page=_EARLIER_RUNS)
     for stored in readable(earlier):
         run = stored.value
         if any(segment.in_mailchimp is not None for segment in run.segments):
             break
-        if TAG_EXISTS in run.confirmed:
-            blobs += _former_holders(files, run.id, plan)
+        if TAG_EXISTS in run.confirmed or not NO_LEDGER.isdisjoint(f.code for f in run.findings):
+            blobs += _former_holders(files, run.id, plan, kinds)
     return blobs
 
 
-def _former_holders(files: Files, run_id: str, plan: Plan) -> list[str]:
+def _former_holders(
+    files: Files, run_id: str, plan: Plan, kinds: Sequence[Callable[[str, int], str]]
+) -> list[str]:
     """The blobs of one run, for the tags of a plan."""
     recorded = set(files.names(former_holders_folder(run_id)))
-    blobs = (former_holders_blob(run_id, tag.tag_id) for tag in plan.tags)
+    blobs = (name(run_id, tag.tag_id) for tag in plan.tags for name in kinds)
     return [blob for blob in blobs if blob in recorded]
 
 

@@ -11,7 +11,8 @@ from shared.memory import waiting_for_network
 from shared.model.export import Leavers
 from shared.model.figures import AudienceSize
 from shared.model.finding import Finding, Severity
-from shared.model.names import former_holders_blob
+from shared.model.names import former_holders_blob, own_tag_holders_blob
+from shared.model.ports import exists
 from shared.people.suppression import suppress_erased_in_former_holders
 from shared.planning.audience.former_holders import write_former_holders
 from shared.planning.audience.found_audience import FoundAudience
@@ -79,7 +80,11 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
     # Rows that failed before, or one person, are no sign of a mistake.
     if not eligible.only_failed and request.person is None:
         context.findings += _apply_guards(context, inputs, found)
-    if request.is_preview or found.is_ready:
+    if request.is_preview:
+        return found
+    if inputs.ledger is None and inputs.source.pointer is not None:
+        _record_holders_of_own_tags(context, found)
+    if found.is_ready:
         return found
     if eligible.nothing_to_send is not None and all(tag.id < 0 for tag in found.tags.tags):
         # The run fails because no row is usable. None of its tags exists yet, so it leaves neither tags nor fields behind.
@@ -87,21 +92,31 @@ def _check_and_create(context: PlanContext, inputs: Inputs, eligible: Eligibilit
         return found
     inputs.source.settle(db)
     for tag_id in found.tags.taken_over_ids:
-        _record_former_holders(context, tag_id)
+        _record_former_holders(context, tag_id, former_holders_blob(request.run.id, tag_id))
     with waiting_for_network(db):
         return context.audience.create_missing(found)
 
 
-def _record_former_holders(context: PlanContext, tag_id: int) -> None:
-    """Store who has a tag, for an undo, before the export owns it: a later attempt at planning takes over nothing."""
+def _record_holders_of_own_tags(context: PlanContext, found: FoundAudience) -> None:
+    """Store who has the tags of the export, for an undo: it has sent to another audience since, or its ledger was deleted."""
+    for tag in found.tags.tags:
+        if tag.member_count and tag.id not in found.tags.taken_over_ids:
+            blob = own_tag_holders_blob(context.request.run.id, tag.id)
+            # An attempt that is delayed must not record people whom the run has sent.
+            if not exists(context.dependencies.files, blob):
+                _record_former_holders(context, tag.id, blob)
+
+
+def _record_former_holders(context: PlanContext, tag_id: int, blob: str) -> None:
+    """Store who has a tag, for an undo. A tag of others is recorded before the export owns it: a later attempt at planning takes over nothing."""
     db, dependencies = context.db, context.dependencies
     with waiting_for_network(db):
         context.audience.read_former_holders(db, tag_id)
     suppress_erased_in_former_holders(db, dependencies.erasures.marker_for_all())
-    file = context.scratch / "taken-over.parquet"
+    file = context.scratch / "former-holders.parquet"
     write_former_holders(db, file)
     with waiting_for_network(db):
-        dependencies.files.upload(file, former_holders_blob(context.request.run.id, tag_id))
+        dependencies.files.upload(file, blob)
 
 
 def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) -> list[Finding]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from shared.memory import waiting_for_network
 from shared.model.export import OnAddressChange
 from shared.model.finding import Finding, Reason, Severity
+from shared.model.run import AUDIENCE_MOVED, LEDGER_MISSING
 from shared.people.suppression import suppress_erased
 from shared.planning.audience.changed_addresses import STORED_CONTACTS
 from shared.planning.audience.found_audience import FoundAudience, status_for_new
@@ -75,9 +76,9 @@ def _load_ledger(context: PlanContext, inputs: Inputs) -> None:
     """Load the ledger that was downloaded; without it, everyone is compared with an empty one."""
     db, request, pointer = context.db, context.request, inputs.source.pointer
     if pointer is not None and not request.is_of_audience(pointer):
-        context.findings.append(Finding(Severity.INFO, "audienceMoved"))
+        context.findings.append(Finding(Severity.INFO, AUDIENCE_MOVED))
     elif pointer is not None and inputs.ledger is None:
-        context.findings.append(Finding(Severity.WARNING, "ledgerMissing"))
+        context.findings.append(Finding(Severity.WARNING, LEDGER_MISSING))
     load_ledger(db, inputs.ledger_file, without=_unused_columns(request))
     if inputs.ledger_file is not None:
         forget_refusals(db, inputs.ledger_file, context.scratch / STORED_CONTACTS)
