@@ -29,7 +29,8 @@ address_status AS (
     FROM changed_addresses
     WHERE address NOT IN (SELECT address FROM not_subscribed)
 ),
--- 2. The decisions of a person for one address apply to all their other addresses in this run or the ledger.
+-- 2. The decisions of a person for one address apply to all their other addresses in this run or the ledger. The ledger
+--    still has the CustomerId that an address had before Customer Insights merged or split profiles.
 decisions AS (FROM address_decisions($new_status)),
 person_decisions AS (
     SELECT r.customer_id, d.address, d.code
@@ -40,7 +41,7 @@ person_decisions AS (
 ),
 decided_for_other_address AS (
     SELECT r.address, min(p.code) AS code
-    FROM source_rows r
+    FROM (SELECT customer_id, address FROM source_rows UNION ALL SELECT customer_id, address FROM ledger) r
     JOIN person_decisions p ON p.customer_id = r.customer_id AND p.address <> r.address
     GROUP BY r.address
 ),
