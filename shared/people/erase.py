@@ -130,7 +130,8 @@ class Eraser:
             update(
                 self.erasures.records,
                 stored.key,
-                lambda erasure: replace(erasure, waits_for=_still_waits_for(erasure, purged)),
+                # Also for runs that have begun since: until they end, earlier ledgers of their exports are not purged.
+                lambda erasure: replace(erasure, waits_for=_remaining(purged.active_runs, purged)),
             )
         return len(ready)
 
@@ -246,16 +247,6 @@ class Eraser:
             if run is None or run.value.is_over:
                 return True
         return False
-
-
-def _still_waits_for(erasure: Erasure, purged: Purged) -> tuple[str, ...]:
-    """Return the runs that an erasure waits for after a purge that found these active runs.
-
-    A killed process had not recorded its runs, so the erasure then waits for all of them.
-    """
-    if _UNFINISHED in erasure.waits_for:
-        return _remaining(purged.active_runs, purged)
-    return _remaining(set(erasure.waits_for) & set(purged.active_runs), purged)
 
 
 def _remaining(runs: Iterable[str], purged: Purged) -> tuple[str, ...]:

@@ -137,9 +137,9 @@ class Purge:
     ) -> tuple[Counter[str], ConnectorError | None]:
         """Purge the ledgers. Returns the number of removed rows by export.
 
-        `all_known`: `runs` has all runs with files. Any other run may be active and read an older version.
+        `all_known`: `runs` has all runs with files. Any other run may be active and use an older version.
         """
-        active_exports = {run.export_id for run in runs if not run.is_over}
+        active_exports = {run.export_id for run in runs if self._has_read_ledger(run)}
         ledgers, unreadable = split_unreadable(self.ledgers.all())
         removed = Counter[str]()
         for pointer in ledgers:
@@ -166,10 +166,10 @@ class Purge:
 
     def run_contains(self, run: Run, mark: MarkErased) -> bool:
         """Whether the files of an active run contain these people, or planning may be reading them."""
-        if run.status is RunStatus.QUEUED:
+        if not self._has_read_ledger(run):
             return False  # planning will omit them
         if not exists(self.files, plan_blob(run.id)):
-            return run.is_active
+            return True
         ledgers = [(name, WITH_ADDRESS) for name in self.files.names(ledger_folder(run.export_id))]
         plan = [
             (name, WITH_EMAIL if name.endswith("/rows.parquet") else WITH_ADDRESS)
@@ -177,6 +177,14 @@ class Purge:
             if name.endswith(".parquet")
         ]
         return any(self._contains(name, mark, kind) for name, kind in (*ledgers, *plan))
+
+    def _has_read_ledger(self, run: Run) -> bool:
+        """Whether a run that is not over may still use a ledger that it has read. A queued run reads it later, like one that
+        waits for a confirmation without a plan.
+        """
+        if run.is_over or run.status is RunStatus.QUEUED:
+            return False
+        return run.is_active or exists(self.files, plan_blob(run.id))
 
     def _contains(self, blob: str, mark: MarkErased, kind: FileKind) -> bool:
         with open_erased_rows(self.files, blob, mark, kind) as erased:

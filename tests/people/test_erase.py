@@ -350,6 +350,40 @@ def test_the_data_of_an_active_run_is_kept_until_it_ends(tmp_path: Path) -> None
     assert eraser.complete() == 0
 
 
+@pytest.mark.parametrize("status", [RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION])
+def test_a_run_that_has_not_read_a_ledger_keeps_no_earlier_one(
+    tmp_path: Path, status: RunStatus
+) -> None:
+    process = Process(used_storage(tmp_path))
+    process.runs.create("r3", Run("r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, status))
+
+    receipt = process.eraser(Mailchimp()).erase(ADA, False, "Kim")
+
+    assert_gone(process, tmp_path)
+    assert receipt.waits_for == ()
+
+
+def test_an_erasure_also_waits_for_a_run_that_began_before_earlier_ledgers_were_purged(
+    tmp_path: Path,
+) -> None:
+    process = Process(used_storage(tmp_path))
+    eraser = process.eraser(Mailchimp())
+    sending = Run("r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, RunStatus.SENDING)
+    first, next_one = process.runs.create("r3", sending), replace(sending, id="r4")
+    eraser.erase(ADA, False, "Kim")
+    ended = replace(sending, status=RunStatus.SUCCESSFUL)
+    process.runs.replace("r3", ended, first.etag)
+    second = process.runs.create("r4", next_one)
+
+    eraser.complete()
+
+    assert [found.value.waits_for for found in process.erasures.all()] == [("r4",)]
+    process.runs.replace("r4", replace(ended, id="r4"), second.etag)
+    eraser.complete()
+    assert_gone(process, tmp_path)
+    assert [found.value.waits_for for found in process.erasures.all()] == [()]
+
+
 @pytest.mark.parametrize("status", [RunStatus.SENDING, RunStatus.AWAITING_CONFIRMATION])
 def test_an_erasure_killed_before_its_receipt_does_not_forget_the_runs_with_the_person(
     tmp_path: Path, status: RunStatus
