@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.model.export import AttributeMapping, FieldToCreate, Mapping
+from shared.model.names import plan_blob
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
@@ -41,6 +42,40 @@ def test_an_undo_reads_a_date_as_the_attribute_writes_it_that_was_mapped_before(
 
     assert rows.values(1) == before
     assert undo.status is RunStatus.SUCCESSFUL
+
+
+@pytest.mark.parametrize("content", [None, b"{"], ids=["deleted", "damaged"])
+def test_an_undo_leaves_values_alone_if_it_is_not_known_how_they_were_written(
+    rows: RowDeployment, content: bytes | None
+) -> None:
+    blobs = rows.deployment.store.blobs
+    rows.define(mapping=_with_date("Born", "dayFirst"))
+    first = rows.run(person(1, Born="05/06/1980"))
+    rows.change(mapping=_with_date("BirthDate", "monthFirst"))
+    run = rows.run(person(1, BirthDate="01/02/1990"))
+    del blobs[plan_blob(first.id)]
+    if content is not None:
+        blobs[plan_blob(first.id)] = content
+
+    undo = rows.deployment.undo(run)
+
+    assert rows.values(1)["BORN"] == "1990-01-02"
+    assert codes(undo) == {"undoValuesUnknown": {"people": "1"}, "undoNothing": {}}
+
+
+def test_an_undo_restores_values_of_an_unchanged_mapping_although_the_earlier_plan_was_deleted(
+    rows: RowDeployment,
+) -> None:
+    rows.define(mapping=_with_date("Born", "dayFirst"))
+    first = rows.run(person(1, Born="05/06/1980"))
+    before = rows.values(1)
+    run = rows.run(person(1, Born="01/02/1990", FirstName="New"))
+    del rows.deployment.store.blobs[plan_blob(first.id)]
+
+    undo = rows.deployment.undo(run)
+
+    assert rows.values(1) == before
+    assert codes(undo) == {}
 
 
 def test_an_undo_restores_the_other_values_if_the_run_sent_a_new_field(rows: RowDeployment) -> None:

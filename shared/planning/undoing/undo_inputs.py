@@ -29,7 +29,7 @@ class StateAtUndo:
     `later_runs` are runs since the undone one, whose outcomes show who withdrew consent or is excluded. They sent no one or
     one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
     and the newest run of all rows; plans that were deleted are left out. `earlier` is the plan of the run that wrote the
-    ledger from before the undone run; None if it was deleted. `others` are the other exports to the audience,
+    ledger from before the undone run; None if it was deleted or damaged. `others` are the other exports to the audience,
     `former_holders` the blobs that record who had tags that the export took over from others.
     """
 

@@ -26,6 +26,7 @@ from shared.model.ports import Files, download_if_exists
 from shared.model.source import Attribute
 from shared.model.tag import owned_by_others
 from shared.planning.context import PlanContext, UnstoredPlan
+from shared.planning.fingerprint import mapping_fingerprint
 from shared.planning.request import PlanRequest
 from shared.planning.undoing.manual_edits import EditWindow, find_manual_edits
 from shared.planning.undoing.undo_changes import (
@@ -74,6 +75,7 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         current.excluded,
         undone.status,
         run.archive_created,
+        None if current.earlier else _mapping_of(undone),
     )
     others = list(download_others(current.others, context.dependencies.files, context.scratch))
     find_people_of_others(db, [file for _, file in others])
@@ -146,6 +148,10 @@ def _values_before(db: DuckDBPyConnection, earlier: Plan | None, undone: Plan) -
         source = earlier
     known = {attribute.name: attribute for attribute in (*undone.attributes, *source.attributes)}
     return _Values(source, _with_fields_of(source.mapping, undone.mapping), tuple(known.values()))
+
+
+def _mapping_of(plan: Plan) -> str:
+    return mapping_fingerprint(plan.mapping, plan.merge_fields, plan.attributes)
 
 
 def _with_fields_of(mapping: Mapping, other: Mapping) -> Mapping:

@@ -1,6 +1,7 @@
 -- name: people
 -- Every person of the ledger, with what the run changed about them. `known`: the values from before
--- the run are in the ledger, for the merge fields $before_tags. `has_other_fields`: the run also sent fields that had no values
+-- the run are in the ledger, for the merge fields $before_tags. With $mapping, they must have been sent with the mapping that has
+-- this fingerprint: the plan that shows how they are converted is gone. `has_other_fields`: the run also sent fields that had no values
 -- before, because the mapping was changed. People whom the run did not change, but a later run of one person did, are left out.
 CREATE OR REPLACE MACRO fields_of(merge_tags) AS list_transform(merge_tags, lambda t: split_part(t, '.', 1));
 CREATE OR REPLACE TABLE undo_people AS
@@ -90,7 +91,11 @@ joined AS (
         a.address IS NOT NULL AND coalesce(n.status = 'archived', false)
             AND b.fingerprint IS NOT NULL AS is_archived,
         l.fields AS fields_now, l.merge_tags AS tags_of_fields_now,
-        coalesce(b.fields IS NOT NULL AND b.merge_tags = $before_tags::VARCHAR[], false) AS known,
+        coalesce(
+            b.fields IS NOT NULL AND b.merge_tags = $before_tags::VARCHAR[]
+                AND ($mapping IS NULL OR a.address IS NOT NULL OR b.fingerprint = md5($mapping || b.fields)),
+            false
+        ) AS known,
         coalesce(known AND NOT list_has_all(fields_of(b.merge_tags), fields_of(l.merge_tags)), false) AS has_other_fields,
         -- The contact may lack the tag of another export that sends it, because someone removed or deleted the tag.
         coalesce(e.others, false) OR l.address IN (FROM people_of_others) AS others,
