@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 # Languages whose names of countries are known.
 _LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "ko", "ja", "zh", "zh_Hant")
@@ -62,6 +62,7 @@ _WORDS = re.compile(r"[^\W_]+")
 _IN_PARENTHESES = re.compile(r"\([^()]*\)")
 
 
+@lru_cache(maxsize=10_000)
 def country_code(text: str) -> str | None:
     """The code of a country (ISO 3166-1 alpha-2) that is given as a code or as a name, or None."""
     return _codes().get(_compared(text))
