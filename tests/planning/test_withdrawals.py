@@ -552,3 +552,22 @@ def test_an_undo_does_not_archive_a_person_who_unsubscribes_meanwhile(rows: RowD
     again = app.starter.start(EXPORT, options=RunOptions(confirmed=(ADD_ARCHIVED,)))
     rows.deployment.run_to_end(again.id)
     assert [rows.status(n) for n in range(3)] == ["unsubscribed", "subscribed", "subscribed"]
+
+
+@pytest.mark.parametrize(
+    ("meaning", "answers", "reported"),
+    [
+        (ConsentMeaning.YES_MUST_NOT_BE_MAILED, ("", " "), True),
+        (ConsentMeaning.YES_MUST_NOT_BE_MAILED, ("", "no"), False),
+        (ConsentMeaning.YES_MAY_BE_MAILED, ("", ""), False),
+    ],
+)
+def test_a_run_says_that_an_attribute_of_objections_has_no_value(
+    rows: RowDeployment, meaning: ConsentMeaning, answers: tuple[str, str], reported: bool
+) -> None:
+    rows.change(new_contacts=NewContacts(consent_attribute="Consent", consent_meaning=meaning))
+
+    found = codes(rows.run(*(person(number, answer) for number, answer in enumerate(answers))))
+
+    assert ("consentEmpty" in found) is reported
+    assert not reported or found["consentEmpty"] == {"attribute": "Consent", "rows": "2"}

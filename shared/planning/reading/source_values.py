@@ -73,8 +73,13 @@ def _is_clear(these: int, others: int) -> bool:
 
 @dataclass
 class _Consent:
-    """How many values a consent attribute has, and how many are neither a yes nor a no."""
+    """How many rows there are, how many have a value of a consent attribute, and how many of these are neither a yes nor a no.
 
+    `empty_allows` is whether an empty value allows email.
+    """
+
+    empty_allows: bool
+    rows: int = 0
     given: int = 0
     unclear: int = 0
 
@@ -118,10 +123,12 @@ class SourceValues:
         """Count the values of a consent attribute, and those that are neither a yes nor a no."""
         words = consent_words(meaning, attribute)
         known = sorted(words.allow | words.forbid)
-        given, unclear = _SQL.row(
+        rows, given, unclear = _SQL.row(
             db, "consent", cell=cell, attribute=attribute, blanks=BLANKS, known=known
         )
-        found = self.consent.setdefault(attribute, _Consent())
+        empty_allows = meaning is ConsentMeaning.YES_MUST_NOT_BE_MAILED
+        found = self.consent.setdefault(attribute, _Consent(empty_allows))
+        found.rows += rows
         found.given += given
         found.unclear += unclear
 
@@ -159,6 +166,10 @@ class SourceValues:
                 )
             )
         for attribute, consent in self.consent.items():
+            if consent.empty_allows and consent.rows and not consent.given:
+                # It may be right: no one has objected. Or the attribute is not filled any more.
+                values = {"attribute": attribute, "rows": str(consent.rows)}
+                found.append(Finding(Severity.INFO, "consentEmpty", values=values))
             if consent.unclear:
                 # A few such values in a good column must not make every run one with warnings.
                 severe = 2 * consent.unclear >= consent.given

@@ -93,9 +93,10 @@ FROM (
 );
 
 -- name: consent
--- How many rows have a value in the column $cell, and how many of these values are not in $known. The name of
--- the attribute is no value: it is in the headers that joined files repeat.
+-- How many rows there are, how many have a value in the column $cell, and how many of these values are not in $known. The
+-- name of the attribute is no value: it is in the headers that joined files repeat.
 SELECT
+    (SELECT count(*) FROM segment_rows),
     coalesce(sum(number), 0)::BIGINT,
     coalesce(sum(number) FILTER (NOT list_contains($known::VARCHAR[], answer)), 0)::BIGINT
 FROM (
