@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import ENOSPC
 from itertools import chain
 from pathlib import Path
@@ -34,7 +34,7 @@ from shared.segments.reading.fast_csv import literal, load_plain, quoted
 from shared.segments.reading.insert import SmallFiles, WantedRow, insert_rows
 from shared.segments.reading.parquet import load_parquet
 from shared.segments.reading.text_file import TextFile
-from shared.segments.reading.unpack import Text, unpack
+from shared.segments.reading.unpack import Parquet, Text, unpack
 from shared.settings import NULL_MARKERS
 from shared.workspace import execute
 
@@ -75,65 +75,101 @@ class SegmentReader:
         `connection` must not be in a transaction. Unavailable when the local disk is full.
         """
         listed = [attribute.name for attribute in segment.attributes]
-        wanted, columns = columns, _as_listed(columns, listed, segment.name)
-        numeric: set[str] = set()
-        small = SmallFiles(connection, table, len(columns), scratch / "small-files")
-        in_database = BoundedSemaphore(_READERS)
-        sizes: list[int] = []
+        own_names = _as_listed(columns, listed, segment.name)
+        loading = _Loading(self.container, connection, segment, listed, own_names, table, scratch)
+        unreadable = loading.load_files()
+        return LoadedSegment(
+            unreadable,
+            _remove_markers(connection, table, own_names, self.null_markers, consent=consent),
+            frozenset(
+                name
+                for name, own_name in zip(columns, own_names, strict=True)
+                if own_name in loading.numeric
+            ),
+        )
 
-        def load_file(partition: Partition, file: Path) -> list[UnreadableRow]:
-            try:
-                unpacked = unpack(
-                    self.container.pieces(partition.blob, partition.etag),
-                    partition.csv.encoding,
-                    file,
-                    partition.blob,
-                )
-                size = file.stat().st_size
-                sizes.append(size)
-                if isinstance(unpacked, Text):
-                    if not unpacked.lines:
-                        return []
-                    text = TextFile.of(unpacked, partition, segment.attributes)
-                    if max(partition.size, size) <= _SMALL:
-                        return _add_small(small, text, columns, segment.name)
-                    with in_database, closing(connection.cursor()) as cursor:
-                        return _load_text(cursor, table, text, columns, segment.name)
-                with in_database, closing(connection.cursor()) as cursor:
-                    refused, found = load_parquet(
-                        cursor, table, unpacked, columns, listed, partition.blob
-                    )
-                    numeric.update(found)
-            except OSError as error:
-                if error.errno != ENOSPC:
-                    raise
-                raise Unavailable("diskFull") from error
-            finally:
-                file.unlink(missing_ok=True)
-            return [
-                UnreadableRow(segment.name, partition.blob, line, code) for line, code in refused
-            ]
 
-        files = [scratch / f"partition-{number}" for number in range(len(segment.partitions))]
-        work = list(zip(segment.partitions, files, strict=True))
+@dataclass
+class _Loading:
+    """Loads the files of one segment, several at a time.
+
+    `listed` are the columns of the segment, `columns` the wanted ones. `numeric` gets those that a Parquet file has as numbers.
+    """
+
+    container: LandingContainer
+    connection: duckdb.DuckDBPyConnection
+    segment: SegmentSnapshot
+    listed: Sequence[str]
+    columns: Sequence[str]
+    table: str
+    scratch: Path
+    numeric: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        folder = self.scratch / "small-files"
+        self._small = SmallFiles(self.connection, self.table, len(self.columns), folder)
+        self._in_database = BoundedSemaphore(_READERS)
+        self._sizes: list[int] = []
+
+    def load_files(self) -> tuple[UnreadableRow, ...]:
+        """Append the rows of all files to the table. Returns the rows that cannot be read."""
+        files = [
+            self.scratch / f"partition-{number}" for number in range(len(self.segment.partitions))
+        ]
+        work = list(zip(self.segment.partitions, files, strict=True))
         small_files = [one for one in work if one[0].size <= _SMALL]
         larger_files = [one for one in work if one[0].size > _SMALL]
         # One file is downloaded while another one is read, unless they are large: temporary disk is small. How
         # large compressed files are is known once the first one is unpacked, so it is loaded alone.
         alone = 0 if all(_is_known_not_large(partition) for partition, _ in larger_files) else 1
-        unreadable = [load_file(*one) for one in larger_files[:alone]]
-        readers = 1 if sizes and sizes[0] > _LARGE else _READERS
-        unreadable += _in_threads(readers, load_file, larger_files[alone:])
+        unreadable = [self._load_file(*one) for one in larger_files[:alone]]
+        readers = 1 if self._sizes and self._sizes[0] > _LARGE else _READERS
+        unreadable += _in_threads(readers, self._load_file, larger_files[alone:])
         # Of small files, most of the time is waiting for the answers of the storage account.
-        unreadable += _in_threads(_READERS_OF_SMALL_FILES, load_file, small_files)
-        small.insert()
-        return LoadedSegment(
-            tuple(chain.from_iterable(unreadable)),
-            _remove_markers(connection, table, columns, self.null_markers, consent=consent),
-            frozenset(
-                name for name, found in zip(wanted, columns, strict=True) if found in numeric
-            ),
-        )
+        unreadable += _in_threads(_READERS_OF_SMALL_FILES, self._load_file, small_files)
+        self._small.insert()
+        return tuple(chain.from_iterable(unreadable))
+
+    def _load_file(self, partition: Partition, file: Path) -> list[UnreadableRow]:
+        """Download a file, and append its rows to the table. Returns the rows that cannot be read."""
+        try:
+            unpacked = unpack(
+                self.container.pieces(partition.blob, partition.etag),
+                partition.csv.encoding,
+                file,
+                partition.blob,
+            )
+            size = file.stat().st_size
+            self._sizes.append(size)
+            if isinstance(unpacked, Text):
+                return self._load_text(partition, unpacked, max(partition.size, size))
+            return self._load_parquet(partition, unpacked)
+        except OSError as error:
+            if error.errno != ENOSPC:
+                raise
+            raise Unavailable("diskFull") from error
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _load_text(self, partition: Partition, unpacked: Text, size: int) -> list[UnreadableRow]:
+        if not unpacked.lines:
+            return []
+        text = TextFile.of(unpacked, partition, self.segment.attributes)
+        name = self.segment.name
+        if size <= _SMALL:
+            return _add_small(self._small, text, self.columns, name)
+        with self._in_database, closing(self.connection.cursor()) as cursor:
+            return _load_text(cursor, self.table, text, self.columns, name)
+
+    def _load_parquet(self, partition: Partition, file: Parquet) -> list[UnreadableRow]:
+        with self._in_database, closing(self.connection.cursor()) as cursor:
+            refused, numeric = load_parquet(
+                cursor, self.table, file, self.columns, self.listed, partition.blob
+            )
+            self.numeric.update(numeric)
+        return [
+            UnreadableRow(self.segment.name, partition.blob, line, code) for line, code in refused
+        ]
 
 
 def _is_known_not_large(partition: Partition) -> bool:
