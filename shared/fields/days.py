@@ -85,7 +85,7 @@ def shown_order(values: Iterable[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def day_of(text: str, order: str = "") -> datetime.date | None:
+def day_of(text: str, order: str) -> datetime.date | None:
     """Return the date in a text, or None. AmbiguousDateError when `order` is needed and empty."""
     if found := _YEAR_FIRST.fullmatch(text):
         return _date(found[1], found[3], found[4])

@@ -70,7 +70,7 @@ def attribute_tags(evidence: Evidence | None) -> Iterator[tuple[str, str]]:
             yield attribute, tag
 
 
-def converter(tag: str, now: datetime | None = None) -> Callable[[str], object]:
+def converter(tag: str, now: datetime | None) -> Callable[[str], object]:
     """Return the conversion for a tag of evidence. It raises Unusable, also for times after `now`."""
     return _ip if EVIDENCE[tag].startswith("ip") else partial(_time, now=now)
 

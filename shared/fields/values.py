@@ -64,7 +64,7 @@ class Unusable(Exception):
 
 
 def conversion(
-    field: MergeField, data_type: str, date_order: str = "", decimal_mark: str = ""
+    field: MergeField, data_type: str, date_order: str, decimal_mark: str
 ) -> Callable[[str], object]:
     """How text of an attribute becomes a value of a field.
 
