@@ -195,14 +195,11 @@ def test_an_upload_succeeds_although_the_azure_cli_cannot_ask_the_app_about_its_
     assert says in done.stdout
 
 
-FUNCTIONS = code.read().functions
-
-
 @pytest.mark.parametrize("end", ["", "\\r"])
 def test_the_functions_are_found_in_the_subscription_of_azd_and_on_windows(
     tmp_path: Path, end: str
 ) -> None:
-    names = " ".join(f"func-x/{name}" for name in FUNCTIONS)
+    names = " ".join(f"func-x/{name}" for name in code.read().functions)
     az = f"""case "$*" in
   "functionapp show"*" --subscription ours") printf '/site{end}\\n' ;;
   "rest --method post --url https://management.azure.com/site/host/default/sync?"*) ;;
@@ -220,7 +217,7 @@ def test_azure_is_asked_to_read_the_triggers_until_it_knows_every_function(
     tmp_path: Path, known_after: int, result: int
 ) -> None:
     """Flex Consumption may know only WarmUp after a deployment, and then no timer and no queue starts the app."""
-    names = " ".join(f"func-x/{name}" for name in FUNCTIONS)
+    names = " ".join(f"func-x/{name}" for name in code.read().functions)
     az = f"""case "$*" in
   "functionapp show"*) echo /site ;;
   "rest --method post --url https://management.azure.com/site/host/default/sync?"*)
@@ -235,7 +232,7 @@ esac"""
     assert len((tmp_path / "requests").read_text().split()) == min(known_after + 1, 10)
     if result:
         assert "the app does not run" in done.stderr
-        assert all(f" {name}" in done.stderr for name in FUNCTIONS)
+        assert all(f" {name}" in done.stderr for name in code.read().functions)
 
 
 class _Site(QuietHandler):
