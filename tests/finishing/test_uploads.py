@@ -16,6 +16,7 @@ from shared.model.names import outcomes_table
 from shared.model.run import RunStatus
 from shared.people.erasures import Erasure, Erasures
 from tests.faults.simulated_deployment import EXPORT, NewDeployment
+from tests.waiting import MOST_SECONDS
 
 SAMPLE = Sample(6, (Segment("A"),), seed=3)
 
@@ -36,7 +37,7 @@ def test_the_outcomes_are_uploaded_while_tags_are_compared(
             uploaded.set()
 
     def checking(*given: Any) -> Any:
-        while_comparing.append(uploaded.wait(10))
+        while_comparing.append(uploaded.wait(MOST_SECONDS))
         return check(*given)
 
     monkeypatch.setattr(deployment.app.files, "upload", uploading)

@@ -12,6 +12,7 @@ from shared.errors import ConfigError, Unavailable
 from shared.model.run import RunStatus
 from shared.planning import new_plan
 from tests.planning.row_deployment import RowDeployment, person
+from tests.waiting import MOST_SECONDS
 
 
 def test_the_files_of_a_plan_are_uploaded_while_its_changes_are_counted(
@@ -28,7 +29,7 @@ def test_the_files_of_a_plan_are_uploaded_while_its_changes_are_counted(
             uploaded[path.name].set()
 
     def counting(*given: Any) -> Any:
-        while_counting.extend(event.wait(10) for event in uploaded.values())
+        while_counting.extend(event.wait(MOST_SECONDS) for event in uploaded.values())
         return count(*given)
 
     monkeypatch.setattr(files, "upload", uploading)
