@@ -63,6 +63,12 @@ class PersonInExport:
     values: tuple[tuple[str, str], ...] = ()
     sent_at: datetime | None = None
 
+    @property
+    def has_person(self) -> bool:
+        """Whether the export has the person. What is known of an erased person is only that they were erased."""
+        is_erased = self.code == Code.ERASED
+        return bool(self.tags or self.segments or (self.outcome and not is_erased))
+
 
 @dataclass(frozen=True)
 class Search:

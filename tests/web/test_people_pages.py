@@ -1,5 +1,7 @@
 """The page on which a person is found and erased."""
 
+import re
+
 from shared.people.search import PersonInExport
 from tests.web.browser import Browser
 from tests.web.world import NOW, World
@@ -61,6 +63,31 @@ def test_a_person_whom_no_export_has_is_not_counted() -> None:
     ):
         page = Browser(world, language).open("/people")
         assert words in page.send(fields={"person": "ada@contoso.example"}).text
+        # There is nothing that this export would be another than.
+        assert "other export" not in page.text
+        assert "기타 내보내기" not in page.text
+        audit = Browser(world).open("/audit?kind=person")
+        assert "Exports found–0" in audit.text
+        assert "Exports found–1" not in audit.text
+
+
+def test_each_address_of_a_profile_can_be_removed() -> None:
+    world = World()
+    for number, address in enumerate(("ada@work.example", "ada@home.example")):
+        world.people.known[address] = [
+            PersonInExport(
+                f"e{number}", "Weekly", ("VIP",), email=address, customer_id="C-100", tags=("VIP",)
+            )
+        ]
+    page = Browser(world).open("/people").send(fields={"person": "C-100"})
+    offered = re.findall(r'name="email" value="([^"]+)"', page.html)
+    assert offered == ["ada@home.example", "ada@work.example"]
+    assert "Exports found–2" in Browser(world).open("/audit?kind=person").text
+    for address in offered:
+        page.send("/people/erase", {"email": address, "sure": "on"})
+        assert address not in world.people.known
+        page.send("/people", {"person": "C-100"})
+    assert 'name="email"' not in page.html
 
 
 def test_an_unknown_customer_is_not_shown_as_a_failure_of_mailchimp() -> None:

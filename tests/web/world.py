@@ -442,12 +442,12 @@ class FakePeople:
     def find(self, email: str, customer_id: str) -> list[PersonInExport]:
         if not customer_id:
             return self.known.get(email.lower(), [])
-        has_it = (
-            found
+        return [
+            person
             for found in self.known.values()
-            if any(person.customer_id == customer_id for person in found)
-        )
-        return next(has_it, [])
+            if any(one.customer_id == customer_id for one in found)
+            for person in found
+        ]
 
     def erase(self, email: str, in_mailchimp: bool, by: str) -> Erasure:
         gone = self.known.pop(email.lower(), [])

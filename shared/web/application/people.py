@@ -20,7 +20,8 @@ from shared.web.models.people import SearchBody
 def search(context: Context, person: SearchBody) -> Sequence[PersonInExport]:
     """What every export has stored about an address, or about a profile."""
     found = context.services.search.find(person.email or "", person.customer_id or "")
-    audit.record(context, "person.search", "-", after={"found": len(found)})
+    holding = sum(one.has_person for one in found)
+    audit.record(context, "person.search", "-", after={"found": holding})
     return found
 
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from shared.model.outcome import Code
 from shared.people.erasures import Erasure
+from shared.people.search import PersonInExport
 from shared.web.access import AccessRoute, requires
 from shared.web.application import people
 from shared.web.authentication import Role
-from shared.web.models.people import EraseBody, PersonInExportView, person_named, person_view
+from shared.web.models.people import EraseBody, person_named, person_view
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.texts import text
@@ -66,9 +66,8 @@ def erase(page: CurrentPage, form: SentForm) -> Response:
 def _found(page: Page, person: str, errors: FormErrors = NO_ERRORS) -> Response:
     """The result of a search by address, or by CustomerId when there is no @ in it."""
 
-    def found() -> list[PersonInExportView]:
-        results = people.search(page.context, person_named(person))
-        return [person_view(one, page.language) for one in results]
+    def found() -> Sequence[PersonInExport]:
+        return people.search(page.context, person_named(person))
 
     results = page.attempt(found, only_reads=True)
     if isinstance(results, FormErrors):
@@ -81,25 +80,19 @@ def _people(
     person: str = "",
     errors: FormErrors = NO_ERRORS,
     *,
-    found: Sequence[PersonInExportView] | None = None,
+    found: Sequence[PersonInExport] | None = None,
     receipt: Erasure | None = None,
 ) -> Response:
-    holding = [one for one in found or () if _holds(one)]
+    shown = [(one.has_person, person_view(one, page.language)) for one in found or ()]
     addresses = {one.email.lower() for one in found or () if one.email}
     return page.render(
         "people.html",
         errors=errors,
         person=person,
-        # A profile may have had several addresses; each is erased by itself.
-        email=person if "@" in person else next(iter(sorted(addresses)), ""),
+        # A profile may have several addresses; each is erased by itself.
+        emails=[person] if "@" in person else sorted(addresses),
         found=found,
-        holding=holding,
-        others=[one for one in found or () if one not in holding],
+        holding=[view for has_person, view in shown if has_person],
+        others=[view for has_person, view in shown if not has_person],
         receipt=receipt,
     )
-
-
-def _holds(one: PersonInExportView) -> bool:
-    """Whether an export has the person. What is known of an erased person is only that they were erased."""
-    is_erased = one.code == Code.ERASED
-    return bool(one.tags or one.segments or (one.outcome and not is_erased))
