@@ -3,7 +3,7 @@
 import re
 
 from tests.web.browser import Browser
-from tests.web.client import get, new_export, send
+from tests.web.client import get, new_connection, new_export, send
 from tests.web.world import World
 
 
@@ -33,6 +33,23 @@ def test_the_audit_trail_has_sentences_with_links_and_localized_changes() -> Non
     assert "Nothing found" in Browser(world).open("/audit?who=someone-else").text
     assert "Nothing found" in Browser(world).open("/audit?until=2026-11-22").text
     assert "started a run" in Browser(world).open("/audit?since=2026-11-23&until=2026-11-23").text
+
+
+def test_the_entry_of_a_new_export_has_only_fields_with_a_value() -> None:
+    world = World()
+    new_export(world, new_connection(world), schedule={"repeat": "everyRefresh"})
+    page = Browser(world).open("/audit?kind=export")
+    assert "Recurrence" in page.text
+    assert "Days (weekly)" not in page.text
+    rows = page.html.partition("trail-list")[2].count("<tr><th")
+    assert f"{rows - 1} fields" in page.text
+
+
+def test_the_audit_trail_names_the_mailchimp_account_of_a_connection() -> None:
+    world = World()
+    new_connection(world)
+    page = Browser(world).open("/audit?kind=connection")
+    assert "Mailchimp account–Contoso" in page.text
 
 
 def test_the_audit_trail_is_read_page_by_page() -> None:

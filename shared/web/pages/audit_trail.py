@@ -17,7 +17,7 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import audit
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.authentication import Role
-from shared.web.pages.conflicts import field_label, value_words
+from shared.web.pages.conflicts import NO_VALUE, field_label, value_words
 from shared.web.pages.render import CurrentPage, Page
 from shared.web.pages.run_list import day_range
 from shared.web.texts import has, text
@@ -40,6 +40,11 @@ class ShownChange:
     label: str
     before: str
     after: str
+
+    @property
+    def has_value(self) -> bool:
+        """Whether there is a value before or after the change. A new export has fields without a value."""
+        return not {self.before, self.after} <= {"", NO_VALUE}
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,12 @@ def show_audit(
     """Who changed what, newest first."""
     services = page.services
     exports = [stored.value for stored in services.definitions.all()]
+    connections = services.connections.all()
+    grants = [one.grant for one in connections if one.grant]
     names = {
         **{one.id: one.display_name for one in exports},
-        **{one.id: one.display_name for one in services.connections.all()},
+        **{one.id: one.display_name for one in connections},
+        **{grant.account_id: grant.account_name for grant in grants},
     }
     first, before, days = day_range(since, until, page.zone)
     wanted = audit.AuditFilter(kind if kind in _KINDS else "", subject, who, first, before)
@@ -128,7 +136,7 @@ def _shown(
     sentence = escape(words).replace(_WHO, link)
     sentence = sentence.replace(_WHAT, _link(page, names, entry))
     changes = (_in_words(entry, change, language, names) for change in entry.changes)
-    shown = [change for change in changes if change is not None]
+    shown = [change for change in changes if change is not None and change.has_value]
     if entry.action == "person.erase" and entry.subject_id != "-":
         shown.insert(0, ShownChange(field_label("receipt", language), "", entry.subject_id))
     return ShownEntry(entry, Markup(sentence), tuple(shown))  # noqa: S704 - every part is escaped above

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from shared.web.application.audit import flat
 from shared.web.texts import has, reason_text, text
 
+# The words for a field without a value.
+NO_VALUE = "–"
 # In the order of the pages: the label of a field, and the texts of its values if it has a choice of them.
 _LABELS = {
     "displayName": ("form.displayName", ""),
@@ -97,7 +99,7 @@ def field_position(path: str) -> tuple[int, int]:
 def value_words(field: str, value: object, language: str, names: Mapping[str, str]) -> str:
     """A value of a field in words; `names` are the display names of ids."""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(value_words(field, one, language, names) for one in value) or "–"
+        return ", ".join(value_words(field, one, language, names) for one in value) or NO_VALUE
     if isinstance(value, Mapping):
         # A segment and its tag, or an attribute and its merge field.
         first, second = value.get("name") or value.get("attribute"), value.get("tag")
@@ -114,4 +116,4 @@ def value_words(field: str, value: object, language: str, names: Mapping[str, st
     key = f"pages.{choices or _CHOICES.get(field, '')}.{value}"
     if has(key):
         return text(language, key)
-    return names.get(str(value), str(value)) if value not in (None, "") else "–"
+    return names.get(str(value), str(value)) if value not in (None, "") else NO_VALUE
