@@ -110,17 +110,17 @@ def test_a_run_without_anyone_to_send_says_so_beside_its_rejected_rows() -> None
         (
             {},
             "Tag removals, unsubscribes or archives wait for a confirmation. There was nothing",
-            "태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 다른 보낼 내용은",
+            "태그 제거, 구독 취소 또는 보관이 확인 대기 중입니다. 다른 보낼 내용은",
         ),
         (
             {"created": 7, "not_sent": 3},
             "Done so far: 7 people added. Tag removals, unsubscribes or archives wait for a confirmation. 3 people were not sent.",
-            "지금까지 처리한 내용: 7명 추가. 태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 3명은 보내지 않았습니다.",
+            "지금까지 처리한 내용: 7명 추가. 태그 제거, 구독 취소 또는 보관이 확인 대기 중입니다. 3명은 보내지 않았습니다.",
         ),
         (
             {"not_sent": 1},
             "Tag removals, unsubscribes or archives wait for a confirmation. 1 person was not sent.",
-            "태그 제거, 구독 취소 또는 보관이 확인을 기다립니다. 1명은 보내지 않았습니다.",
+            "태그 제거, 구독 취소 또는 보관이 확인 대기 중입니다. 1명은 보내지 않았습니다.",
         ),
     ],
     ids=["after sending", "nothing else", "some not sent", "none sent"],
