@@ -6,10 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.model.audience import Audience
+from shared.segments.choosing.catalogue import SegmentInfo
 from shared.web.authentication import Role
 from tests.web.browser import Browser
 from tests.web.client import get, new_connection, new_export
-from tests.web.world import KEY, World
+from tests.web.world import KEY, NOW, World
 
 
 def test_faults_are_shown_at_their_fields_and_the_input_is_kept() -> None:
@@ -230,3 +231,34 @@ def test_the_form_says_that_the_account_has_no_longer_the_audience_of_the_export
     world.accounts[KEY].audiences[:] = [Audience("f6e5d4c3b2", "Other", 5, False)]
     assert "a1b2c3d4e5 – not in this Mailchimp account" in Browser(world).open(path).text
     assert "a1b2c3d4e5 – 이 Mailchimp 계정에 없음" in Browser(world, "ko").open(path).text
+
+
+def listed(page: Browser, name: str) -> list[str]:
+    """The segments of a list, in its order."""
+    return re.findall(rf'name="{name}" value="([^"]+)"', page.html)
+
+
+def test_the_segments_of_an_export_are_listed_first_and_do_not_move_while_it_is_edited() -> None:
+    world = World()
+    names = [f"Segment_{number:03}" for number in range(120)]
+    world.catalogue.segments = lambda: [  # type: ignore[method-assign]
+        SegmentInfo(name, name, 10, NOW) for name in names
+    ]
+    export = new_export(
+        world,
+        segments=[{"name": "Segment_111", "tag": "A"}, {"name": "Segment_090", "tag": "B"}],
+        exclusionSegments=["Segment_100"],
+    )
+    page = Browser(world).open(f"/exports/{export}/edit")
+    chosen = ["Segment_090", "Segment_111", "Segment_000"]
+    assert listed(page, "segment")[:3] == chosen
+    assert listed(page, "exclusionSegment")[:2] == ["Segment_100", "Segment_000"]
+    assert sorted(listed(page, "segment")) == names
+    changed = {"segment": ["Segment_119", "Segment_111"], "tag:Segment_119": "x" * 101}
+    page.send(fields={**changed, "do": "look"})
+    assert listed(page, "segment")[:3] == chosen
+    page.send(fields={**changed, "do": "save"})
+    assert page.answer.status == 400
+    # The fault leads to the field of its row.
+    [field] = re.findall(r'href="#(tag-\d+)"', page.html)
+    assert f'id="{field}" name="tag:Segment_119"' in page.html

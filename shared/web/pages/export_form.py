@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -17,7 +18,7 @@ from shared.errors import ConnectorError
 from shared.model.connection import Connection, ConnectionStatus
 from shared.model.export import MAX_SEGMENTS, Export, Mapping
 from shared.model.run import Mode
-from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
+from shared.segments.choosing.catalogue import AttributeInfo, SegmentInfo, SegmentSample
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails
@@ -104,6 +105,9 @@ def _form(
         saved = exports.read(page.context, export_id)
         conflict = _conflict(page, saved.export, definition, offered)
         etag = saved.etag
+    saved_export = page.services.definitions.find(export_id) if export_id else None
+    listed, excludable = _in_order(choices.segments, saved_export)
+    choices = replace(choices, segments=listed)
     schedule = definition["schedule"]
     members = {info.name: info.member_count or 0 for info in choices.segments}
     chosen = {segment["name"]: segment for segment in definition["segments"]}
@@ -131,6 +135,7 @@ def _form(
         is_listed=len(choices.attributes) <= _MOST_LISTED,
         body=definition,
         choices=choices,
+        excludable=excludable,
         export_id=export_id,
         chosen=chosen,
         positions={segment["name"]: at for at, segment in enumerate(definition["segments"])},
@@ -141,6 +146,21 @@ def _form(
         conflict=conflict,
         etag=etag,
         path=f"/exports/{export_id}/edit" if export_id else "/setup/export",
+    )
+
+
+def _in_order(
+    segments: Sequence[SegmentInfo], saved: Export | None
+) -> tuple[list[SegmentInfo], list[SegmentInfo]]:
+    """The segments to choose, and those to exclude. Both lists begin with those of the saved export.
+
+    The saved export decides and not the form, so that no row moves while a person edits the form.
+    """
+    chosen = {one.name for one in saved.segments} if saved else set()
+    excluded = set(saved.exclusion_segments) if saved else set()
+    return (
+        sorted(segments, key=lambda info: info.name not in chosen),
+        sorted(segments, key=lambda info: info.name not in excluded),
     )
 
 
