@@ -218,17 +218,6 @@ def test_no_table_of_a_narrow_window_has_to_be_scrolled_sideways(
     assert page.evaluate(TOO_WIDE) == []
 
 
-def test_the_lists_show_names_of_two_lines(place: Place, open_page: Open) -> None:
-    fill(place.world)
-    long = max(NAMES, key=len)
-    page = open_page()
-    for path in ("/", "/runs"):
-        page.goto(path)
-        link = page.get_by_role("link", name=long).first
-        assert link.evaluate("one => one.scrollHeight <= one.clientHeight"), path
-        assert link.evaluate("one => one.scrollWidth <= one.clientWidth"), path
-
-
 def test_long_names_stay_in_the_list_of_connections_and_in_the_form(
     place: Place, open_page: Open
 ) -> None:
