@@ -56,10 +56,14 @@ def segment_members(request: ApiRequest, audience_id: str, segment_id: str) -> b
     include = included(request)
     number = found.id
     with audience.lock:
-        people = audience.select(
-            ("segment", number, tuple(sorted(include))),
-            lambda member: number in member.tags and member.status in include,
-        )
+        render.member_count(request.world, audience, found, include)
+        if found.members_shown is not None:
+            people = [one for one in found.members_shown if one.status in include]
+        else:
+            people = audience.select(
+                ("segment", number, tuple(sorted(include))),
+                lambda member: number in member.tags and member.status in include,
+            )
         page = people[offset : offset + count]
         return _page(request, audience, page, len(people), f"segments/{number}/members")
 

@@ -39,6 +39,8 @@ class Options:
     """How long the numbers of `GET /lists` are cached; 0 for current numbers."""
     tag_count_cache_seconds: int = 0
     """How long the `member_count` of a tag is cached."""
+    tag_members_cached: bool = False
+    """Whether the list of the members of a tag is as old as its `member_count`."""
     unknown_merge_tags: OneOf["ignore", "refuse"] = "ignore"
     wrong_kind: CallOrMember = "member"
     """A merge value of the wrong JSON kind costs the member, or the whole call (400)."""

@@ -154,7 +154,7 @@ def segment(world: World, audience: Audience, found: Segment, include: set[str])
     return {
         "id": found.id,
         "name": found.name,
-        "member_count": _member_count(world, found, include),
+        "member_count": member_count(world, audience, found, include),
         "type": found.type,
         "created_at": moment(found.created),
         "updated_at": moment(found.updated),
@@ -170,12 +170,16 @@ def segment(world: World, audience: Audience, found: Segment, include: set[str])
     }
 
 
-def _member_count(world: World, found: Segment, include: set[str]) -> int:
-    """The members of a segment, cached for `tag_count_cache_seconds`."""
+def member_count(world: World, audience: Audience, found: Segment, include: set[str]) -> int:
+    """The number of members of a segment, cached for `tag_count_cache_seconds`."""
     now = world.now()
     shown = found.count_shown
     if shown is None or now - shown[0] >= world.options.tag_count_cache_seconds:
         shown = found.count_shown = (now, sum(found.counts[status] for status in include))
+        cached = world.options.tag_members_cached
+        found.members_shown = (
+            [one for one in audience.members.values() if found.id in one.tags] if cached else None
+        )
     return shown[1]
 
 

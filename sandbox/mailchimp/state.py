@@ -87,7 +87,8 @@ class MergeField:
 class Segment:
     """A tag (`static`) or a saved segment; `counts` is members by status.
 
-    `count_shown` is when `member_count` was computed, and its value.
+    `count_shown` is when `member_count` was computed, and its value; `members_shown` are the members at that time, if their
+    list is cached.
     """
 
     id: int
@@ -98,6 +99,7 @@ class Segment:
     conditions: dict[str, Any] | None = None
     counts: Counter[str] = field(default_factory=Counter)
     count_shown: tuple[float, int] | None = None
+    members_shown: list[Member] | None = None
 
 
 @dataclass(slots=True)

@@ -3,8 +3,9 @@
 Mailchimp counts active subscribers only, and adding to a tag silently ignores addresses that are
 not in the audience. So the counts are compared. When they differ, the members in all statuses are
 read, because a count may be minutes old. People who should have the tag get it; people who have it
-and are neither in the segment nor in the ledger lose it. People who still do not have it are no
-longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
+and are neither in the segment nor in the ledger lose it. If people still do not have it, a few of
+them are looked up, because the list of members may be old as well. If none of these is subscribed, all of them
+are no longer in the audience: the ledger records them as not sent, so the next run adds them or gets the
 refusal. The ledger may let people keep the tag who left the segment or must not be sent. If someone
 removed it from them in Mailchimp, they do not get it again. A remaining difference is reported as a finding.
 After an undo, the tag is repaired only for people to whom the undo gave it, or from whom the undo took it.
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 
 _MOST_CHANGED = 10_000
+# With more people, the audience was probably emptied, or the list of members is old. A few people show which.
+_MOST_LOOKUPS = 20
 _SQL = SqlFile.of(__file__)
 
 
@@ -88,11 +91,7 @@ class TagCheck:
         expected -= lost
         if self.undo:
             expected += _SQL.number(self.db, "tagged_by_others", tag_id=self._tag_id)
-        with waiting_for_network(self.db):
-            for part in self._parts("missing_part", missing):
-                self.session.retag(self.audience_id, self._tag_id, part)
-            for part in self._parts("extra_part", extra):
-                self.session.untag(self.audience_id, self._tag_id, part)
+        given, taken = self._repair(missing, extra)
         counted = self._count()
         if counted != expected:
             if missing or extra:
@@ -100,19 +99,18 @@ class TagCheck:
             counted = self._number("subscribers")
             expected -= _SQL.number(self.db, "unsubscribed_leavers", tag_id=self._tag_id)
         findings = []
-        gone = self._forget_missing() if missing and counted < expected else 0
-        given = missing - gone
+        gone = self._forget_gone() if missing and counted < expected else 0
         if gone:
             expected -= gone
             findings.append(
                 Finding(Severity.INFO, "contactsGone", values={"tag": name, "people": str(gone)})
             )
-        if given or extra:
+        if given or taken:
             findings.append(
                 Finding(
                     Severity.INFO,
                     "tagRepaired",
-                    values={"tag": name, "added": str(given), "removed": str(extra)},
+                    values={"tag": name, "added": str(given), "removed": str(taken)},
                 )
             )
         if lost and counted == expected:
@@ -137,9 +135,32 @@ class TagCheck:
             tag = self.session.tag(self.audience_id, self._tag_id)
         return tag.member_count if tag else 0
 
-    def _forget_missing(self) -> int:
-        """Mark people who could not get the tag as not sent in `next`. Returns their number."""
+    def _repair(self, missing: int, extra: int) -> tuple[int, int]:
+        """Give the tag to people who lack it, and take it from others. Returns how many got it and how many lost it."""
+        with waiting_for_network(self.db):
+            given = sum(
+                self.session.retag(self.audience_id, self._tag_id, part).added
+                for part in self._parts("missing_part", missing)
+            )
+            taken = sum(
+                self.session.untag(self.audience_id, self._tag_id, part).removed
+                for part in self._parts("extra_part", extra)
+            )
+        return given, taken
+
+    def _forget_gone(self) -> int:
+        """Mark people who are no longer in the audience as not sent in `next`. Returns their number.
+
+        If a person who was looked up is subscribed, the list of members is old. Then it is unknown who is gone, and no one is
+        marked.
+        """
         missing = self._number("missing")
+        rows = _SQL.rows(self.db, "missing_part", first=0, most=_MOST_LOOKUPS)
+        with waiting_for_network(self.db):
+            for (address,) in rows:
+                contact = self.session.contact_of(self.audience_id, address)
+                if contact is not None and contact.status == "subscribed":
+                    return 0
         if missing:
             make_next_writable(self.db)
             _SQL.run(self.db, "forget_missing", tag_id=self._tag_id)
