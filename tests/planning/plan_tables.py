@@ -88,11 +88,11 @@ def ledger_of(
     for name, first, tags, refused in entries:
         sent = json.dumps([first], separators=(",", ":")) if first is not None else None
         db.execute(
-            "INSERT INTO ledger BY NAME SELECT ? AS address, 'id' AS customer_id, "
+            "INSERT INTO ledger BY NAME SELECT ? AS address, ? AS customer_id, "
             "md5(? || '') AS fingerprint, ?::BIGINT[] AS tags, "
             "CASE WHEN ?::VARCHAR IS NOT NULL THEN md5('[\"x\"]') END AS refused, "
             "? AS refused_code, 0 AS tries, 'r' AS run_id",
-            [f"{name}@example.com", sent, tags, refused, refused],
+            [f"{name}@example.com", name, sent, tags, refused, refused],
         )
 
 
