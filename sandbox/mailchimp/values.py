@@ -66,8 +66,8 @@ def _address(field: MergeField, value: dict[str, Any]) -> dict[str, str]:
         raise WrongValue("merge.address")
     known = ("addr1", "addr2", "city", "state", "zip", "country")
     stored = {part: value.get(part, "") for part in known}
-    # Mailchimp stores the default country instead of one that it does not know, without an error. It also knows its own
-    # English names, but they are not published.
+    # Mailchimp stores the default country instead of one that it does not know, without an error. It also knows the
+    # English names in its signup forms; the sandbox does not.
     if not _COUNTRY.fullmatch(stored["country"]):
         stored["country"] = "US"
     return stored
