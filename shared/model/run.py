@@ -218,6 +218,28 @@ class Run:
         return max(0.0, (self.finished_at - begin).total_seconds() - self.waited_seconds)
 
     @property
+    def seconds(self) -> float | None:
+        """How long the run took, without waiting for confirmations. None before its end."""
+        return self.seconds_since(self.started_at)
+
+    @property
+    def planning_seconds(self) -> float | None:
+        """How long reading and comparing took. None if it did not end, or was repeated after a confirmation."""
+        if self.started_at is None or self.sending_at is None or self.confirmed_at is not None:
+            return None
+        return (self.sending_at - self.started_at).total_seconds()
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Source rows per second from start to end. None for runs that are not over, too short, or ended before they sent."""
+        if not self.seconds or self.seconds < 1 or not self.counts.source_rows:
+            return None
+        if not self.mode.sends_everyone or self.has_sent_nothing:
+            return None
+        rate = self.counts.source_rows / self.seconds
+        return round(rate) if rate >= 10 else round(rate, 1)
+
+    @property
     def stage(self) -> Stage:
         """active or waiting; stored while its files are kept after its end; cleared after that."""
         if self.is_active:
@@ -263,6 +285,18 @@ class Run:
     def is_superseded(self) -> bool:
         """Whether a newer run took the place of this one while it waited for a confirmation."""
         return self.reason is not None and self.reason.code == SUPERSEDED
+
+    @property
+    def has_all_outcomes(self) -> bool:
+        """Whether the run has an outcome for every person of its plan."""
+        return self.status.is_completed and not self.is_superseded
+
+    @property
+    def has_sent_nothing(self) -> bool:
+        """Whether the run waits or ended before its first call, so that its counts are those of the plan."""
+        counts = self.counts
+        outcomes = counts.created or counts.updated or counts.not_sent
+        return not self.has_all_outcomes and not outcomes and not self.progress.profiles_done
 
     @property
     def sent_everything_before_cancel(self) -> bool:

@@ -16,7 +16,6 @@ from shared.model.finding import Reason
 from shared.model.run import Mode, Run, RunStatus, Trigger
 from shared.runs.confirmation import question_of
 from shared.runs.plan_store import PlanStore
-from shared.web.pages.run_summary import seconds_of
 from tests.faults.simulated_deployment import CONNECTION, EXPORT, NewDeployment
 from tests.logged_events import logged_events
 from tests.planning.row_deployment import RowDeployment, person
@@ -65,19 +64,19 @@ def test_a_confirmation_does_not_change_when_a_run_was_started(
     assert event["seconds"] < 3_600
     assert event["planSeconds"] is None
     assert event["sendSeconds"] is None
-    assert (seconds_of(ended) or 0) < 3_600
+    assert (ended.seconds or 0) < 3_600
 
 
 def test_a_run_that_is_left_unconfirmed_did_not_take_longer_because_it_waited(
     rows: RowDeployment,
 ) -> None:
     waiting = rows.run(person(0))
-    took = seconds_of(waiting)
+    took = waiting.seconds
     rows.deployment.clock.forward(86_400)
 
     canceled = rows.deployment.app.commands.cancel(waiting.id)
 
-    assert seconds_of(canceled) == pytest.approx(took, abs=1)
+    assert canceled.seconds == pytest.approx(took, abs=1)
 
 
 def test_a_late_confirmation_is_no_sign_of_a_slow_account(

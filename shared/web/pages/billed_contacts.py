@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from shared.model.audience import BILLED
 from shared.model.figures import AudienceSize
 from shared.model.run import Mode, Run
-from shared.web.pages.run_summary import has_sent_nothing
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ def size_tiles(run: Run) -> list[SizeTile]:
     size = run.audience_size
     if size is None:
         return []
-    is_planned = run.mode is Mode.PREVIEW or has_sent_nothing(run)
+    is_planned = run.mode is Mode.PREVIEW or run.has_sent_nothing
     tiles = [SizeTile("before", size.before), *(_planned(size) if is_planned else _done(run))]
     if size.budget is not None:
         tiles.append(SizeTile("budget", size.budget))

@@ -24,6 +24,7 @@ from starlette.responses import HTMLResponse, Response
 from shared.errors import ConfigError, ConnectorError
 from shared.request_time import LAST_CALLS, calls_until
 from shared.scheduling.schedule import zone
+from shared.scheduling.time_zones import time_zones
 from shared.web.application import schedule
 from shared.web.authentication import Principal, Role
 from shared.web.chosen_language import asked_language, language_cookie
@@ -32,8 +33,6 @@ from shared.web.cookies import Cookie
 from shared.web.csrf import new_token
 from shared.web.pages.formats import Formats, template_functions
 from shared.web.pages.forms import NO_ERRORS, FormErrors
-from shared.web.pages.run_summary import rows_per_second, seconds_of
-from shared.web.pages.schedule_form import time_zones
 from shared.web.pages.static import static_url
 from shared.web.parameters import CurrentContext
 from shared.web.problems import HttpProblem, detail_text, fault_text, for_error
@@ -68,8 +67,6 @@ def _templates() -> Environment:
     )
     templates.globals["static"] = static_url
     templates.globals["time_zones"] = time_zones
-    templates.globals["seconds_of"] = seconds_of
-    templates.globals["rows_per_second"] = rows_per_second
     return templates
 
 

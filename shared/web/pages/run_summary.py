@@ -41,48 +41,25 @@ class Summary:
     adds_up: bool
 
 
-def seconds_of(run: Run) -> float | None:
-    """How long a run took, without waiting for confirmations; None before its end."""
-    return run.seconds_since(run.started_at)
-
-
-def planning_seconds(run: Run) -> float | None:
-    """How long reading and comparing took; None if it did not end, or was repeated after a confirmation."""
-    if run.started_at is None or run.sending_at is None or run.confirmed_at is not None:
-        return None
-    return (run.sending_at - run.started_at).total_seconds()
-
-
-def rows_per_second(run: Run) -> float | None:
-    """Source rows per second from start to end; None for runs that are not over, too short, or ended before they sent."""
-    seconds = seconds_of(run)
-    if not seconds or seconds < 1 or not run.counts.source_rows or not run.mode.sends_everyone:
-        return None
-    if has_sent_nothing(run):
-        return None
-    rate = run.counts.source_rows / seconds
-    return round(rate) if rate >= 10 else round(rate, 1)
-
-
 def summary(run: Run, language: str) -> Summary:
     """The summary of a run that is over or waits for a confirmation."""
     counts = run.counts
     is_preview = run.mode is Mode.PREVIEW
     sent = (
         [Tile("new", counts.new), Tile("changed", counts.changed)]
-        if is_preview or has_sent_nothing(run)
+        if is_preview or run.has_sent_nothing
         else [Tile("created", counts.created), Tile("updated", counts.updated)]
     )
     sent += [Tile("unchanged", counts.unchanged), Tile("kept", counts.kept)]
     if not is_preview:
         sent.append(Tile("notSent", counts.not_sent))
     refused = counts.distinct - sum(tile.count for tile in sent)
-    if not is_preview and not _is_completed(run):
+    if not is_preview and not run.has_all_outcomes:
         # The others have no outcome.
         refused = min(refused, counts.rejected)
     unusable = counts.rejected - refused
     people = [*sent, Tile("refused", refused)]
-    if has_sent_nothing(run) and _not_zero(people):
+    if run.has_sent_nothing and _not_zero(people):
         # A guard stops a run when only its new people are known.
         people.append(Tile("notCompared", counts.distinct - sum(tile.count for tile in people)))
     tags = [Tile("left", counts.left)]
@@ -100,18 +77,6 @@ def summary(run: Run, language: str) -> Summary:
         _not_zero(rows),
         adds_up=refused >= 0 and unusable >= 0,
     )
-
-
-def has_sent_nothing(run: Run) -> bool:
-    """Whether a run waits or ended before its first call, so that its counts are those of the plan."""
-    counts = run.counts
-    outcomes = counts.created or counts.updated or counts.not_sent
-    return not _is_completed(run) and not outcomes and not run.progress.profiles_done
-
-
-def _is_completed(run: Run) -> bool:
-    """Whether a run has an outcome for every person of its plan."""
-    return run.status.is_completed and not run.is_superseded
 
 
 def _not_zero(tiles: Sequence[Tile]) -> tuple[Tile, ...]:

@@ -26,7 +26,7 @@ from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.pages.run_actions import actions_of, next_steps
-from shared.web.pages.run_summary import planning_seconds, summary
+from shared.web.pages.run_summary import summary
 from shared.web.pages.run_warnings import by_severity, shown_findings, warnings
 from shared.web.parameters import Id
 
@@ -154,7 +154,7 @@ def _planning_before(page: Page, run: Run) -> float | None:
     if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING) or not _reads_segments(run):
         return None
     found = page.services.history.newest(RunFilter(run.export_id), _MOST_COMPARED)
-    known = (planning_seconds(one) for one in found if one.id != run.id and _reads_segments(one))
+    known = (one.planning_seconds for one in found if one.id != run.id and _reads_segments(one))
     return next((seconds for seconds in known if seconds is not None), None)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from babel.dates import format_date
 from fastapi.exceptions import RequestValidationError
@@ -18,18 +15,6 @@ from shared.web.models.schedules import ScheduleBody
 from shared.web.pages.forms import Form
 
 _SHOWN_RUNS = 3
-# Names that are not places, or that exist for old systems only.
-_NO_PLACES = (
-    "Etc/",
-    "SystemV/",
-    "US/",
-    "Brazil/",
-    "Canada/",
-    "Chile/",
-    "Mexico/",
-    "posix/",
-    "right/",
-)
 
 
 def schedule_fields(form: Form) -> dict[str, Any]:
@@ -42,13 +27,6 @@ def schedule_fields(form: Form) -> dict[str, Any]:
         "times": [time for time in times if time],
         "timeZone": form.get("timeZone") or "UTC",
     }
-
-
-@cache
-def time_zones() -> Sequence[str]:
-    """The names of the time zones of places, and UTC."""
-    places = (name for name in available_timezones() if "/" in name)
-    return ("UTC", *sorted(name for name in places if not name.startswith(_NO_PLACES)))
 
 
 def schedule_of(fields: dict[str, Any]) -> Schedule | None:
