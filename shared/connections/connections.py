@@ -118,15 +118,13 @@ class Connections:
             granted_at=self.now(),
             granted_by=by,
         )
-        # The secret first: a connection with the status "connected" must have a secret.
-        self.secrets.put(before.secret_name, checked.secret)
-        return self._write(
-            connection_id,
-            lambda c: replace(
-                c, status=ConnectionStatus.CONNECTED, grant=grant, former_account=None
-            ),
-            by,
-        )
+
+        def connected(current: Connection) -> Connection:
+            return replace(
+                current, status=ConnectionStatus.CONNECTED, grant=grant, former_account=None
+            )
+
+        return self._write_secret(before.id, before.secret_name, checked.secret, connected, by)
 
     def disconnect(self, connection_id: str, by: str) -> Stored[Connection]:
         """Delete the grant; exports that use the connection stop.
@@ -135,20 +133,18 @@ class Connections:
         """
         connection = self.read(connection_id).value
         self.secrets.delete(connection.secret_name)
-        return self._write(
-            connection_id,
-            lambda c: replace(
-                c, status=ConnectionStatus.NOT_CONNECTED, grant=None, former_account=c.account
-            ),
-            by,
-        )
+        return self._write(connection_id, _without_grant, by)
 
     def add_export_user(
         self, connection_id: str, user: ExportUser, secret: str, by: str
     ) -> Stored[Connection]:
         """Store the user on whose behalf Customer Insights is read, and replace an earlier one."""
-        self.secrets.put(self.read(connection_id).value.export_user_secret_name, secret)
-        return self._write(connection_id, lambda c: replace(c, export_user=user), by)
+        name = self.read(connection_id).value.export_user_secret_name
+
+        def added(current: Connection) -> Connection:
+            return replace(current, export_user=user)
+
+        return self._write_secret(connection_id, name, secret, added, by)
 
     def drop_export_user(self, connection_id: str, by: str) -> Stored[Connection]:
         """Delete the export user and their token."""
@@ -167,7 +163,7 @@ class Connections:
     ) -> None:
         """Remove a connection. `detached` is called with the id of each export that was detached from it.
 
-        `removed` is called with the connection before the exports are read again, which may fail.
+        `removed` is called with the connection before the last steps, which may fail.
         Without `detach_exports`, Conflict names the exports that use it. TimeUp if there are more exports than an HTTP
         request has time for; the next request detaches the others.
         """
@@ -184,21 +180,42 @@ class Connections:
             refuse_late_change()
             self.definitions.detach(export.id, by)
             detached(export.id)
-        self.secrets.delete(connection.secret_name)
-        self.secrets.delete(connection.export_user_secret_name)
-        try:
-            self.records.delete(connection_id, etag)
-        except Changed:
-            raise Changed("connectionChanged") from None
+        # This write fails if someone else changed the connection, before anything is deleted. The record stays until the
+        # secrets are deleted, so that a deletion that was killed can be repeated.
+        self._write(connection_id, lambda c: replace(_without_grant(c), export_user=None), by, etag)
+        self._delete_secrets(connection)
+        self.records.delete(connection_id)
         removed(connection)
+        # Again, because someone may have stored a secret before the record was deleted.
+        self._delete_secrets(connection)
         # An export that was written meanwhile. One that is written later finds no connection.
         for export in self.definitions.using(connection_id):
             with suppress(Conflict, NotFound):
                 self.definitions.detach(export.id, by)
                 detached(export.id)
 
+    def _delete_secrets(self, connection: Connection) -> None:
+        self.secrets.delete(connection.secret_name)
+        self.secrets.delete(connection.export_user_secret_name)
+
     def _used_by(self, connection: Connection) -> str:
         return ", ".join(e.display_name for e in self.definitions.using(connection.id))
+
+    def _write_secret(
+        self,
+        connection_id: str,
+        name: str,
+        secret: str,
+        change: Callable[[Connection], Connection],
+        by: str,
+    ) -> Stored[Connection]:
+        """Store a secret, and then change the connection, which must not name a secret that does not exist."""
+        self.secrets.put(name, secret)
+        try:
+            return self._write(connection_id, change, by)
+        except NotFound:
+            self.secrets.delete(name)  # the connection was removed meanwhile
+            raise
 
     def _write(
         self,
@@ -211,7 +228,10 @@ class Connections:
             return replace(change(current), updated_at=self.now(), updated_by=by)
 
         if etag is None:
-            return update(self.records, connection_id, changed)
+            try:
+                return update(self.records, connection_id, changed)
+            except NotFound:
+                raise NotFound("connectionNotFound") from None
         stored = self.read(connection_id)
         if stored.etag != etag:
             raise Changed("connectionChanged")
@@ -219,6 +239,15 @@ class Connections:
             return self.records.replace(connection_id, changed(stored.value), etag)
         except Changed:
             raise Changed("connectionChanged") from None
+
+
+def _without_grant(connection: Connection) -> Connection:
+    return replace(
+        connection,
+        status=ConnectionStatus.NOT_CONNECTED,
+        grant=None,
+        former_account=connection.account,
+    )
 
 
 def consent_faults(agreed: bool) -> tuple[Fault, ...]:

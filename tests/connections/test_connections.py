@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from shared.connections.connections import Connections, mark_reconnect
-from shared.errors import ConfigError, Conflict, NotFound, Unavailable
+from shared.errors import Changed, ConfigError, Conflict, NotFound, Unavailable
 from shared.model.audience import Account
-from shared.model.connection import CheckedGrant, ConnectionStatus, GrantKind
+from shared.model.connection import CheckedGrant, ConnectionStatus, ExportUser, GrantKind
 from tests.web.client import new_export
-from tests.web.world import KEY, World
+from tests.web.world import KEY, NOW, World
 
 GRANT = CheckedGrant("us21", Account("acc-1", "Contoso"), KEY)
+EXPORT_USER = ExportUser("export.user@contoso.example", "oid-9", "tenant-1", NOW)
 
 
 def room() -> tuple[World, Connections, str]:
@@ -72,6 +73,93 @@ def test_removing_a_connection_deletes_both_grants() -> None:
     assert not world.secrets.kept
     with pytest.raises(NotFound):
         kept.read(connection)
+
+
+def test_a_removal_that_someone_elses_change_prevents_keeps_both_grants() -> None:
+    world, kept, connection = room()
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    kept.add_export_user(connection, EXPORT_USER, "token", "Ada")
+    secrets, etag = dict(world.secrets.kept), kept.read(connection).etag
+
+    def rename_first(key: str) -> None:
+        world.connections.before_write = lambda key: None
+        kept.change(connection, "Renamed", (), "Kim")
+
+    world.connections.before_write = rename_first
+    with pytest.raises(Changed) as refused:
+        kept.remove(connection, "Ada", detach_exports=False, etag=etag)
+    assert refused.value.code == "connectionChanged"
+    stored = kept.read(connection).value
+    assert (stored.display_name, stored.status) == ("Renamed", ConnectionStatus.CONNECTED)
+    assert stored.export_user == EXPORT_USER
+    assert world.secrets.kept == secrets
+
+
+@pytest.mark.parametrize("failing", range(1, 7))
+def test_a_removal_that_is_killed_at_any_write_can_be_repeated(failing: int) -> None:
+    world, kept, connection = room()
+    kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada")
+    kept.add_export_user(connection, EXPORT_USER, "token", "Ada")
+    writes = 0
+
+    def fail(_key: str) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == failing:
+            raise Unavailable("storageNoAnswer", resource="connections", error="Lost")
+
+    class Killed:
+        def delete(self, name: str) -> None:
+            fail(name)
+            world.secrets.delete(name)
+
+    world.connections.before_write = fail
+    removing = replace(kept, secrets=Killed())  # type: ignore[arg-type]
+    with pytest.raises(Unavailable):
+        removing.remove(connection, "Ada", detach_exports=False)
+    world.connections.before_write = lambda key: None
+    remaining = kept.find(connection)
+    if remaining and remaining.status is ConnectionStatus.CONNECTED:
+        assert len(world.secrets.kept) == 2
+    if remaining:
+        kept.remove(connection, "Ada", detach_exports=False)
+    assert not world.secrets.kept
+    assert not world.connections.kept
+
+
+def test_a_connection_that_is_connected_while_it_is_removed_leaves_no_secret() -> None:
+    world, kept, connection = room()
+
+    class ConnectedMeanwhile:
+        def delete(self, name: str) -> None:
+            world.secrets.delete(name)
+            if kept.find(connection):
+                kept.connect(connection, GRANT, GrantKind.API_KEY, "Kim")
+                kept.add_export_user(connection, EXPORT_USER, "token", "Kim")
+
+    removing = replace(kept, secrets=ConnectedMeanwhile())  # type: ignore[arg-type]
+    removing.remove(connection, "Ada", detach_exports=False)
+    assert not world.secrets.kept
+    assert not world.connections.kept
+
+
+@pytest.mark.parametrize("stores", ["grant", "exportUser"])
+def test_a_connection_that_is_removed_while_it_is_connected_leaves_no_secret(stores: str) -> None:
+    world, kept, connection = room()
+
+    def remove_first(key: str) -> None:
+        world.connections.before_write = lambda key: None
+        kept.remove(connection, "Kim", detach_exports=False)
+
+    store = {
+        "grant": lambda: kept.connect(connection, GRANT, GrantKind.API_KEY, "Ada"),
+        "exportUser": lambda: kept.add_export_user(connection, EXPORT_USER, "token", "Ada"),
+    }[stores]
+    world.connections.before_write = remove_first
+    with pytest.raises(NotFound) as gone:
+        store()
+    assert gone.value.code == "connectionNotFound"
+    assert not world.secrets.kept
 
 
 def test_an_export_that_is_created_while_its_connection_is_removed_is_detached() -> None:
