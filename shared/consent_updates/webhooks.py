@@ -116,7 +116,8 @@ class ConsentWebhooks:
 
     def _put(self, key: str, webhook: ConsentWebhook) -> None:
         stored = self.records.read(key)
-        if stored and stored.value.signed and stored.value.token_hash != webhook.token_hash:
+        # A registration that was killed may have stored the secret and not that there is one.
+        if stored and stored.value.token_hash not in ("", webhook.token_hash):
             self.secrets.delete(_secret_name(stored.value))
         create_or_replace(self.records, key, webhook, stored)
 

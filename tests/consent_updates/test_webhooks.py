@@ -200,6 +200,9 @@ def test_a_registration_killed_at_any_write_leaves_one_working_webhook(
         made.sandbox.deliver_webhooks()
         assert made.requested() == 1, f"killed at write {at}"
         made.deliver()
+        secrets = made.deployment.store.containers["secrets"]
+        stored = [name for name in secrets if name.startswith("mailchimp-webhook-")]
+        assert len(stored) == 1, f"killed at write {at}"
 
 
 def test_the_table_equals_mailchimp_although_webhooks_are_lost_doubled_reordered_and_forged(
