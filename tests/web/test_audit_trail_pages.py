@@ -47,9 +47,13 @@ def test_the_entry_of_a_new_export_has_only_fields_with_a_value() -> None:
 
 def test_the_audit_trail_names_the_mailchimp_account_of_a_connection() -> None:
     world = World()
-    new_connection(world)
+    connection = new_connection(world)
     page = Browser(world).open("/audit?kind=connection")
     assert "Mailchimp account–Contoso" in page.text
+    send(world, "DELETE", f"/api/connections/{connection}/mailchimp")
+    page.open("/audit?kind=connection")
+    assert "Mailchimp account–Contoso" in page.text
+    assert "Mailchimp accountContoso–" in page.text
 
 
 def test_the_audit_trail_is_read_page_by_page() -> None:

@@ -95,11 +95,11 @@ def show_audit(
     services = page.services
     exports = [stored.value for stored in services.definitions.all()]
     connections = services.connections.all()
-    grants = [one.grant for one in connections if one.grant]
+    accounts = [one.account for one in connections if one.account]
     names = {
         **{one.id: one.display_name for one in exports},
         **{one.id: one.display_name for one in connections},
-        **{grant.account_id: grant.account_name for grant in grants},
+        **{account.id: account.name for account in accounts},
     }
     first, before, days = day_range(since, until, page.zone)
     wanted = audit.AuditFilter(kind if kind in _KINDS else "", subject, who, first, before)
