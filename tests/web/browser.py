@@ -17,6 +17,7 @@ class _Forms(HTMLParser):
         self.forms: list[tuple[dict[str, str], list[tuple[str, str]]]] = []
         self.text = ""
         self.ids: list[str] = []
+        self.longest: dict[str, int] = {}
         self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -25,6 +26,8 @@ class _Forms(HTMLParser):
             self.ids.append(given["id"])
         if tag == "form":
             self.forms.append((given, []))
+        if given.get("name") and given.get("maxlength"):
+            self.longest[given["name"]] = int(given["maxlength"])
         if not self.forms:
             return
         fields = self.forms[-1][1]
@@ -80,6 +83,8 @@ class Browser:
         changes = dict(fields or {})
         values = [(name, value) for name, value in known if name not in changes]
         for name, value in changes.items():
+            longest = self._read.longest.get(name)
+            assert longest is None or len(str(value)) <= longest, f"{name} is too long to be typed"
             values += [(name, str(v)) for v in (value if isinstance(value, list) else [value])]
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",

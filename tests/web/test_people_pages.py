@@ -4,6 +4,7 @@ import re
 
 from shared.people.search import PersonInExport
 from tests.web.browser import Browser
+from tests.web.client import new_export
 from tests.web.world import NOW, World
 
 
@@ -88,6 +89,20 @@ def test_each_address_of_a_profile_can_be_removed() -> None:
         assert address not in world.people.known
         page.send("/people", {"person": "C-100"})
     assert 'name="email"' not in page.html
+
+
+def test_a_person_with_the_longest_customer_id_of_a_run_is_found_and_sent_on_the_pages() -> None:
+    world = World()
+    longest = "C" * 500
+    world.people.known["ada@contoso.example"] = [
+        PersonInExport("e1", "Weekly", ("VIP",), customer_id=longest, tags=("VIP",))
+    ]
+    page = Browser(world).open("/people").send(fields={"person": longest})
+    assert "VIP" in page.text
+    export = new_export(world)
+    Browser(world).open(f"/exports/{export}/person").send(fields={"person": longest})
+    (chosen,) = world.one_person.chosen.values()
+    assert chosen.customer_id == longest
 
 
 def test_an_unknown_customer_is_not_shown_as_a_failure_of_mailchimp() -> None:

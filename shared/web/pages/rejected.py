@@ -56,7 +56,7 @@ def search(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
         page,
         run_id,
         form.get("code")[:100],
-        form.get("wanted")[:320],
+        form.get("wanted")[:500],
         int(skip) if skip.isascii() and skip.isdigit() and len(skip) < 8 else 0,
     )
 
