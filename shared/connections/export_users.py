@@ -92,11 +92,16 @@ class ExportUsers:
         if secret is None or self._entra is None:
             raise Disconnected("exportUserDisconnected")
         renewed = self._entra.renew(secret)
-        if renewed.secret is not None:
+        # Entra may take seconds. Meanwhile, someone may have removed the export user, or added another one.
+        if renewed.secret is not None and self._is_current(connection):
             self._secrets.put(name, renewed.secret)
         until = self._now() + timedelta(seconds=renewed.expires_in) - _EARLY
         self._cached = _CachedToken(renewed.token, until, name, since)
         return renewed.token
+
+    def _is_current(self, connection: Connection) -> bool:
+        stored = self._connections.read(connection.id)
+        return stored is not None and stored.value.export_user == connection.export_user
 
     def _mark(self, connection_id: str) -> None:
         def lost(connection: Connection) -> Connection | None:

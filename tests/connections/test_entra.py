@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.connections.entra import AppRegistration, Entra, PendingSignIn
+from shared.connections.entra import AppRegistration, Entra, PendingSignIn, Renewed
 from shared.connections.export_users import ExportUsers
 from shared.errors import ConfigError, ConnectorError, Disconnected, Refused, Unavailable
 from shared.model.connection import Connection, Consent
@@ -222,6 +222,23 @@ def test_the_newest_export_user_is_used_and_renewed(people: People, entra: Entra
     assert users.token()
     assert people.store.kept[old.export_user_secret_name] == before[old.export_user_secret_name]
     assert people.store.kept[new.export_user_secret_name] != before[new.export_user_secret_name]
+
+
+def test_a_token_is_not_stored_for_an_export_user_who_was_removed_meanwhile(
+    people: People, entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = people.add("c1", "kim", NOW)
+    renew = entra.renew
+
+    def removed_meanwhile(secret: str) -> Renewed:
+        people.records.keep("c1", dataclasses.replace(connection, export_user=None))
+        people.store.kept.clear()
+        return renew(secret)
+
+    monkeypatch.setattr(Entra, "renew", lambda _, secret: removed_meanwhile(secret))
+    users = ExportUsers(people.records, people.store, entra, None, lambda: NOW)
+    assert users.token()
+    assert not people.store.kept
 
 
 def test_a_lost_export_user_is_marked_and_the_app_uses_its_own_identity(
