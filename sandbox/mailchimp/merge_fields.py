@@ -43,7 +43,12 @@ def listing(request: ApiRequest, audience_id: str) -> bytes:
     count, offset = request.page()
     kind = request.query.get("type")
     with audience.lock:
-        found = [field for field in audience.merge_fields.values() if kind in (None, field.type)]
+        latest = request.world.now() - request.world.options.fields_listed_after_seconds
+        found = [
+            field
+            for field in audience.merge_fields.values()
+            if kind in (None, field.type) and field.created <= latest
+        ]
         if "required" in request.query:
             required = request.flag("required")
             found = [field for field in found if field.required == required]
@@ -95,6 +100,7 @@ def create(request: ApiRequest, audience_id: str) -> bytes:
             display_order=body.get("display_order", number + 1),
             help_text=body.get("help_text", ""),
             options=options,
+            created=request.world.now(),
         )
         audience.merge_fields[number] = field
         return orjson.dumps(render.merge_field(request.world, audience, field))

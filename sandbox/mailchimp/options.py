@@ -33,6 +33,8 @@ class Options:
     """Time per member in a writing call."""
     read_ms: float = 0.0
     read_member_ms: float = 0.0
+    fields_listed_after_seconds: int = 0
+    """How long the list of merge fields lacks a new field."""
     merge_field_limit: int = 30
     """Merge fields per audience: 30, or 80 on the largest plan."""
     stats_cache_seconds: int = 300

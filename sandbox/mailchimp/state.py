@@ -69,7 +69,7 @@ class Member:
 
 @dataclass(slots=True)
 class MergeField:
-    """One merge field; `options` as the API shows them."""
+    """One merge field; `options` as the API shows them. `created` is a time of the sandbox."""
 
     merge_id: int
     tag: str
@@ -81,6 +81,7 @@ class MergeField:
     display_order: int = 1
     help_text: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    created: float = 0.0
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ They are read while the outcomes become the next ledger, because neither needs t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -52,7 +52,10 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
         return session.count(plan.audience_id, status)
 
     def lost_fields(session: MailchimpSession) -> tuple[str, ...]:
-        return _lost(sent, session.merge_fields(plan.audience_id))
+        missing = _differing(sent, session.merge_fields(plan.audience_id))
+        # The list may not have a new field yet.
+        found = [session.merge_field(plan.audience_id, key) for key in missing]
+        return tuple(_differing(missing, filter(None, found)).values())
 
     # Without chunks, the run has changed no status.
     statuses = STATUSES if plan.chunks and plan.contacts_before else ()
@@ -79,10 +82,10 @@ def _sent_fields(plan: Plan) -> dict[int, str]:
     return {field.id: field.tag for field in used if field.type != DELETED_FIELD}
 
 
-def _lost(sent: Mapping[int, str], now: Sequence[MergeField]) -> tuple[str, ...]:
-    """The merge tags of `sent` that the audience does not have any more."""
+def _differing(sent: Mapping[int, str], now: Iterable[MergeField]) -> dict[int, str]:
+    """Those of `sent` that are not in `now`, or have another merge tag there."""
     tags = {field.id: field.tag.upper() for field in now}
-    return tuple(tag for key, tag in sent.items() if tags.get(key) != tag.upper())
+    return {key: tag for key, tag in sent.items() if tags.get(key) != tag.upper()}
 
 
 def _known_lost(call: Future[tuple[str, ...]] | None) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ T = TypeVar("T")
 PAGE = 1000
 # More pages than any audience has fields or tags, or any account has audiences.
 _MOST_PAGES = 100
+# What is read of a merge field.
+_FIELD_PARTS = ("merge_id", "tag", "name", "type", "required", "options")
 
 
 class AudienceCalls(Calls):
@@ -65,11 +67,21 @@ class AudienceCalls(Calls):
 
     def merge_fields(self, audience_id: str) -> list[MergeField]:
         """Read all merge fields of an audience, except the address."""
-        wanted = ("merge_id", "tag", "name", "type", "required", "options")
-        fields = ",".join(f"merge_fields.{name}" for name in wanted) + ",total_items"
+        fields = ",".join(f"merge_fields.{name}" for name in _FIELD_PARTS) + ",total_items"
         with within(audience_id) as path:
             found = self._all(f"{path}/merge-fields", "merge_fields", {"fields": fields})
         return [_merge_field(item) for item in found]
+
+    def merge_field(self, audience_id: str, field_id: int) -> MergeField | None:
+        """Read a merge field; None when it does not exist."""
+        try:
+            found = self._transport.get(
+                f"{audience_path(audience_id)}/merge-fields/{int(field_id)}",
+                {"fields": ",".join(_FIELD_PARTS)},
+            )
+        except NotFound:
+            return None
+        return _merge_field(found)
 
     def create_merge_field(
         self, audience_id: str, tag: str, name: str, field_type: str

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.mailchimp import Fault
 from sandbox.mailchimp.state import MergeField
-from shared.model.export import AttributeMapping, Mapping
+from shared.model.export import AttributeMapping, FieldToCreate, Mapping
 from shared.model.finding import Reason
 from shared.model.run import Run, RunStatus
 from tests.faults.simulated_deployment import SimulatedDeployment
@@ -83,6 +83,19 @@ def test_a_merge_field_that_is_lost_is_reported_if_the_tags_cannot_be_read(
 
     assert changed
     assert set(codes(run)) == {"tagsNotChecked", "mergeFieldGone"}
+
+
+def test_a_new_merge_field_that_mailchimp_does_not_list_yet_is_not_reported_as_deleted(
+    rows: RowDeployment,
+) -> None:
+    choice = AttributeMapping("FirstName", "GIVEN", FieldToCreate("Given name"))
+    rows.change(mapping=Mapping("EMail", attributes=(choice,)))
+    rows.deployment.sandbox.set(fields_listed_after_seconds=60)
+
+    run = rows.run(person(1), person(2))
+
+    assert run.counts.created == 2
+    assert "mergeFieldGone" not in codes(run)
 
 
 @pytest.mark.parametrize("kind", ["500", "200-html"])
