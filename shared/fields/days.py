@@ -44,8 +44,10 @@ _DAY_NAME = re.compile(
     rf"{_WEEKDAY}{_DAY}[ -](?:de |of )?{_NAME}(?:,? (?:de )?|-)([0-9]{{4}})" + _TIME
 )
 _NAME_DAY = re.compile(rf"{_WEEKDAY}{_NAME}[ -]{_DAY}(?:,? |-)([0-9]{{4}})" + _TIME)
-# 01/Aug/1974, 01.Aug.1974, and 01AUG1974, which SAS writes.
-_DAY_NAME_JOINED = re.compile(r"([0-9]{1,2})([/.]?)([^\W\d_]{3,12})\2([0-9]{4})" + _TIME)
+# 01/Aug/1974, 01.Aug.1974, and 01AUG1974 or 01AUG1974:10:30:00, which SAS writes.
+_DAY_NAME_JOINED = re.compile(
+    rf"([0-9]{{1,2}})([/.]?)([^\W\d_]{{3,12}})\2([0-9]{{4}})(?:(?::[0-9]{{2}}){{2,3}}(?:\.[0-9]{{1,9}})?|{_TIME})"
+)
 # Thu Aug 01 00:00:00 KST 1974, which Java and C write.
 _TIME_BEFORE_YEAR = re.compile(
     rf"{_ENGLISH_WEEKDAY} {_NAME} {{1,2}}([0-9]{{1,2}}) [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}"
