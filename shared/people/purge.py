@@ -4,7 +4,8 @@
                      older versions are overwritten
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
                      are deleted, because they are not read after the run; so is the name of the
-                     person that a run of one person sends
+                     person that a run of one person sends. The files that record who had a tag before
+                     the run are overwritten, because an undo needs them
     audiences/*      new lists of people who are not subscribed replace the current ones
     exclusions/*     the lists of excluded people are rewritten without them
     outcome files    the rows with their profile ids are removed (runs/outcome_file.py)
@@ -30,6 +31,7 @@ from shared.model.ledger import LedgerPointer
 from shared.model.names import (
     contacts_blob,
     contacts_folder,
+    former_holders_folder,
     ledger_blob,
     ledger_folder,
     not_subscribed_blob,
@@ -42,7 +44,6 @@ from shared.model.names import (
 from shared.model.ports import (
     Files,
     Records,
-    delete_all,
     exists,
     split_unreadable,
     update,
@@ -238,16 +239,18 @@ class Purge:
 
     def _purge_older_ledgers(self, export_id: str, mark: MarkErased) -> int:
         """Purge earlier versions, which only an undo still reads."""
-        count = 0
         stored = self.ledgers.read(export_id)
-        for name in list(self.files.names(ledger_folder(export_id))):
-            if stored is not None and name == stored.value.blob:
-                continue
-            with open_erased_rows(self.files, name, mark, WITH_ADDRESS) as erased:
-                if erased is not None:
-                    self.files.upload(erased.write_without(), name)
-                    count += erased.count
-        return count
+        current = stored.value.blob if stored is not None else ""
+        names = list(self.files.names(ledger_folder(export_id)))
+        return sum(self._overwrite(name, mark) for name in names if name != current)
+
+    def _overwrite(self, name: str, mark: MarkErased) -> int:
+        """Overwrite a file with addresses by one without these people. Returns the number of removed rows."""
+        with open_erased_rows(self.files, name, mark, WITH_ADDRESS) as erased:
+            if erased is None:
+                return 0
+            self.files.upload(erased.write_without(), name)
+            return erased.count
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
         def without(pointer: NotSubscribedPointer, _: ErasedRows) -> NotSubscribedPointer:
@@ -302,7 +305,12 @@ class Purge:
                     self.files.delete(name)
 
     def _purge_run(self, run: Run, mark: MarkErased) -> int:
-        delete_all(self.files, f"{run_folder(run.id)}plan-")
+        former_holders = former_holders_folder(run.id)
+        for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
+            if name.startswith(former_holders):
+                self._overwrite(name, mark)
+            else:
+                self.files.delete(name)
         blob = outcomes_table(run.id)
         with open_erased_rows(self.files, blob, mark, WITH_EMAIL) as erased:
             if erased is None:

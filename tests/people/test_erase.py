@@ -22,7 +22,7 @@ from shared.model.export import Export
 from shared.model.export import Mapping as FieldMapping
 from shared.model.finding import Reason
 from shared.model.ledger import LedgerPointer
-from shared.model.names import exclusions_blob
+from shared.model.names import exclusions_blob, former_holders_blob
 from shared.model.ports import RECORD_NEWER, Stored
 from shared.model.run import Mode, Run, RunStatus, Trigger, run_columns
 from shared.people.all_audiences import AllAudiences
@@ -158,6 +158,9 @@ OUTCOMES = (
 )
 
 
+FORMER_HOLDERS = "address VARCHAR, tag_id BIGINT"
+
+
 def ledger_row(address: str, customer_id: str, run_id: str) -> tuple[object, ...]:
     row = {
         "address": address, "customer_id": customer_id, "fingerprint": "print", "fields": "[]",
@@ -198,6 +201,8 @@ def used_storage(folder: Path, numbers: tuple[str, ...] = BOTH) -> MemoryStore:
         process.parquet(folder, f"runs/{run.id}/outcomes.parquet", OUTCOMES, rows)
         process.files.write(f"runs/{run.id}/plan-x/lines.jsonl", f'"{ADA}"\n'.encode())
         process.files.write(f"runs/{run.id}/plan.json", b"{}")
+        former_holders = [(ADA, 7), (BOB, 7)]
+        process.parquet(folder, former_holders_blob(run.id, 7), FORMER_HOLDERS, former_holders)
         process.files.write(
             f"{export_id}/MailchimpOutcomes/{run.id}/MailchimpOutcomes_1.csv",
             b'"CustomerId","segment","outcome","reason","at","sharedWith"\n'
@@ -223,6 +228,7 @@ def assert_gone(process: Process, folder: Path, numbers: tuple[str, ...] = BOTH)
         assert pointer.value.people == 1
         outcomes = process.table(folder, f"runs/r{number}/outcomes.parquet")
         assert [row[:2] for row in outcomes] == [(None, None), ("c2", BOB)]
+        assert process.table(folder, former_holders_blob(f"r{number}", 7)) == [(BOB, 7)]
         assert f"runs/r{number}/plan.json" in set(process.files.names("runs/"))
 
 
