@@ -4,7 +4,7 @@ import pytest
 
 from shared.model.audience import MergeField
 from shared.segments.choosing.catalogue import AttributeInfo, SegmentSample
-from shared.web.pages.mapping_rows import mapping_rows
+from shared.web.pages.exports.form.mapping_rows import mapping_rows
 
 
 @pytest.mark.parametrize(

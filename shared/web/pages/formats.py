@@ -11,7 +11,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from markupsafe import Markup
 
 from shared.web.models.runs import in_words
-from shared.web.pages.run_warnings import warnings
+from shared.web.pages.findings.warnings import warnings
 from shared.web.texts import LANGUAGES, action_text, has, reason_text, text
 
 # Clocks differ, so a moment that is this near may be in the future.

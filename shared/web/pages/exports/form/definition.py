@@ -10,7 +10,7 @@ from shared.fields.consent import suggested_meaning
 from shared.fields.merge_fields import proper_tag
 from shared.model.export import ConsentMeaning
 from shared.web.pages.forms import Form
-from shared.web.pages.schedule_form import schedule_fields
+from shared.web.pages.schedule.fields import schedule_fields
 
 Definition = dict[str, Any]
 

@@ -14,7 +14,7 @@ from shared.web.authentication import Role
 from shared.web.models.schedules import ScheduleBody, ScheduleView
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.schedule_form import schedule_fields
+from shared.web.pages.schedule.fields import schedule_fields
 from shared.web.problems import error_text
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)

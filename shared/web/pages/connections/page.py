@@ -1,4 +1,4 @@
-"""Connections for administrators: agree, connect, sign in, share, remove."""
+"""One connection: its name, who may use it, and how it is connected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.web.application import connections
 from shared.web.application.etags import etag_of
 from shared.web.authentication import Role
 from shared.web.cookies import sign_in_cookie
-from shared.web.models.connections import ApiKeyBody, ConnectionBody, NewConnectionBody
+from shared.web.models.connections import ApiKeyBody, ConnectionBody
 from shared.web.models.consent import audience_consent_view
 from shared.web.pages.conflicts import conflicting_fields
 from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm
@@ -25,60 +25,9 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 _ONE = "/connections/{id:id}"
 
 
-@router.get("/connections")
-@requires(Role.VIEWER)
-def list_all(page: CurrentPage) -> Response:
-    """Every connection and the exports that use it."""
-    services = page.services
-    exports = [stored.value for stored in services.definitions.all()]
-    rows = [
-        {
-            "connection": each,
-            "exports": [export for export in exports if export.connection_id == each.id],
-        }
-        for each in services.connections.all()
-    ]
-    return page.render("connections.html", rows=rows)
-
-
-@router.get("/setup/connection")
-@requires(Role.ADMINISTRATOR)
-def show_new(page: CurrentPage) -> Response:
-    """The first step of setting up."""
-    return _new(page, {"displayName": "", "agreed": False, "shared": True})
-
-
-def _new(page: Page, form: Mapping[str, object], errors: FormErrors = NO_ERRORS) -> Response:
-    return page.render(
-        "connection_new.html",
-        errors=errors,
-        form=form,
-    )
-
-
-def _shared_with(form: Form) -> list[str]:
+def shared_with(form: Form) -> list[str]:
+    """The roles that may use the connection."""
     return [Role.CONTRIBUTOR.label] if form.has("shared") else []
-
-
-@router.post("/setup/connection")
-@requires(Role.ADMINISTRATOR)
-def create(page: CurrentPage, form: SentForm) -> Response:
-    """Create a connection, and continue with signing in."""
-
-    def created() -> str:
-        sent = {
-            "displayName": form.get("displayName"),
-            "consent": {"agreed": form.has("agreed"), "locale": page.language},
-            "sharedWith": _shared_with(form),
-        }
-        body = NewConnectionBody.from_form(sent)
-        return connections.create(page.context, body).value.id
-
-    connection_id = page.attempt(created)
-    if isinstance(connection_id, FormErrors):
-        again = {name: form.has(name) for name in ("agreed", "shared")}
-        return _new(page, {"displayName": form.get("displayName"), **again}, connection_id)
-    return redirect(f"/connections/{connection_id}")
 
 
 @router.get(_ONE)
@@ -129,7 +78,7 @@ def _done(page: Page, connection_id: str, action: Callable[[], object], done: st
 @requires(Role.ADMINISTRATOR)
 def change(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
     """Rename or share."""
-    sent = {"displayName": form.get("displayName"), "sharedWith": _shared_with(form)}
+    sent = {"displayName": form.get("displayName"), "sharedWith": shared_with(form)}
 
     def changed() -> object:
         body = ConnectionBody.from_form(sent)
@@ -222,35 +171,3 @@ def drop_export_user(connection_id: Id, page: CurrentPage, _form: SentForm) -> R
         lambda: connections.drop_export_user(page.context, connection_id),
         "saved",
     )
-
-
-@router.get(f"{_ONE}/remove")
-@requires(Role.ADMINISTRATOR)
-def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
-    """Explain what removing does and does not do, and list the exports that use the connection."""
-    return _removal(page, connection_id)
-
-
-def _removal(page: Page, connection_id: str, errors: FormErrors = NO_ERRORS) -> Response:
-    stored = page.services.connections.read(connection_id)
-    return page.render(
-        "remove_connection.html",
-        errors=errors,
-        connection=stored.value,
-        etag=etag_of(stored.etag),
-        exports=page.services.definitions.using(connection_id),
-    )
-
-
-@router.post(f"{_ONE}/remove")
-@requires(Role.ADMINISTRATOR)
-def remove(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
-    """Remove a connection, detaching the exports first if that was ticked."""
-    result = page.attempt(
-        lambda: connections.delete(
-            page.context, connection_id, detach_exports=form.has("detach"), if_match=form.etag
-        ),
-    )
-    if isinstance(result, FormErrors):
-        return _removal(page, connection_id, result)
-    return redirect("/connections?done=removed")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from shared.model.run import RunStatus, Trigger
 from shared.runs.history import RunFilter
 from shared.web.access import AccessRoute, requires
 from shared.web.authentication import Role
+from shared.web.pages.filters import Word, day_range
 from shared.web.pages.render import CurrentPage
 from shared.web.parameters import FollowedIds
 
@@ -21,32 +20,10 @@ router = APIRouter(route_class=AccessRoute, include_in_schema=False)
 
 _PAGE = 40
 E = TypeVar("E", bound=StrEnum)
-Word = Annotated[str, Query(max_length=100)]
 
 
 def _choice(kind: type[E], value: str) -> E | None:
     return next((one for one in kind if one.value == value), None)
-
-
-def day_range(
-    since: str, until: str, zone: ZoneInfo
-) -> tuple[datetime | None, datetime | None, dict[str, str]]:
-    """Two days, both included, as the times from which and before which to search.
-
-    Also returns the days for the form. A day that is empty or invalid is ignored.
-    """
-    first, last = _day_start(since, zone), _day_start(until, zone)
-    days = {"since": since if first else "", "until": until if last else ""}
-    if last:
-        last = last + timedelta(days=1) if last.date() < date.max else None
-    return first, last, days
-
-
-def _day_start(value: str, zone: ZoneInfo) -> datetime | None:
-    try:
-        return datetime.combine(date.fromisoformat(value), time(), zone)
-    except ValueError:
-        return None
 
 
 @router.get("/runs")

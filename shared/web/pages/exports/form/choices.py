@@ -12,7 +12,7 @@ from shared.model.connection import Connection, ConnectionStatus
 from shared.segments.choosing.catalogue import AttributeInfo, ListedSegments, SegmentInfo
 from shared.web.application import connections
 from shared.web.models.runs import in_words
-from shared.web.pages.export_definition import Definition
+from shared.web.pages.exports.form.definition import Definition
 from shared.web.pages.render import Page
 from shared.web.problems import error_text
 from shared.web.texts import text

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from markupsafe import Markup, escape
 from starlette.responses import Response
 
@@ -17,9 +16,9 @@ from shared.web.access import AccessRoute, requires
 from shared.web.application import audit
 from shared.web.audit_entry import AuditEntry, Change
 from shared.web.authentication import Role
-from shared.web.pages.conflicts import NO_VALUE, field_label, value_words
+from shared.web.pages.filters import Word, day_range
+from shared.web.pages.labels import NO_VALUE, field_label, value_words
 from shared.web.pages.render import CurrentPage, Page
-from shared.web.pages.run_list import day_range
 from shared.web.texts import has, text
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
@@ -30,7 +29,6 @@ _KINDS = ("export", "run", "connection", "person", "schedule")
 _WHO, _WHAT = "\x01", "\x02"
 # The ids of runs say nothing to a reader; the sentence has the link.
 _HIDDEN = frozenset({"runId", "exportId", "copyOf"})
-Word = Annotated[str, Query(max_length=100)]
 
 
 @dataclass(frozen=True)

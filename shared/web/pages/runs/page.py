@@ -1,17 +1,15 @@
-"""One run: progress, counts, consent proof, findings, some rejected rows, and actions."""
+"""One run: counts, consent proof, findings, some rejected rows, and actions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from shared.errors import ConnectorError
 from shared.model.outcome import Outcome
-from shared.model.run import TAG_EXISTS, Mode, Run, RunStatus
-from shared.planning.planner import LONGEST_WAIT
+from shared.model.run import Mode, Run
 from shared.runs.history import RunFilter
 from shared.runs.outcomes import OutcomeReason
 from shared.web.access import AccessRoute, Subject, requires
@@ -20,14 +18,15 @@ from shared.web.authentication import Role
 from shared.web.models.one_person import SentPersonView, sent_person_view
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import finding_views, in_words, run_view
-from shared.web.pages.billed_contacts import size_tiles
-from shared.web.pages.finding_groups import FindingGroup, grouped
+from shared.web.pages.findings.groups import FindingGroup, grouped
+from shared.web.pages.findings.warnings import by_severity, shown_findings, warnings
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
-from shared.web.pages.rejected import SAMPLES, rejected_reasons
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.run_actions import actions_of, next_steps
-from shared.web.pages.run_summary import summary
-from shared.web.pages.run_warnings import by_severity, shown_findings, warnings
+from shared.web.pages.runs.actions import actions_of, next_steps
+from shared.web.pages.runs.billed_contacts import size_tiles
+from shared.web.pages.runs.progress import planning_before, planning_for, waits_until
+from shared.web.pages.runs.rejected import SAMPLES, rejected_reasons
+from shared.web.pages.runs.summary import summary
 from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
@@ -36,8 +35,6 @@ _ONE = "/runs/{id:id}"
 # How many of the newest runs are searched for those that undo or retry a run. It is a limit because each of them is read.
 # Only runs of earlier versions need the search: their undos and retries were not recorded.
 _MOST_SEARCHED = 40
-# How many of the newest runs are searched for one that shows how long reading and comparing takes.
-_MOST_COMPARED = 5
 
 
 @router.get(_ONE)
@@ -45,23 +42,6 @@ _MOST_COMPARED = 5
 def show(run_id: Id, page: CurrentPage) -> Response:
     """A run."""
     return _show(page, run_id)
-
-
-@router.get(f"{_ONE}/progress")
-@requires(Role.VIEWER)
-def progress(run_id: Id, page: CurrentPage) -> Response:
-    """The part of the page of an active run that changes. 204 when the run is no longer active."""
-    run = page.services.runs.read(run_id)
-    if not run.is_active:
-        return Response(status_code=204)
-    return page.render(
-        "progress.html",
-        run=run,
-        view=run_view(run, page.language),
-        waits_until=_waits_until(run),
-        planning_for=_planning_for(page, run),
-        is_preview=run.mode is Mode.PREVIEW,
-    )
 
 
 def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
@@ -86,9 +66,9 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
         view=view,
         warnings=warnings(run, page.language),
         findings=_findings(page, run),
-        waits_until=_waits_until(run),
-        planning_for=_planning_for(page, run),
-        planning_before=_planning_before(page, run),
+        waits_until=waits_until(run),
+        planning_for=planning_for(page, run),
+        planning_before=planning_before(page, run),
         is_preview=is_preview,
         export=export,
         earlier=_earlier(page, run),
@@ -133,35 +113,6 @@ def _findings(page: Page, run: Run) -> list[FindingGroup]:
     answered = run.confirmed if run.is_active else ()
     views = finding_views(by_severity(run.findings), page.language)
     return grouped([one for one in views if one.message not in shown and one.code not in answered])
-
-
-def _waits_until(run: Run) -> datetime | None:
-    """The latest time at which a run that waits during planning ends, give or take a few minutes."""
-    return run.waiting_since + LONGEST_WAIT if run.waiting_since else None
-
-
-def _planning_for(page: Page, run: Run) -> int:
-    """For how many seconds the run has been reading and comparing."""
-    began = run.confirmed_at or run.started_at
-    return int((page.services.clock() - began).total_seconds()) if began else 0
-
-
-def _planning_before(page: Page, run: Run) -> float | None:
-    """How long reading and comparing took the last time; None if that is unknown, or this run has already done it.
-
-    It is part of the page and not of its progress, because the query may read the runs of other exports as well.
-    """
-    if run.status not in (RunStatus.QUEUED, RunStatus.PLANNING) or not _reads_segments(run):
-        return None
-    found = page.services.history.newest(RunFilter(run.export_id), _MOST_COMPARED)
-    known = (one.planning_seconds for one in found if one.id != run.id and _reads_segments(one))
-    return next((seconds for seconds in known if seconds is not None), None)
-
-
-def _reads_segments(run: Run) -> bool:
-    """Whether planning reads the segments and compares all of their people."""
-    everyone = run.mode.sends_everyone or run.mode is Mode.PREVIEW
-    return everyone and run.undo_of is None and run.retry_of is None
 
 
 def _expected_calls(run: Run) -> int:
@@ -235,35 +186,3 @@ def confirm(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
 def retry(run_id: Id, page: CurrentPage, _form: SentForm) -> Response:
     """Run the rows that failed again."""
     return _act(page, run_id, lambda: runs.retry(page.context, run_id))
-
-
-@router.get(f"{_ONE}/undo")
-@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
-def ask_undo(run_id: Id, page: CurrentPage) -> Response:
-    """Explain what undoing does and does not do."""
-    return _undo(page, run_id)
-
-
-def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
-    run, services = page.services.runs.read(run_id), page.services
-    # The attempt at planning that took the tag over may have been repeated, and its findings are gone then.
-    reported = any(finding.code == "tagTakenOver" for finding in run.findings)
-    took_over = reported or TAG_EXISTS in run.confirmed
-    returns = services.undo.gives_tags_back(run_id)
-    about_tags = "undo.takenOver" if returns else "undo.takenOverUnknown" if took_over else ""
-    return page.render(
-        "undo.html",
-        errors=errors,
-        run=run,
-        audience=run.audience_name,
-        about_tags=about_tags,
-        export=services.definitions.find(run.export_id),
-    )
-
-
-@router.post(f"{_ONE}/undo")
-@requires(Role.CONTRIBUTOR, shared=Subject.RUN)
-def undo(run_id: Id, page: CurrentPage, form: SentForm) -> Response:
-    """Undo a run."""
-    run = page.attempt(lambda: runs.undo(page.context, run_id, form.has("archive")))
-    return _undo(page, run_id, run) if isinstance(run, FormErrors) else redirect(f"/runs/{run.id}")

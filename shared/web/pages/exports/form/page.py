@@ -24,14 +24,9 @@ from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.models.exports import ExportBody, recorded_export
-from shared.web.pages.conflicts import (
-    ConflictingField,
-    conflicting_fields,
-    field_label,
-    field_position,
-)
-from shared.web.pages.export_choices import offered_connections, read_choices
-from shared.web.pages.export_definition import (
+from shared.web.pages.conflicts import ConflictingField, conflicting_fields
+from shared.web.pages.exports.form.choices import offered_connections, read_choices
+from shared.web.pages.exports.form.definition import (
     NEW_FIELD,
     Definition,
     attribute_number,
@@ -39,10 +34,11 @@ from shared.web.pages.export_definition import (
     field_id,
     row_name,
 )
+from shared.web.pages.exports.form.mapping_rows import mapping_rows
 from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm
-from shared.web.pages.mapping_rows import mapping_rows
+from shared.web.pages.labels import field_label, field_position
 from shared.web.pages.render import CurrentPage, Page, redirect
-from shared.web.pages.schedule_form import coming_runs, schedule_of
+from shared.web.pages.schedule.fields import coming_runs, schedule_of
 from shared.web.parameters import Id
 from shared.web.texts import text
 

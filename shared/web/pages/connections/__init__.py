@@ -1,0 +1,1 @@
+"""The connections: their list, the page of one, and the unused contacts of an audience."""

@@ -1,0 +1,1 @@
+"""The pages that name people: search and erase, send one, and exclude."""

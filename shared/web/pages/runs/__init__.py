@@ -1,0 +1,1 @@
+"""The runs: their list, the page of one with its progress, and what is done about one."""

@@ -1,0 +1,1 @@
+"""The refresh schedule, and the fields of every schedule."""
