@@ -10,6 +10,7 @@ import pytest
 from shared.app import build
 from shared.errors import Unavailable
 from shared.model.export import Schedule
+from shared.model.tag import TagOwner
 from shared.runs.leftovers import Leftovers
 from shared.runs.transitions import Transitions
 from shared.scheduling.scheduled_starts import ScheduleState
@@ -55,19 +56,40 @@ class NoFiles:
         return []
 
 
-def test_removing_an_export_deletes_its_schedule() -> None:
-    states: VisibleRecords[ScheduleState] = VisibleRecords()
-    for key in ("gone", "here"):
-        states.keep(key, ScheduleState(Schedule(), NOW, NOW))
-    leftovers = Leftovers(
+def leftovers_with(
+    states: VisibleRecords[ScheduleState], owners: VisibleRecords[TagOwner]
+) -> Leftovers:
+    return Leftovers(
         exports=VisibleRecords(),
         runs=VisibleRecords(),
         newest=VisibleRecords(),
         ledgers=VisibleRecords(),
-        owners=VisibleRecords(),
+        owners=owners,
         files=NoFiles(),  # type: ignore[arg-type]
         transitions=Transitions(VisibleRecords(), lambda: NOW),
         others=[states],
     )
-    assert leftovers.delete("gone")
+
+
+def test_removing_an_export_deletes_its_schedule() -> None:
+    states: VisibleRecords[ScheduleState] = VisibleRecords()
+    for key in ("gone", "here"):
+        states.keep(key, ScheduleState(Schedule(), NOW, NOW))
+    assert leftovers_with(states, VisibleRecords()).delete("gone")
     assert list(states.kept) == ["here"]
+
+
+def test_a_removal_is_completed_although_another_export_takes_over_the_tag() -> None:
+    states: VisibleRecords[ScheduleState] = VisibleRecords()
+    states.keep("gone", ScheduleState(Schedule(), NOW, NOW))
+    owners: VisibleRecords[TagOwner] = VisibleRecords()
+    owners.keep("tag", TagOwner("gone", "Vip", 1))
+    new_owner = TagOwner("here", "Vip", 1)
+
+    def take_over(key: str) -> None:
+        owners.keep(key, new_owner)
+
+    owners.before_write = take_over
+    assert leftovers_with(states, owners).delete("gone")
+    assert [stored.value for stored in owners.all()] == [new_owner]
+    assert not states.kept

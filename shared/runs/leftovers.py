@@ -8,9 +8,11 @@ removal was killed, or because a run that started at the same moment wrote it af
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from shared.errors import Changed
 from shared.model.export import Export
 from shared.model.ledger import LedgerPointer
 from shared.model.names import ALL_EXCLUSIONS, exclusions_blob, ledger_folder
@@ -50,7 +52,8 @@ class Leftovers:
             return False
         for owner in list(self.owners.all()):
             if owner.value.export_id == export_id:
-                self.owners.delete(owner.key, owner.etag)
+                with suppress(Changed):  # another export has just taken over the tag
+                    self.owners.delete(owner.key, owner.etag)
         for records in self.others:
             records.delete(export_id)
         # The pointer is deleted near the end: the sweep finds the export by its pointer.
