@@ -91,7 +91,7 @@ class TagCheck:
         expected -= lost
         if self.undo:
             expected += _SQL.number(self.db, "tagged_by_others", tag_id=self._tag_id)
-        given, taken = self._repair(missing, extra)
+        given, taken, without_tag = self._repair(missing, extra)
         counted = self._count()
         if counted != expected:
             if missing or extra:
@@ -119,7 +119,8 @@ class TagCheck:
         if counted != expected:
             findings.append(
                 Finding(
-                    Severity.INFO if counted < expected else Severity.WARNING,
+                    # The list of members is old if people are in it who did not have the tag any more.
+                    Severity.INFO if counted <= expected + without_tag else Severity.WARNING,
                     "tagCountDiffers",
                     values={"tag": name, "counted": str(counted), "expected": str(expected)},
                 )
@@ -135,18 +136,22 @@ class TagCheck:
             tag = self.session.tag(self.audience_id, self._tag_id)
         return tag.member_count if tag else 0
 
-    def _repair(self, missing: int, extra: int) -> tuple[int, int]:
-        """Give the tag to people who lack it, and take it from others. Returns how many got it and how many lost it."""
+    def _repair(self, missing: int, extra: int) -> tuple[int, int, int]:
+        """Give the tag to people who lack it, and take it from others.
+
+        Returns how many got it, how many lost it, and how many did not have it although they were listed.
+        """
         with waiting_for_network(self.db):
             given = sum(
                 self.session.retag(self.audience_id, self._tag_id, part).added
                 for part in self._parts("missing_part", missing)
             )
-            taken = sum(
-                self.session.untag(self.audience_id, self._tag_id, part).removed
+            removals = [
+                self.session.untag(self.audience_id, self._tag_id, part)
                 for part in self._parts("extra_part", extra)
-            )
-        return given, taken
+            ]
+        taken = sum(answer.removed for answer in removals)
+        return given, taken, sum(len(answer.without) for answer in removals)
 
     def _forget_gone(self) -> int:
         """Mark people who are no longer in the audience as not sent in `next`. Returns their number.

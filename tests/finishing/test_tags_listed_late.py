@@ -33,6 +33,20 @@ def test_new_contacts_that_a_tag_does_not_list_yet_are_not_reported_as_gone(
     assert (codes(second), second.calls.write) == ({}, 0)
 
 
+def test_people_who_lost_a_tag_and_are_still_listed_do_not_cause_a_warning(
+    late: RowDeployment,
+) -> None:
+    late.run(*EVERYONE)
+    late.deployment.clock.forward(3600)
+
+    run = late.run(*EVERYONE[:4])
+
+    assert run.counts.removed == 1
+    values = {"tag": "People", "counted": "5", "expected": "4"}
+    assert codes(run) == {"tagCountDiffers": values}
+    assert run.status is RunStatus.SUCCESSFUL
+
+
 def test_a_contact_that_is_gone_is_reported_as_soon_as_the_list_is_current(
     late: RowDeployment,
 ) -> None:
