@@ -10,7 +10,8 @@ from shared.web.application import exports
 from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
 from shared.web.context import Context
-from shared.web.models.exports import ExportBody, ExportList, ExportView, export_view
+from shared.web.models.exports.body import ExportBody
+from shared.web.models.exports.view import ExportList, ExportView, export_view
 from shared.web.parameters import CurrentContext, Id, IfMatch
 
 router = APIRouter(prefix="/api/exports", route_class=AccessRoute, tags=["exports"])

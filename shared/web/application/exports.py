@@ -28,7 +28,8 @@ from shared.web.application import audit
 from shared.web.application.connections import saved_segments, usable_connections
 from shared.web.application.etags import etag_of, refuse_changed
 from shared.web.context import Context
-from shared.web.models.exports import ExportBody, recorded_export
+from shared.web.models.exports.body import ExportBody
+from shared.web.models.exports.view import recorded_export
 from shared.web.texts import text
 
 

@@ -23,7 +23,8 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exports, runs
 from shared.web.application.exports import ExportDetails
 from shared.web.authentication import Role
-from shared.web.models.exports import ExportBody, recorded_export
+from shared.web.models.exports.body import ExportBody
+from shared.web.models.exports.view import recorded_export
 from shared.web.pages.conflicts import ConflictingField, conflicting_fields
 from shared.web.pages.exports.form.choices import offered_connections, read_choices
 from shared.web.pages.exports.form.definition import (
