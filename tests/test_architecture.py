@@ -89,6 +89,35 @@ LAYERS_OF_SEGMENTS = (
     "weighted_cache",
 )
 
+# The same for `web/`: the ASGI application, what answers requests, and what they share.
+LAYERS_OF_WEB = (
+    "unconfigured",
+    "app",
+    "asgi",
+    "gateway",
+    "api",
+    "pages",
+    "openapi",
+    "parameters",
+    "access",
+    "application",
+    "context",
+    "services",
+    "audit_entry",
+    "json_body",
+    "query_string",
+    "csrf",
+    "authentication",
+    "cookies",
+    "chosen_language",
+    "problems",
+    "models",
+    "differences_csv",
+    "outcomes_csv",
+    "csv_files",
+    "texts",
+)
+
 # The same for the admin pages: first the packages and pages of one subject, then what all pages use.
 LAYERS_OF_PAGES = (
     "exports",
@@ -229,6 +258,7 @@ def test_imports_point_downward() -> None:
     [
         ("planning", LAYERS_OF_PLANNING),
         ("segments", LAYERS_OF_SEGMENTS),
+        ("web", LAYERS_OF_WEB),
         ("web.pages", LAYERS_OF_PAGES),
     ],
 )

@@ -6,6 +6,7 @@ personal data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,6 +47,14 @@ class SamplePerson:
     fields: tuple[SampleField, ...]
     tags: tuple[str, ...]
     tags_after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a preview found: the number of rows by outcome, code and field, and sample people."""
+
+    totals: Sequence[tuple[str, str, str, int]]
+    people: Sequence[SamplePerson]
 
 
 SAMPLES_JSON = TypeAdapter(list[SamplePerson])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.errors import Conflict, NotFound, TimeUp
 from shared.model.export import Export
 from shared.model.outcome import Outcome
-from shared.model.preview import SamplePerson
+from shared.model.preview import Preview
 from shared.model.run import ADD_ARCHIVED, Mode, Run, RunStatus, Trigger
 from shared.previews.differences import Difference
 from shared.request_time import refuse_late_change
@@ -164,14 +164,6 @@ def rejected(
     found = context.services.outcomes.page(run.id, Outcome.REJECTED.value, code, wanted, skip, top)
     audit.record(context, "run.readRejected", run.id, after={"reason": code or "all"})
     return found
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a preview found: the number of rows by outcome, code and field, and sample people."""
-
-    totals: Sequence[tuple[str, str, str, int]]
-    people: Sequence[SamplePerson]
 
 
 def preview(

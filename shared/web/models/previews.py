@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.model.preview import SampleKind
-from shared.web.application.runs import Preview
+from shared.model.preview import Preview, SampleKind
 from shared.web.models.base import View
 from shared.web.texts import reason_text
 
