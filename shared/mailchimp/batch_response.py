@@ -89,7 +89,9 @@ class _Assignment:
         self.opted_in: dict[str, str] = {}
         self.refused: dict[str, Refusal] = {}
         self._members = members
-        self._sent = {_key(member.address): member for member in members}
+        # A quote may also belong to an address: `'ann@example.org` is another person than `ann@example.org`.
+        self._sent = {_unquoted(member.address): member for member in members}
+        self._sent |= {member.address: member for member in members}
         # Entries with an address that was not sent, and the part that each belongs to.
         self._unknown: list[tuple[Mapping[str, Any], dict[str, str]]] = []
         self._without_address: list[Refusal] = []
@@ -97,10 +99,7 @@ class _Assignment:
     def add_written(self, items: Iterable[Mapping[str, Any]], into: dict[str, str]) -> None:
         """Add the members that were created or updated."""
         for item in items:
-            address = item.get("email_address")
-            # Most addresses come back as they were sent.
-            member = self._sent.get(address) if isinstance(address, str) else None
-            member = member or self._sent.get(_key(address))
+            member = self._member_with(item.get("email_address"))
             if member is None:
                 self._unknown.append((item, into))
             else:
@@ -109,7 +108,7 @@ class _Assignment:
     def add_refused(self, errors: Iterable[Mapping[str, Any]]) -> None:
         """Add the members that were refused."""
         for error in errors:
-            member = self._sent.get(_key(error.get("email_address")))
+            member = self._member_with(error.get("email_address"))
             reason = refusal(error, member.merge_fields if member else None)
             if member is None:
                 # Its text may be about any member, so no text of it is kept.
@@ -141,6 +140,17 @@ class _Assignment:
         if reasons:
             self.refused.update(dict.fromkeys(omitted, reasons[0]))
 
+    def _member_with(self, address: object) -> Member | None:
+        """Return the member with an address of the response; None if it was not sent."""
+        if not isinstance(address, str):
+            return None
+        # Most addresses come back as they were sent.
+        return (
+            self._sent.get(address)
+            or self._sent.get(_normal(address))
+            or self._sent.get(_unquoted(address))
+        )
+
     def _add(self, item: Mapping[str, Any], into: dict[str, str], address: str) -> None:
         into[address] = status_in(item)
         if into is self.updated:
@@ -163,7 +173,12 @@ def _is_complete(response: Mapping[str, Any]) -> bool:
     )
 
 
-def _key(address: object) -> str:
-    """Normalize an address for comparison: lower case, no quotes, the domain as it was sent (`xn--`)."""
-    text = address.strip(" \t\"'<>").lower() if isinstance(address, str) else ""
+def _normal(address: str) -> str:
+    """Normalize an address for comparison: without blanks, in lower case, the domain as it was sent (`xn--`)."""
+    text = address.strip().lower()
     return text if text.isascii() else mail_form(text)
+
+
+def _unquoted(address: str) -> str:
+    """Normalize an address that the response has in quotes or angle brackets."""
+    return _normal(address.strip(" \t\"'<>"))

@@ -200,6 +200,22 @@ def test_results_are_matched_although_mailchimp_quotes_or_recases_addresses(tran
     }
 
 
+def test_an_address_that_begins_with_a_quote_is_another_one_than_without_it(transport):
+    quoted, plain = "'ann@example.org", "ann@example.org"
+    for sent in ([quoted, plain], [plain, quoted]):
+        for created, refused in ((quoted, plain), (plain, quoted)):
+            answer = answered(
+                new=[{"email_address": created.upper(), "status": "subscribed"}],
+                errors=[{"email_address": refused, "error": "fake or invalid"}],
+            )
+            with ScriptedServer(answer) as server:
+                found = MailchimpSession(transport(server.url)).subscribe(
+                    "abc", [member(address) for address in sent], update_existing=False
+                )
+            assert found.created == {created: "subscribed"}
+            assert found.refused == {refused: Refusal(Code.ADDRESS_REFUSED)}
+
+
 def test_a_person_missing_from_the_response_has_no_result_or_the_reason_without_an_address(
     transport,
 ):
