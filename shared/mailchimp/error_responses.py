@@ -189,7 +189,7 @@ def classify(
 ) -> Classification:
     """Return the meaning of a response that is not a readable success.
 
-    With `about_members`, the call writes members, and "forbidden" means the limit of the plan.
+    With `about_members`, the call writes members, and the title "Forbidden" means the limit of the plan.
     """
     title = _letters(problem.title) if problem else None
     rows = ((status, title), (status, _ANY if problem else None))
@@ -200,7 +200,7 @@ def classify(
     if problem is not None and code in (Code.REFUSED, "forbidden") and problem.cause:
         code = problem.cause
         kind = _KINDS_OF_CAUSES.get(code, kind)
-    elif about_members and code == "forbidden":
+    elif about_members and code == title == "forbidden":
         code = Code.PLAN_LIMIT
     field = problem.fields[0] if problem and problem.fields else ""
     if about_members and code == Code.REFUSED:

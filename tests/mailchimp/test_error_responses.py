@@ -60,6 +60,12 @@ def test_forbidden_for_a_call_that_writes_members_means_the_limit_of_the_plan():
     assert (found.kind, found.code) == (ErrorKind.REFUSED, Code.PLAN_LIMIT)
 
 
+@pytest.mark.parametrize("title", ["Compliance Related", "User Under Review"])
+def test_forbidden_with_another_title_is_not_the_limit_of_the_plan(title):
+    found = classify(403, ErrorBody(title), about_members=True)
+    assert (found.kind, found.code) == (ErrorKind.REFUSED, "forbidden")
+
+
 @pytest.mark.parametrize(
     ("path", "code", "field"),
     [
