@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from shared.errors import ConfigError, Disconnected, Fault, NotFound, Refused
@@ -41,8 +41,8 @@ class MailchimpApiKeys:
         try:
             return check_grant(self.open_session, GrantKind.API_KEY, api_key, found[1])
         except Refused as error:
-            disabled = error.code == "accountDisabled"
-            raise _wrong_key("accountDisabled" if disabled else "apiKeyRefused") from error
+            about_key = isinstance(error, Disconnected) and error.code != "accountDisabled"
+            raise _wrong_key("apiKeyRefused" if about_key else error.code, error.values) from error
 
 
 def check_grant(
@@ -70,5 +70,5 @@ def _account(session: MailchimpSession, secret: str) -> Account:
     return replace(account, id=hashlib.sha256(secret.encode()).hexdigest()[:24])
 
 
-def _wrong_key(code: str) -> ConfigError:
-    return ConfigError(code, faults=[Fault("apiKey", code=code)])
+def _wrong_key(code: str, values: Mapping[str, str] = {}) -> ConfigError:
+    return ConfigError(code, faults=[Fault("apiKey", code, values)], **values)

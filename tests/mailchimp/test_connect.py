@@ -296,6 +296,22 @@ def test_a_key_refused_by_mailchimp_is_a_fault_of_the_api_key(sandbox, time):
     assert disabled.value.code == "accountDisabled"
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (problem(403, "Forbidden"), "forbidden"),
+        (problem(503, "Compliance Related"), "methodDisabled"),
+        (Answer(302, headers={"Location": "https://example.com/"}), "redirected"),
+    ],
+)
+def test_a_refusal_that_is_not_about_the_key_names_its_own_cause(answer, code, time):
+    with ScriptedServer(answer) as server, pytest.raises(ConfigError) as caught:
+        MailchimpApiKeys(gateway_to(server.url, time).open_with).check("f" * 32 + "-us1")
+    (fault,) = caught.value.faults
+    assert (fault.field, fault.code) == ("apiKey", code)
+    assert str(answer.status) in fault.message
+
+
 def test_a_session_is_opened_with_the_stored_grant(sandbox, app, time):
     for kind, secret in (
         (GrantKind.API_KEY, sandbox.api_key),
