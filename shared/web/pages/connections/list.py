@@ -25,4 +25,4 @@ def list_all(page: CurrentPage) -> Response:
         }
         for each in services.connections.all()
     ]
-    return page.render("connections.html", rows=rows)
+    return page.render("connections/list.html", rows=rows)

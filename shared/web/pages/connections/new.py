@@ -27,7 +27,7 @@ def show_new(page: CurrentPage) -> Response:
 
 def _new(page: Page, form: Mapping[str, object], errors: FormErrors = NO_ERRORS) -> Response:
     return page.render(
-        "connection_new.html",
+        "connections/new.html",
         errors=errors,
         form=form,
     )

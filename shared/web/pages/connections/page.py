@@ -51,7 +51,7 @@ def _show(
         conflicting_fields(saved, sent, page.language) if errors.is_outdated and sent else None
     )
     return page.render(
-        "connection.html",
+        "connections/page.html",
         errors=errors,
         connection=connection,
         form=sent or saved,
@@ -107,7 +107,7 @@ def put_key(connection_id: Id, page: CurrentPage, form: SentForm) -> Response:
 def ask_disconnection(connection_id: Id, page: CurrentPage) -> Response:
     """Explain what disconnecting does, and list the exports that use the connection."""
     return page.render(
-        "disconnect.html",
+        "connections/disconnect.html",
         connection=page.services.connections.read(connection_id).value,
         exports=page.services.definitions.using(connection_id),
     )
@@ -144,7 +144,7 @@ def _show_sign_in_link(page: Page, connection_id: str, provider: Provider) -> Re
     if isinstance(begun, FormErrors):
         return _show(page, connection_id, begun)
     cookie = sign_in_cookie(page.request, page.services.public_url, begun.cookie)
-    return page.render("sign_in_link.html", cookie=cookie, url=begun.url)
+    return page.render("connections/sign_in_link.html", cookie=cookie, url=begun.url)
 
 
 @router.post(f"{_ONE}/authenticate")

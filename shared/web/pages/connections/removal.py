@@ -28,7 +28,7 @@ def ask_removal(connection_id: Id, page: CurrentPage) -> Response:
 def _removal(page: Page, connection_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     stored = page.services.connections.read(connection_id)
     return page.render(
-        "remove_connection.html",
+        "connections/remove.html",
         errors=errors,
         connection=stored.value,
         etag=etag_of(stored.etag),

@@ -27,8 +27,8 @@ def show(connection_id: Id, audience_id: AudienceId, page: CurrentPage) -> Respo
         only_reads=True,
     )
     if isinstance(found, FormErrors):
-        return page.render("unused_contacts.html", errors=found, found=None)
-    return page.render("unused_contacts.html", found=found)
+        return page.render("connections/unused_contacts.html", errors=found, found=None)
+    return page.render("connections/unused_contacts.html", found=found)
 
 
 @router.get("/exports/{id:id}/archive-unused")
@@ -46,7 +46,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
         return redirect(_page_of(page, export_id))
     if not form.has("sure"):
         errors = FormErrors(400, text(page.language, "pages.unused.tick"))
-        return page.render("unused_contacts.html", errors=errors, found=None)
+        return page.render("connections/unused_contacts.html", errors=errors, found=None)
 
     def archived() -> Run:
         body = ArchiveBody.from_form({"people": form.whole_number("people")})
@@ -54,7 +54,7 @@ def archive(export_id: Id, page: CurrentPage, form: SentForm) -> Response:
 
     run = page.attempt(archived)
     if isinstance(run, FormErrors):
-        return page.render("unused_contacts.html", errors=run, found=None)
+        return page.render("connections/unused_contacts.html", errors=run, found=None)
     return redirect(f"/runs/{run.id}")
 
 

@@ -29,7 +29,7 @@ _ALL_REMOVED = "/?done=chosenGone"
 def ask_start_all(page: CurrentPage) -> Response:
     """Name the exports that would start, and those that would not."""
     found = runs.would_start_all(page.context)
-    return page.render("run_all.html", found=found, asks=True)
+    return page.render("exports/run_all.html", found=found, asks=True)
 
 
 @router.post("/run-all")
@@ -37,7 +37,7 @@ def ask_start_all(page: CurrentPage) -> Response:
 def start_all(page: CurrentPage, _form: SentForm) -> Response:
     """Run all exports whose schedule is on, and name what was started."""
     found = runs.start_all(page.context)
-    return page.render("run_all.html", found=found, asks=False)
+    return page.render("exports/run_all.html", found=found, asks=False)
 
 
 @router.get("/exports-schedule")
@@ -74,7 +74,7 @@ def _schedules(
     unchanged: list[tuple[Export, str]] | None = None,
 ) -> Response:
     return page.render(
-        "schedules.html",
+        "exports/schedules.html",
         errors=errors,
         chosen=chosen,
         removed=removed,

@@ -1,6 +1,6 @@
 """The history of an export as drawings: people, and rejected rows on their own scale.
 
-`_chart.html` draws them as inline SVG; colours come from the style sheet. Every run is a link with its date
+`exports/_chart.html` draws them as inline SVG; colours come from the style sheet. Every run is a link with its date
 and values, also a run that failed. The table beside the drawings has the same numbers.
 """
 

@@ -1,6 +1,6 @@
 """The start of an app without exports: guided steps, and prerequisites that are met or not.
 
-`_first_visit.html` shows it.
+`exports/_first_visit.html` shows it.
 """
 
 from __future__ import annotations

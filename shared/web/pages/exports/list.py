@@ -87,7 +87,7 @@ def list_all(
     by = sort if sort in _SORTS else "name"
     found.sort(key=lambda row: (_SORTS[by](row), row.name), reverse=order == "desc")
     return page.render(
-        "exports.html",
+        "exports/list.html",
         rows=found,
         total=len(rows),
         q=wanted,
@@ -104,7 +104,9 @@ def list_all(
 @requires(Role.VIEWER)
 def progress(page: CurrentPage, export: FollowedIds = None) -> Response:
     """The parts of the list that change while runs of these exports are active."""
-    return page.render("exports_progress.html", runs=page.services.history.last_runs(export or ()))
+    return page.render(
+        "exports/list_progress.html", runs=page.services.history.last_runs(export or ())
+    )
 
 
 def _rows(page: Page, known: Sequence[Connection]) -> list[Row]:

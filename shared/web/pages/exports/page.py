@@ -46,7 +46,7 @@ def _show(
     history = services.history.newest(RunFilter(export_id), _HISTORY)
     connection = services.connections.find(export.connection_id)
     return page.render(
-        "export.html",
+        "exports/page.html",
         errors=errors,
         export=export,
         may_use=connection is None or may_use(page.context, connection),

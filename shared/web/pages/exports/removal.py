@@ -29,7 +29,7 @@ def _detach(page: Page, export_id: str, errors: FormErrors = NO_ERRORS) -> Respo
     details = exports.read(page.context, export_id)
     connection = page.services.connections.find(details.export.connection_id)
     return page.render(
-        "detach.html",
+        "exports/detach.html",
         errors=errors,
         export=details.export,
         connection=connection.display_name if connection else "",
@@ -57,7 +57,7 @@ def ask_removal(export_id: Id, page: CurrentPage) -> Response:
 def _removal(page: Page, export_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     stored = page.services.definitions.read(export_id)
     etag = etag_of(stored.etag)
-    return page.render("remove_export.html", errors=errors, export=stored.value, etag=etag)
+    return page.render("exports/remove.html", errors=errors, export=stored.value, etag=etag)
 
 
 @router.post(f"{_ONE}/remove")

@@ -33,7 +33,7 @@ def _shown(
     # A form with a file has no entries: the page shows the list as it is now.
     sent = form.get("entries") if form and form.has("entries") else None
     return page.render(
-        "exclusions.html",
+        "people/exclusions.html",
         errors=errors,
         export=page.services.definitions.read(export_id).value,
         entries=saved if sent is None else sent,

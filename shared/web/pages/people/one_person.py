@@ -25,7 +25,7 @@ def _shown(
     page: Page, export_id: str, person: str = "", errors: FormErrors = NO_ERRORS
 ) -> Response:
     return page.render(
-        "one_person.html",
+        "people/one_person.html",
         errors=errors,
         export=page.services.definitions.read(export_id).value,
         person=person,

@@ -86,7 +86,7 @@ def _people(
     shown = [(one.has_person, person_view(one, page.language)) for one in found or ()]
     addresses = {one.email.lower() for one in found or () if one.email}
     return page.render(
-        "people.html",
+        "people/search.html",
         errors=errors,
         person=person,
         # A profile may have several addresses; each is erased by itself.

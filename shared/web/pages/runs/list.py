@@ -54,7 +54,7 @@ def list_all(
     }
     chosen = {name: str(value) for name, value in filters.items() if value}
     return page.render(
-        "runs.html",
+        "runs/list.html",
         runs=shown,
         names=names,
         exports=exports,
@@ -71,4 +71,4 @@ def list_all(
 @requires(Role.VIEWER)
 def progress(page: CurrentPage, run: FollowedIds = None) -> Response:
     """The parts of a list of runs that change while these runs are active."""
-    return page.render("runs_progress.html", runs=page.services.history.with_ids(run or ()))
+    return page.render("runs/list_progress.html", runs=page.services.history.with_ids(run or ()))

@@ -60,7 +60,7 @@ def _show(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     actions = actions_of(page, run, export, rejected, has_outcomes=has_outcomes)
     view = run_view(run, page.language)
     return page.render(
-        "run.html",
+        "runs/page.html",
         errors=errors,
         run=run,
         view=view,

@@ -31,7 +31,7 @@ def progress(run_id: Id, page: CurrentPage) -> Response:
     if not run.is_active:
         return Response(status_code=204)
     return page.render(
-        "progress.html",
+        "runs/progress.html",
         run=run,
         view=run_view(run, page.language),
         waits_until=waits_until(run),

@@ -65,7 +65,7 @@ def _show(page: Page, run_id: str, code: str, wanted: str = "", skip: int = 0) -
     run = page.services.runs.read(run_id)
     rows = runs.rejected(page.context, run, code, wanted, skip, _PAGE)
     return page.render(
-        "rejected.html",
+        "runs/rejected.html",
         run=run,
         export=page.services.definitions.find(run.export_id),
         reasons=rejected_reasons(page, run),

@@ -33,7 +33,7 @@ def _undo(page: Page, run_id: str, errors: FormErrors = NO_ERRORS) -> Response:
     returns = services.undo.gives_tags_back(run_id)
     about_tags = "undo.takenOver" if returns else "undo.takenOverUnknown" if took_over else ""
     return page.render(
-        "undo.html",
+        "runs/undo.html",
         errors=errors,
         run=run,
         audience=run.audience_name,

@@ -37,7 +37,7 @@ def _schedule(
     if errors.is_outdated and fields:
         conflict = conflicting_fields({"schedule": saved}, {"schedule": fields}, page.language)
     return page.render(
-        "schedule.html",
+        "schedule/page.html",
         errors=errors,
         schedule=fields or saved,
         coming=coming_runs(stored.value, page.services.clock(), page.language),

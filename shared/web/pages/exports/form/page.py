@@ -114,7 +114,7 @@ def _form(
         for path, words in sorted(errors.faults.items(), key=lambda one: field_position(one[0]))
     ]
     return page.render(
-        "export_form.html",
+        "exports/form.html",
         errors=errors,
         focus="errors" if errors.message and conflict is None else focus,
         summary=summary,
