@@ -85,6 +85,8 @@ def _next_pointer(
         and current.is_of(plan.account_id, plan.audience_id)
         and current.is_whole
     )
+    members, complete_run = _last_complete(current, run, plan, complete=complete)
+    members_before, complete_before = _before(current, run)
     pointer = LedgerPointer(
         blob="",
         run_id=run.id,
@@ -93,8 +95,10 @@ def _next_pointer(
         before=plan.ledger or "",
         audience=audience_key(plan.account_id, plan.audience_id),
         whole=fingerprint != "" or was_whole,
-        excluded_members=_excluded_members(current, run, plan, complete=complete),
-        excluded_before=_excluded_before(current, run),
+        excluded_members=members,
+        excluded_before=members_before,
+        complete_run=complete_run,
+        complete_before=complete_before,
     )
     # An undo that was stopped leaves the run undoable: another undo restores the rest. After a run of
     # one person, the run before can still be undone.
@@ -106,34 +110,40 @@ def _next_pointer(
             sent_by=undoable.sent_by,
             before=undoable.before,
             excluded_before=undoable.excluded_before,
+            complete_before=undoable.complete_before,
         )
     return _after_partial(pointer, current, plan) if partial and current is not None else pointer
 
 
-def _excluded_members(
+def _last_complete(
     current: LedgerPointer | None, run: Run, plan: Plan, *, complete: bool
-) -> dict[str, int]:
-    """The members of exclusion segments with which the next run is compared.
+) -> tuple[dict[str, int], str]:
+    """The members of exclusion segments, and the run with objections, with which the next run is compared.
 
-    They change when a run has sent everyone; until then, every run notices that an exclusion segment has lost members. An
-    undo returns to the numbers before the run that it undoes.
+    They change when a run has sent everyone; until then, every run notices that an exclusion segment has lost members, or
+    that objections are missing. An undo returns to those before the run that it undoes.
     """
     sends_everyone = plan.source_fingerprint != "" and not run.mode.is_partial
     if sends_everyone and not run.is_stopped:
-        return plan.excluded_members
+        return plan.excluded_members, run.id
     if current is None:
-        return {}
+        return {}, ""
     if run.undo_of is not None and complete and current.run_id != run.id:
         # Pointers of earlier versions, and those of a first run, have none.
-        return current.excluded_before or current.excluded_members
-    return current.excluded_members
+        return (
+            current.excluded_before or current.excluded_members,
+            current.complete_before or current.run_with_objections,
+        )
+    return current.excluded_members, current.run_with_objections
 
 
-def _excluded_before(current: LedgerPointer | None, run: Run) -> dict[str, int]:
-    """The members of exclusion segments before this run. If its finish is repeated, `current` may be its own pointer."""
+def _before(current: LedgerPointer | None, run: Run) -> tuple[dict[str, int], str]:
+    """What `_last_complete` was before this run. If its finish is repeated, `current` may be its own pointer."""
     if current is None:
-        return {}
-    return current.excluded_before if current.run_id == run.id else current.excluded_members
+        return {}, ""
+    if current.run_id == run.id:
+        return current.excluded_before, current.complete_before
+    return current.excluded_members, current.run_with_objections
 
 
 def _after_partial(pointer: LedgerPointer, current: LedgerPointer, plan: Plan) -> LedgerPointer:

@@ -25,7 +25,10 @@ class LedgerPointer:
     people, so that the ledger shows how large the export is; None in records of version 1.0. `rows_of` is the
     newest run with outcomes of all rows, if `run_id` sent one person only. `excluded_members` is the largest number of
     people that each exclusion segment excluded when a run sent all people, since a person last confirmed a loss of the segment.
-    `excluded_before` is what `excluded_members` was before `sent_by`; an undo returns to it.
+    `complete_run` is the newest run that sent all people and was not undone: its outcomes show who objected to email. It is
+    empty in records of earlier versions, and before the second run.
+    `excluded_before` and `complete_before` are what `excluded_members` and `complete_run` were before `sent_by`; an undo
+    returns to them.
     """
 
     blob: str
@@ -39,6 +42,8 @@ class LedgerPointer:
     rows_of: str = ""
     excluded_members: dict[str, int] = field(default_factory=dict)
     excluded_before: dict[str, int] = field(default_factory=dict)
+    complete_run: str = ""
+    complete_before: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -49,6 +54,11 @@ class LedgerPointer:
     def run_of_all_rows(self) -> str:
         """The id of the newest run that has outcomes of all rows."""
         return self.rows_of or self.run_id
+
+    @property
+    def run_with_objections(self) -> str:
+        """The id of the run whose outcomes show who objected to email."""
+        return self.complete_run or self.run_of_all_rows
 
     def is_of(self, account_id: str, audience_id: str) -> bool:
         """Whether the ledger belongs to this audience; after a change of the audience it does not."""

@@ -116,14 +116,15 @@ CANCELED_AFTER_SENDING = "canceledAfterSending"
 # The reason of a run that waited for a confirmation until a newer run took its place. It made only a part of its changes.
 SUPERSEDED = "superseded"
 
-# The reasons of a run that waits because an exclusion segment has lost many of its members, or a segment has grown.
+# The reasons of a run that waits because an exclusion segment has lost many of its members, many people who objected to email
+# do not object any more, or a segment has grown. A confirmation applies to the number of people of such a reason.
 EXCLUSION_SHRANK = "exclusionShrank"
+FEWER_OBJECTIONS = "fewerObjections"
 SEGMENT_GREW = "segmentGrew"
+WITH_PEOPLE = frozenset({EXCLUSION_SHRANK, FEWER_OBJECTIONS, SEGMENT_GREW})
 
 # The reasons of a run that waits before its first write because it looks like a mistake (planning/checking/guards.py).
-GUARDS = frozenset(
-    {EXCLUSION_SHRANK, SEGMENT_GREW, "fewAddresses", "growthGuard", "strangeAudience"}
-)
+GUARDS = WITH_PEOPLE | {"fewAddresses", "growthGuard", "strangeAudience"}
 
 
 END_NOT_LOGGED = "notLogged"
@@ -172,7 +173,7 @@ class Run:
     # How many new contacts the run would have added when a person confirmed it.
     confirmed_new: int = 0
     # When a person confirmed it: by name, how many people each segment that had grown has, and how many each exclusion segment
-    # that had shrunk excludes.
+    # that had shrunk excludes; under "", how many people did not object any more.
     confirmed_members: dict[str, int] = field(default_factory=dict)
     # A fingerprint of the export when the run was planned last: a confirmation applies only to it.
     definition: str = ""

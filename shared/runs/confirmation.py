@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from shared.model.finding import Finding, Reason
-from shared.model.run import EXCLUSION_SHRANK, GUARDS, REMOVAL_GUARD, SEGMENT_GREW, Run
+from shared.model.run import GUARDS, REMOVAL_GUARD, WITH_PEOPLE, Run
 
 # Findings about what waits for a confirmation -> those about the same changes after it.
 _AFTER_CONFIRMATION = {"formerHeld": "formerPlanned", "unsubscribesHeld": "unsubscribesPlanned"}
@@ -19,9 +19,9 @@ def with_confirmation(run: Run) -> Run:
     code = run.reason.code if run.reason else ""
     others = {one.code for one in reasons} - {code}
     members = {
-        one.values["segment"]: int(one.values["people"])
+        one.values.get("segment", ""): int(one.values["people"])
         for one in reasons
-        if one.code in (EXCLUSION_SHRANK, SEGMENT_GREW)
+        if one.code in WITH_PEOPLE
     }
     return replace(
         run,

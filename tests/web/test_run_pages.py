@@ -372,6 +372,26 @@ def test_a_guard_asks_once_and_no_longer_after_it_was_confirmed() -> None:
     assert [f["code"] for f in get(world, f"/api/runs/{run}")["findings"]] == list(codes)
 
 
+def test_a_run_that_misses_objections_says_so_on_its_page_and_over_http() -> None:
+    world = World()
+    run = world.runs.start(new_export(world), Trigger.ON_DEMAND, Mode.EXPORT, "Ada").id
+    values = {"attribute": "DoNotEmail", "before": "1200", "people": "1"}
+    reason = Reason("fewerObjections", values)
+    world.runs.move(run, status=RunStatus.AWAITING_CONFIRMATION, reason=reason)
+    asks = (
+        "In an earlier run, 1,200 people who are still in the segments objected to email. "
+        "According to the consent attribute “DoNotEmail”, 1 of them does not object any more"
+    )
+
+    assert asks in Browser(world).open(f"/runs/{run}").text
+    assert (
+        "1,200명이 이전 실행에서는 이메일을 거부" in Browser(world, "ko").open(f"/runs/{run}").text
+    )
+    told = get(world, f"/api/runs/{run}")["reason"]
+    assert told["code"] == "fewerObjections"
+    assert told["message"].startswith(asks)
+
+
 def test_a_run_says_how_long_it_has_read_segments_and_how_long_that_took_before() -> None:
     world = World()
     export = new_export(world)

@@ -1,21 +1,30 @@
-"""Guards against a wrong segment, exclusion segment, column, audience or account.
+"""Guards against a wrong segment, exclusion segment, column, audience or account, and against objections that got lost.
 
 A run that a guard stops waits for a confirmation before its first write. A preview lists the same reasons
 as warnings. Guards ignore up to `FEW_PEOPLE` people, unless the export has a smaller limit for new people, or the
-people are missing from an exclusion segment. New people are those whom the export has never sent to Mailchimp. They may be in
-the audience all the same, for example because someone imported them there.
+people are missing from an exclusion segment or do not object to email any more. New people are those whom the export has never
+sent to Mailchimp. They may be in the audience all the same, for example because someone imported them there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.model.export import Export
 from shared.model.figures import Counts
 from shared.model.finding import Finding, Reason, Severity
-from shared.model.run import EXCLUSION_SHRANK, SEGMENT_GREW, TAG_EXISTS, Run, RunStatus
+from shared.model.run import (
+    EXCLUSION_SHRANK,
+    FEWER_OBJECTIONS,
+    SEGMENT_GREW,
+    TAG_EXISTS,
+    WITH_PEOPLE,
+    Run,
+    RunStatus,
+)
 from shared.planning.audience.audience_overlap import FEW_PEOPLE, SMALL_OVERLAP
 from shared.planning.reading.exclusions import ExcludedMembers
 from shared.planning.request import PlanRequest
@@ -57,6 +66,7 @@ def apply_guards(
     tags: Sequence[Tag],
     overlap: Overlap,
     excluded: ExcludedMembers,
+    outcomes_before: Path | None,
     *,
     comparable: bool,
 ) -> list[Finding]:
@@ -64,7 +74,8 @@ def apply_guards(
 
     A preview returns the reasons as findings. Needs `people`, `rejects`, `ledger` and `do_not_send`.
     `tags[i]` is the tag of segment i. `overlap` is called only if the export has sent nothing to this
-    audience. `comparable`: the ledger shows how large the export is, because a run has sent everyone.
+    audience. `outcomes_before` is a local file with the outcomes of the last complete run, or None if
+    the consent attribute has no objections that could get lost. `comparable`: the ledger shows how large the export is, because a run has sent everyone.
     """
     export = request.export
     new, sent_before = _SQL.row(db, "growth")
@@ -73,6 +84,7 @@ def apply_guards(
         *_few_addresses(db, export),
         *(_grown_segments(db, export, tags) if comparable else ()),
         *_shrunk_exclusions(export, excluded),
+        *_fewer_objections(db, export, outcomes_before),
         *_many_new(export, growth),
         *_strange_audience(growth, overlap),
     ]
@@ -133,12 +145,25 @@ def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Re
         yield Reason(EXCLUSION_SHRANK, values=values)
 
 
+def _fewer_objections(
+    db: DuckDBPyConnection, export: Export, outcomes_before: Path | None
+) -> Iterator[Reason]:
+    """Of the people who objected to email, more than half do not any more: the attribute may not be filled any more."""
+    if outcomes_before is None:
+        return
+    lost, kept = _SQL.row(db, "objections", file=str(outcomes_before))
+    if lost > kept:
+        attribute = export.new_contacts.consent_attribute or ""
+        values = {"attribute": attribute, "before": str(lost + kept), "people": str(lost)}
+        yield Reason(FEWER_OBJECTIONS, values=values)
+
+
 def _went_further(reason: Reason, run: Run) -> bool:
-    """Whether a segment has more people, or an exclusion segment fewer, than when a person confirmed the run."""
-    if reason.code not in (EXCLUSION_SHRANK, SEGMENT_GREW):
+    """Whether a reason concerns more people than when a person confirmed the run, or an exclusion segment has fewer."""
+    if reason.code not in WITH_PEOPLE:
         return False
     people = int(reason.values["people"])
-    known = run.confirmed_members.get(reason.values["segment"])
+    known = run.confirmed_members.get(reason.values.get("segment", ""))
     if known is None:
         return True
     return people < known if reason.code == EXCLUSION_SHRANK else people > known

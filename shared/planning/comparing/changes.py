@@ -6,13 +6,14 @@ When the run ends or waits instead, it still carries out withdrawals of consent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from shared.memory import waiting_for_network
-from shared.model.export import Leavers
+from shared.model.export import ConsentMeaning, Leavers
 from shared.model.figures import AudienceSize
 from shared.model.finding import Finding, Severity
-from shared.model.names import former_holders_blob, own_tag_holders_blob
-from shared.model.ports import exists
+from shared.model.names import former_holders_blob, outcomes_table, own_tag_holders_blob
+from shared.model.ports import download_if_exists, exists
 from shared.people.suppression import suppress_erased_in_former_holders
 from shared.planning.audience.former_holders import write_former_holders
 from shared.planning.audience.found_audience import FoundAudience
@@ -135,8 +136,23 @@ def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) ->
         found.tags.tags,
         overlap,
         inputs.excluded_members,
+        _outcomes_before(context, inputs),
         comparable=pointer is not None and pointer.is_whole,
     )
+
+
+def _outcomes_before(context: PlanContext, inputs: Inputs) -> Path | None:
+    """Download the outcomes of the last complete run, if an empty value of the consent attribute allows email."""
+    contacts, pointer = context.request.export.new_contacts, inputs.source.pointer
+    forbids = contacts.consent_meaning is ConsentMeaning.YES_MUST_NOT_BE_MAILED
+    if pointer is None or contacts.consent_attribute is None or not forbids:
+        return None
+    local, blob = (
+        context.scratch / "outcomes-before.parquet",
+        outcomes_table(pointer.run_with_objections),
+    )
+    with waiting_for_network(context.db):
+        return local if download_if_exists(context.dependencies.files, blob, local) else None
 
 
 def _compare(

@@ -20,6 +20,16 @@ GROUP BY t.segment
 HAVING count(*) > any_value(c.people) * $times::INTEGER AND count(*) > any_value(c.people) + $least::INTEGER
 ORDER BY t.segment;
 
+-- name: objections
+-- People of the segments who objected to email in an earlier run, whose outcomes are in $file: those who may be sent now, and
+-- those who still object. People who must not be sent for another reason are neither.
+SELECT count(*) FILTER (d.address IS NULL), count(*) FILTER (d.withdrawn)
+FROM people p
+SEMI JOIN (
+    SELECT email AS address FROM read_parquet($file) WHERE code IN ('noConsent', 'consentWithdrawn')
+) USING (address)
+LEFT JOIN do_not_send d ON d.address = p.address;
+
 -- name: growth
 -- People that the export has never sent and may send now, and people that it has sent before. The ledger also has people
 -- who were kept, for example without consent. They are new if they may be sent now.
