@@ -1,7 +1,7 @@
 """The admin pages. They call the functions of `application`, as the API does.
 
 A package has the pages of one subject: `list.py` is the list, and `page.py` the page of one of them. The modules beside
-the packages are for all pages.
+the packages are for all pages. The folders of `templates` have the same names.
 """
 
 from __future__ import annotations

@@ -209,11 +209,6 @@ def redirect(location: str) -> Response:
     return Response(status_code=303, headers={"Location": location})
 
 
-def removed_export(page: Page, typed: str) -> Response:
-    """The response to a form of an export that someone has removed. Shows what was typed, so that it can be copied."""
-    return page.render("removed_export.html", errors=FormErrors(404), typed=typed)
-
-
 def error_page(problem: HttpProblem, language: str, trace_id: str, now: datetime) -> Response:
     """A problem as a page; the reader need not be signed in."""
     shown = {

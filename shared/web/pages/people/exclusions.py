@@ -12,7 +12,8 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions
 from shared.web.authentication import Role
 from shared.web.pages.forms import NO_ERRORS, Form, FormErrors, SentForm, Upload
-from shared.web.pages.render import CurrentPage, Page, redirect, removed_export
+from shared.web.pages.people.removed_export import removed_export
+from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)

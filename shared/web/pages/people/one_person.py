@@ -13,7 +13,8 @@ from shared.web.application import people
 from shared.web.authentication import Role
 from shared.web.models.people import person_named
 from shared.web.pages.forms import NO_ERRORS, FormErrors, SentForm
-from shared.web.pages.render import CurrentPage, Page, redirect, removed_export
+from shared.web.pages.people.removed_export import removed_export
+from shared.web.pages.render import CurrentPage, Page, redirect
 from shared.web.parameters import Id
 
 router = APIRouter(route_class=AccessRoute, include_in_schema=False)
