@@ -112,8 +112,6 @@ LAYERS_OF_WEB = (
     "chosen_language",
     "problems",
     "models",
-    "differences_csv",
-    "outcomes_csv",
     "csv_files",
     "texts",
 )

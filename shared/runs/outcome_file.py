@@ -6,7 +6,7 @@ columns are in sql/outcome_file.sql; there is no address.
 
 Cells are written unchanged, even if a spreadsheet would read them as formulas: programs read this
 file, and an id with an apostrophe before it would not match any profile. `outcomes.csv` for people
-(web/outcomes_csv.py) neutralizes such cells.
+(web/csv_files/outcomes.py) neutralizes such cells.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from shared.planning.reading.ledger import load_ledger
 from shared.runs.outcomes import OutcomeRow
 from shared.storage.record_entity import EntityForm
 from shared.storage.records import TableRecords
-from shared.web.outcomes_csv import outcomes_csv
+from shared.web.csv_files.outcomes import outcomes_csv
 from tests import reused_databases
 from tests.e2e.stored_data import app_on
 from tests.ledgers import LEDGER_COLUMNS

@@ -8,8 +8,8 @@ import pytest
 
 from shared.model.run import Mode, RunStatus, Trigger
 from shared.runs.outcomes import OutcomeRow
-from shared.web.csv_files import csv_response, neutral
-from shared.web.outcomes_csv import outcomes_csv
+from shared.web.csv_files.file import csv_response, neutral
+from shared.web.csv_files.outcomes import outcomes_csv
 from tests.web.client import call, new_export
 from tests.web.world import World
 

@@ -13,7 +13,7 @@ from shared.model.exclusions import ExclusionList
 from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import exclusions, exports
 from shared.web.authentication import Role
-from shared.web.csv_files import CsvResponse, csv_file, csv_response, neutral
+from shared.web.csv_files.file import CsvResponse, csv_file, csv_response, neutral
 from shared.web.models.exclusions import ExclusionsView, exclusions_view
 from shared.web.openapi import ETAG_HEADER
 from shared.web.parameters import CurrentContext, Id, IfMatch

@@ -16,14 +16,14 @@ from shared.web.access import AccessRoute, Subject, requires
 from shared.web.application import people, runs
 from shared.web.authentication import Role
 from shared.web.context import Context
-from shared.web.csv_files import CsvResponse, csv_response
-from shared.web.differences_csv import differences_csv
+from shared.web.csv_files.differences import differences_csv
+from shared.web.csv_files.file import CsvResponse, csv_response
+from shared.web.csv_files.outcomes import outcomes_csv
 from shared.web.models.one_person import SentPersonList, sent_person_view
 from shared.web.models.people import SearchBody
 from shared.web.models.previews import PreviewView, preview_view
 from shared.web.models.runs import RunList, RunView, StartBody, UndoBody, run_view
 from shared.web.openapi import ETAG_HEADER
-from shared.web.outcomes_csv import outcomes_csv
 from shared.web.parameters import CurrentContext, Id, IfMatch, Optional, Paging
 
 router = APIRouter(route_class=AccessRoute, tags=["runs"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from shared.runs.outcomes import OutcomeRow
-from shared.web.csv_files import csv_file, neutral
+from shared.web.csv_files.file import csv_file, neutral
 from shared.web.texts import action_text, reason_text, text
 
 _HEADER = (

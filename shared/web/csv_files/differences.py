@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from shared.previews.differences import Difference
-from shared.web.csv_files import csv_file, neutral
+from shared.web.csv_files.file import csv_file, neutral
 
 _HEADER = (
     "change", "customerId", "email", "segments", "contact", "tags.sentLast", "tags.afterRun",
