@@ -9,6 +9,7 @@ from shared.model.names import plan_blob
 from shared.model.run import RunStatus
 from tests.faults.simulated_deployment import NewDeployment
 from tests.planning.row_deployment import RowDeployment, codes, person
+from tests.planning.test_one_person import send
 
 _COLUMNS = ("CustomerId", "EMail", "FirstName", "Consent", "City", "Born", "BirthDate")
 _NAMES = Mapping("EMail", "FirstName")
@@ -61,6 +62,21 @@ def test_an_undo_leaves_values_alone_if_it_is_not_known_how_they_were_written(
 
     assert rows.values(1)["BORN"] == "1990-01-02"
     assert codes(undo) == {"undoValuesUnknown": {"people": "1"}, "undoNothing": {}}
+
+
+def test_an_undo_leaves_values_alone_that_the_run_before_did_not_send_with_its_own_mapping(
+    rows: RowDeployment,
+) -> None:
+    rows.define(mapping=_with_date("Born", "dayFirst"))
+    rows.run(*(person(number, Born="05/06/1980") for number in (1, 2)))
+    rows.change(mapping=_with_date("BirthDate", "monthFirst"))
+    send(rows, *(person(number, BirthDate="05/06/1980") for number in (1, 2)), number=2)
+    run = rows.run(*(person(number, BirthDate="01/02/1990") for number in (1, 2)))
+
+    undo = rows.deployment.undo(run)
+
+    assert [rows.values(number)["BORN"] for number in (1, 2)] == ["1990-01-02", "1980-05-06"]
+    assert codes(undo) == {"undoValuesUnknown": {"people": "1"}}
 
 
 def test_an_undo_restores_values_of_an_unchanged_mapping_although_the_earlier_plan_was_deleted(

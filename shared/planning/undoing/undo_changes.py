@@ -50,8 +50,8 @@ class UndoRules:
     `existing` are the tags that the audience still has, `run_tags` those of the run, in the order
     of its segments. `merge_tags` are the merge fields of the undo, `before_tags` those of the values from before the run. `archive` also archives the
     people that the run created. People on the list `excluded` get nothing back. `new_status` is the
-    status of new contacts in the run. `mapping`: if the plan of the values from before the run is gone, the fingerprint of the
-    mapping with which they are converted.
+    status of new contacts in the run. `mapping` is the fingerprint of the mapping with which the values from before the run are
+    converted, and `mapping_run` the run that has this mapping.
     """
 
     undone: str
@@ -62,7 +62,8 @@ class UndoRules:
     excluded: ExclusionList
     new_status: str
     archive: bool
-    mapping: str | None
+    mapping: str
+    mapping_run: str
 
 
 def load_for_undo(db: DuckDBPyConnection, files: UndoFiles) -> None:
@@ -95,6 +96,7 @@ def compare_for_undo(db: DuckDBPyConnection, rules: UndoRules) -> None:
         excluded_customers=list(rules.excluded.customers),
         new_status=rules.new_status,
         mapping=rules.mapping,
+        mapping_run=rules.mapping_run,
     )
     _SQL.run(
         db,

@@ -75,7 +75,8 @@ def plan_undo(context: PlanContext, undone: Plan, current: StateAtUndo) -> Unsto
         current.excluded,
         undone.status,
         run.archive_created,
-        None if current.earlier else _mapping_of(undone),
+        _mapping_of(values.source),
+        values.source.run_id,
     )
     others = list(download_others(current.others, context.dependencies.files, context.scratch))
     find_people_of_others(db, [file for _, file in others])

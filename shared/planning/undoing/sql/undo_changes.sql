@@ -1,7 +1,7 @@
 -- name: people
 -- Every person of the ledger, with what the run changed about them. `known`: the values from before
--- the run are in the ledger, for the merge fields $before_tags. With $mapping, they must have been sent with the mapping that has
--- this fingerprint: the plan that shows how they are converted is gone. `has_other_fields`: the run also sent fields that had no values
+-- the run are in the ledger, for the merge fields $before_tags, and were sent by the run $mapping_run or with its mapping, whose
+-- fingerprint is $mapping: other values may be written in another form. `has_other_fields`: the run also sent fields that had no values
 -- before, because the mapping was changed. People whom the run did not change, but a later run of one person did, are left out.
 CREATE OR REPLACE MACRO fields_of(merge_tags) AS list_transform(merge_tags, lambda t: split_part(t, '.', 1));
 CREATE OR REPLACE TABLE undo_people AS
@@ -93,7 +93,7 @@ joined AS (
         l.fields AS fields_now, l.merge_tags AS tags_of_fields_now,
         coalesce(
             b.fields IS NOT NULL AND b.merge_tags = $before_tags::VARCHAR[]
-                AND ($mapping IS NULL OR a.address IS NOT NULL OR b.fingerprint = md5($mapping || b.fields)),
+                AND (a.address IS NOT NULL OR b.run_id = $mapping_run OR b.fingerprint = md5($mapping || b.fields)),
             false
         ) AS known,
         coalesce(known AND NOT list_has_all(fields_of(b.merge_tags), fields_of(l.merge_tags)), false) AS has_other_fields,
