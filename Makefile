@@ -37,7 +37,7 @@ format: .venv/.ready ## format the code, and let ruff correct what it can
 faults: setup ## run all fault tests, also with real processes (SEEDS=n for more cases)
 	@LONG_TESTS=1 FAULT_SEEDS=$(SEEDS) $(PY) -m tests tests/faults tests/runs/test_cancel.py \
 		tests/versions/test_rolling_deploy.py tests/sending/test_shutdown.py tests/browser \
-		tests/consent_updates \
+		tests/consent_updates tests/people \
 		--timeout=7200 -n 2 --dist worksteal
 
 fuzz: setup ## fuzz from the corpus in tests/fuzz (SECONDS for each target, default 60; TARGET=name)

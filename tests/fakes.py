@@ -65,6 +65,7 @@ class MemoryStore:
     clock: Clock = field(default_factory=Clock)
     tables: dict[str, dict[str, tuple[Any, str]]] = field(default_factory=dict)
     containers: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    blob_etags: dict[str, dict[str, str]] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     leases: dict[str, tuple[object, float]] = field(default_factory=dict)
     lock: Any = field(default_factory=threading.RLock)
@@ -269,12 +270,13 @@ class MemoryFiles:
     def __init__(self, client: StoreClient, container: str = "state") -> None:
         self._client = client
         self._blobs = client.store.containers.setdefault(container, {})
+        self._etags = client.store.blob_etags.setdefault(container, {})
 
     def write(self, name: str, data: bytes, *, once: bool = False) -> None:
         def do() -> None:
             if once and name in self._blobs:
                 raise Conflict("fileExists", container="fake")
-            self._blobs[name] = bytes(data)
+            self._put(name, bytes(data))
 
         self._client.write(do)
 
@@ -297,17 +299,39 @@ class MemoryFiles:
             def do(before: bytes = before, after: bytes = after) -> bool:
                 if self._blobs.get(name) != before:
                     return False
-                self._blobs[name] = after
+                self._put(name, after)
                 return True
 
             if self._client.write(do):
                 return
 
-    def upload(self, path: Path, name: str) -> None:
-        self.write(name, path.read_bytes())
+    def upload(self, path: Path, name: str, etag: str | None = None) -> None:
+        data = path.read_bytes()
 
-    def download(self, name: str, path: Path) -> None:
-        path.write_bytes(self.read(name))
+        def do() -> None:
+            if etag is not None and (name not in self._blobs or self._etag(name) != etag):
+                raise Changed("storageChanged", resource="fake")
+            self._put(name, data)
+
+        self._client.write(do)
+
+    def download(self, name: str, path: Path) -> str:
+        def do() -> tuple[bytes, str]:
+            if name not in self._blobs:
+                raise NotFound("storageNotFound", resource="fake", answer="404")
+            return self._blobs[name], self._etag(name)
+
+        data, etag = self._client.read(do)
+        path.write_bytes(data)
+        return etag
+
+    def _put(self, name: str, data: bytes) -> None:
+        self._blobs[name] = data
+        self._etags[name] = self._client.store.etag()
+
+    def _etag(self, name: str) -> str:
+        """The ETag of a blob. A test may have put it into the store without one."""
+        return self._etags.setdefault(name, self._client.store.etag())
 
     def names(self, prefix: str) -> Iterator[str]:
         yield from self._client.read(lambda: sorted(n for n in self._blobs if n.startswith(prefix)))

@@ -8,6 +8,7 @@ errors.py (Unavailable, NotFound, Conflict, Changed, ...).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -107,11 +108,11 @@ class Files(Protocol):
         not exist.
         """
 
-    def upload(self, path: Path, name: str) -> None:
-        """Upload a local file in blocks."""
+    def upload(self, path: Path, name: str, etag: str | None = None) -> None:
+        """Upload a local file in blocks. Changed when `etag` is given and no longer matches."""
 
-    def download(self, name: str, path: Path) -> None:
-        """Download a blob to a local file in blocks. NotFound when it does not exist."""
+    def download(self, name: str, path: Path) -> str:
+        """Download a blob to a local file in blocks. Returns its ETag. NotFound when it does not exist."""
 
     def names(self, prefix: str) -> Iterator[str]:
         """List the names of the blobs with a prefix, in order."""
@@ -212,13 +213,23 @@ def exists(files: Files, name: str) -> bool:
     return next(iter(files.names(name)), None) == name
 
 
-def download_if_exists(files: Files, name: str, path: Path) -> bool:
-    """Download a blob to a local file. Returns whether the blob exists."""
+def download_if_exists(files: Files, name: str, path: Path) -> str | None:
+    """Download a blob to a local file. Returns its ETag, or None if the blob does not exist."""
     try:
-        files.download(name, path)
+        return files.download(name, path)
     except NotFound:
-        return False
-    return True
+        return None
+
+
+def repeat_if_changed(rewrite: Callable[[], T], tries: int = 20) -> T:
+    """Call a function that downloads a blob and uploads it conditionally; repeat if another process wrote it meanwhile.
+
+    Changed after `tries` attempts.
+    """
+    for _ in range(tries - 1):
+        with suppress(Changed):
+            return rewrite()
+    return rewrite()
 
 
 def delete_all(files: Files, prefix: str) -> None:

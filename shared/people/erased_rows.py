@@ -40,9 +40,10 @@ CONTACTS = FileKind("open_contacts", "count_contacts", "write_contacts")
 
 @dataclass(frozen=True)
 class ErasedRows:
-    """The rows of a file whose address is in `erased_addresses`."""
+    """The rows of a file whose address is in `erased_addresses`. `etag` is that of the blob."""
 
     db: DuckDBPyConnection
+    etag: str
     count: int
     target: Path
     kind: FileKind
@@ -67,12 +68,13 @@ def open_erased_rows(
         return
     with small_workspace() as (db, folder):
         local = folder / "found.parquet"
-        if not download_if_exists(files, blob, local):
+        etag = download_if_exists(files, blob, local)
+        if etag is None:
             yield None
             return
         if kind is CONTACTS:
             open_contacts(db, local)
         _SQL.run(db, kind.open, file=str(local))
         mark(db)
-        rows = ErasedRows(db, _SQL.number(db, kind.count), folder / "without.parquet", kind)
+        rows = ErasedRows(db, etag, _SQL.number(db, kind.count), folder / "without.parquet", kind)
         yield rows if rows.count else None

@@ -14,7 +14,8 @@
 
 Files that an active run still reads are kept. If they contain these people, the result names the run,
 which may store these people again. So the purge is repeated after the run has ended. Every step may run
-twice.
+twice, and at the same time as another purge: a file is overwritten only if no one has written it since it was
+read.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from shared.model.ports import (
     Files,
     Records,
     exists,
+    repeat_if_changed,
     split_unreadable,
     update,
 )
@@ -230,7 +232,12 @@ class Purge:
                 return changed
 
         try:
-            update(records, key, rewritten)
+            while True:
+                stored = update(records, key, rewritten)
+                # If the record has changed since, another erasure may have deleted the file before it was read here.
+                current = records.read(key)
+                if removed or current is None or current.etag == stored.etag:
+                    break
         except NotFound:
             if written:
                 self.files.delete(written)
@@ -246,11 +253,15 @@ class Purge:
 
     def _overwrite(self, name: str, mark: MarkErased) -> int:
         """Overwrite a file with addresses by one without these people. Returns the number of removed rows."""
-        with open_erased_rows(self.files, name, mark, WITH_ADDRESS) as erased:
-            if erased is None:
-                return 0
-            self.files.upload(erased.write_without(), name)
-            return erased.count
+
+        def rewrite() -> int:
+            with open_erased_rows(self.files, name, mark, WITH_ADDRESS) as erased:
+                if erased is None:
+                    return 0
+                self.files.upload(erased.write_without(), name, erased.etag)
+                return erased.count
+
+        return repeat_if_changed(rewrite)
 
     def _purge_not_subscribed(self, key: str, mark: MarkErased) -> int:
         def without(pointer: NotSubscribedPointer, _: ErasedRows) -> NotSubscribedPointer:
@@ -312,11 +323,17 @@ class Purge:
             else:
                 self.files.delete(name)
         blob = outcomes_table(run.id)
-        with open_erased_rows(self.files, blob, mark, WITH_EMAIL) as erased:
-            if erased is None:
-                return 0
-            customers = erased.customers()
-            # The outcome file comes first, because afterwards the profile ids are unknown.
-            in_file = self.outcome_file.remove_profiles(run.export_id, run.id, customers)
-            self.files.upload(erased.write_without(), blob)
-            return erased.count + in_file
+        in_file = 0
+
+        def rewrite() -> int:
+            nonlocal in_file
+            with open_erased_rows(self.files, blob, mark, WITH_EMAIL) as erased:
+                if erased is None:
+                    return 0
+                customers = erased.customers()
+                # The outcome file comes first, because afterwards the profile ids are unknown.
+                in_file += self.outcome_file.remove_profiles(run.export_id, run.id, customers)
+                self.files.upload(erased.write_without(), blob, erased.etag)
+                return erased.count
+
+        return repeat_if_changed(rewrite) + in_file

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from duckdb import DuckDBPyConnection
 
-from shared.model.ports import Files, download_if_exists
+from shared.model.ports import Files, download_if_exists, repeat_if_changed
 from shared.workspace import SqlFile, small_workspace
 
 _SQL = SqlFile.of(__file__)
@@ -68,14 +68,19 @@ class CdmTable:
 
         `change` returns the number of removed rows, and so does this method; with 0 the file stays as it is.
         """
-        with small_workspace() as (db, folder):
-            before, after = folder / "before.csv", folder / "after.csv"
-            if not download_if_exists(files, blob, before):
-                return 0
-            columns = dict.fromkeys((name for name, _ in self.columns), "VARCHAR")
-            _SQL.run(db, "read", file=str(before), columns=columns)
-            removed = change(db)
-            if removed:
-                _SQL.run(db, "write", file=str(after))
-                files.upload(after, blob)
-            return removed
+
+        def rewrite() -> int:
+            with small_workspace() as (db, folder):
+                before, after = folder / "before.csv", folder / "after.csv"
+                etag = download_if_exists(files, blob, before)
+                if etag is None:
+                    return 0
+                columns = dict.fromkeys((name for name, _ in self.columns), "VARCHAR")
+                _SQL.run(db, "read", file=str(before), columns=columns)
+                removed = change(db)
+                if removed:
+                    _SQL.run(db, "write", file=str(after))
+                    files.upload(after, blob, etag)
+                return removed
+
+        return repeat_if_changed(rewrite)

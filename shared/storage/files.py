@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -22,7 +23,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobClient, ContainerClient
 
-from shared.errors import Changed, Conflict, InputError
+from shared.errors import Changed, Conflict, InputError, NotFound
 from shared.storage.clients import StorageClients
 from shared.storage.failures import azure_errors, error_code, read_pages
 
@@ -102,9 +103,8 @@ class BlobFiles:
                     blob.upload_blob(
                         data,
                         overwrite=True,
-                        etag=etag,
-                        match_condition=MatchConditions.IfNotModified,
                         metadata={_WRITE: write},
+                        **_unless_modified(etag),
                     )
                 except ResourceModifiedError:
                     # After a lost response the SDK retries and finds its own result.
@@ -114,9 +114,11 @@ class BlobFiles:
                 return
         raise Changed("storageChanged", resource=self._name)
 
-    def upload(self, path: Path, name: str) -> None:
-        """Upload a local file in blocks."""
+    def upload(self, path: Path, name: str, etag: str | None = None) -> None:
+        """Upload a local file in blocks. Changed when `etag` is given and no longer matches."""
         blob = self._blob(name)
+        write = _random_id()
+        condition = {} if etag is None else _unless_modified(etag)
 
         def put() -> None:
             with path.open("rb") as source:
@@ -125,13 +127,26 @@ class BlobFiles:
                     length=path.stat().st_size,
                     overwrite=True,
                     max_concurrency=_BLOCKS_AT_ONCE,
+                    metadata={_WRITE: write},
+                    **condition,
                 )
 
-        with azure_errors(self._name):
-            with_container(self._container, put)
+        try:
+            with azure_errors(self._name):
+                try:
+                    with_container(self._container, put)
+                except ResourceModifiedError:
+                    # After a lost response the SDK retries and finds its own result.
+                    if not self._wrote(blob, write):
+                        raise
+        except NotFound:
+            if etag is None:
+                raise
+            # The blob was deleted.
+            raise Changed("storageChanged", resource=self._name) from None
 
-    def download(self, name: str, path: Path) -> None:
-        """Download a blob to a local file in blocks. NotFound when it does not exist.
+    def download(self, name: str, path: Path) -> str:
+        """Download a blob to a local file in blocks. Returns its ETag. NotFound when it does not exist.
 
         The file appears only when it is complete.
         """
@@ -139,8 +154,10 @@ class BlobFiles:
         partial = path.with_name(f"{path.name}.{_random_id()}.part")
         try:
             with azure_errors(self._name), partial.open("wb") as target:
-                blob.download_blob(max_concurrency=_BLOCKS_AT_ONCE).readinto(target)
+                stored = blob.download_blob(max_concurrency=_BLOCKS_AT_ONCE)
+                stored.readinto(target)
             partial.replace(path)
+            return str(stored.properties.etag)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -172,6 +189,11 @@ class BlobFiles:
 
     def _wrote(self, blob: BlobClient, write: str) -> bool:
         return (blob.get_blob_properties().metadata or {}).get(_WRITE) == write
+
+
+def _unless_modified(etag: str) -> dict[str, Any]:
+    """The arguments that make an upload conditional."""
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
 
 
 def with_container(container: ContainerClient, write: Callable[[], None]) -> None:

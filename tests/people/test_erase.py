@@ -69,8 +69,13 @@ class Mailchimp:
 
 
 class Process:
-    def __init__(self, store: MemoryStore, kill_at: int | None = None) -> None:
-        self.client = StoreClient(store, kill_at)
+    def __init__(
+        self,
+        store: MemoryStore,
+        kill_at: int | None = None,
+        client: StoreClient | None = None,
+    ) -> None:
+        self.client = client or StoreClient(store, kill_at)
         self.clock = store.clock
         self.files = MemoryFiles(self.client)
         self.exports: MemoryRecords[Export] = MemoryRecords(self.client, "exports")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from devhost.processes import Azurite
-from shared.errors import Conflict, InputError, NotFound, Unavailable
+from shared.errors import Changed, Conflict, InputError, NotFound, Unavailable
 from shared.model.exclusions import ExclusionList
 from shared.model.ports import Files
 from shared.people.erasures import marker_for_addresses
@@ -224,3 +224,29 @@ def test_an_update_with_a_lost_response_recognizes_its_own_result(
         assert not faults.lose
         assert purged.removed == {"e1": 1}
         clients.close()
+
+
+def test_a_conditional_upload_with_a_lost_response_recognizes_its_own_result(
+    azurite: Azurite, name: str, tmp_path: Path
+) -> None:
+    faults = LostResponse()
+    local = tmp_path / "a"
+    # One request, and blocks.
+    for data in (b"small", os.urandom(2 * BLOCK + 1)):
+        with faulty_storage(azurite, faults) as storage:
+            clients = StorageClients(
+                StorageAccount(storage), ClientOptions(retries=2, backoff=0.01)
+            )
+            files = BlobFiles(clients, name)
+            files.write("a", b"before")
+            etag = files.download("a", local)
+            local.write_bytes(data)
+
+            faults.lose = True
+            files.upload(local, "a", etag)
+
+            assert not faults.lose
+            assert files.read("a") == data
+            with pytest.raises(Changed):
+                files.upload(local, "a", etag)
+            clients.close()

@@ -56,6 +56,12 @@ def test_in_memory_storage_and_azurite_behave_the_same(
     assert files.read("f/x", 1, 3) == b"ell"
     files.download("f/x", tmp_path / "x")
     files.upload(tmp_path / "x", "f/y")
+    read = files.download("f/y", tmp_path / "y")
+    files.upload(tmp_path / "x", "f/y", read)
+    with pytest.raises(Changed):
+        files.upload(tmp_path / "x", "f/y", read)
+    with pytest.raises(Changed):
+        files.upload(tmp_path / "x", "f/z", read)
     assert list(files.names("f/")) == ["f/x", "f/y"]
     files.delete("f/x")
     files.delete("f/x")
