@@ -5,7 +5,7 @@
     runs/*           the outcomes keep their rows without address and profile; the files of a plan
                      are deleted, because they are not read after the run; so is the name of the
                      person that a run of one person sends. The files that record who had a tag before
-                     the run are overwritten, because an undo needs them
+                     the run are overwritten, also while it is active, because an undo needs them
     audiences/*      new lists of people who are not subscribed replace the current ones
     exclusions/*     the lists of excluded people are rewritten without them
     outcome files    the rows with their profile ids are removed (runs/outcome_file.py)
@@ -154,16 +154,15 @@ class Purge:
         return removed, unreadable
 
     def _purge_runs(self, runs: Sequence[Run], mark: MarkErased) -> Counter[str]:
-        """Purge the files of runs that are over. Returns the number of removed rows by export."""
+        """Purge the files of runs. Returns the number of removed rows by export."""
         for run in runs:
             if run.mode is Mode.ONE_PERSON:
                 # It may be one of these people. A run that has not read it yet sends no one.
                 self.files.delete(person_blob(run.id))
-        over = [run for run in runs if run.is_over]
         removed = Counter[str]()
         with RequestThreads(_AT_ONCE) as pool:
-            counts = pool.map(lambda run: self._purge_run(run, mark), over)
-            for run, count in zip(over, counts, strict=True):
+            counts = pool.map(lambda run: self._purge_run(run, mark), runs)
+            for run, count in zip(runs, counts, strict=True):
                 removed[run.export_id] += count
         return removed
 
@@ -319,9 +318,12 @@ class Purge:
         former_holders = former_holders_folder(run.id)
         for name in list(self.files.names(f"{run_folder(run.id)}plan-")):
             if name.startswith(former_holders):
+                # A run that is not over does not read them, and may wait for weeks.
                 self._overwrite(name, mark)
-            else:
+            elif run.is_over:
                 self.files.delete(name)
+        if not run.is_over:
+            return 0
         blob = outcomes_table(run.id)
         in_file = 0
 

@@ -374,6 +374,23 @@ def test_a_run_that_has_not_read_a_ledger_keeps_no_earlier_one(
     assert receipt.waits_for == ()
 
 
+@pytest.mark.parametrize(
+    "status", [RunStatus.QUEUED, RunStatus.AWAITING_CONFIRMATION, RunStatus.SENDING]
+)
+def test_an_erased_person_is_not_in_the_record_of_a_tag_that_a_run_has_written_so_far(
+    tmp_path: Path, status: RunStatus
+) -> None:
+    process = Process(used_storage(tmp_path, ("1",)))
+    process.runs.create("r3", Run("r3", "e1", Trigger.ON_DEMAND, Mode.EXPORT, status))
+    # Its planning was killed after this, and the next attempt asked for a confirmation.
+    holders = former_holders_blob("r3", 7)
+    process.parquet(tmp_path, holders, FORMER_HOLDERS, [(ADA, 7), (BOB, 7)])
+
+    process.eraser(Mailchimp()).erase(ADA, False, "Kim")
+
+    assert process.table(tmp_path, holders) == [(BOB, 7)]
+
+
 def test_an_erasure_also_waits_for_a_run_that_began_before_earlier_ledgers_were_purged(
     tmp_path: Path,
 ) -> None:
