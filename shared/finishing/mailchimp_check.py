@@ -1,7 +1,7 @@
 """Check a run against Mailchimp, before its ledger is stored.
 
-The tags of a run that sent everyone are compared with the ledger, and its contacts are counted by
-status. Of a run of one person, Mailchimp's values are read. A check that fails is a finding: the run
+The tags of a run that sent everyone, or of an undo, are compared with the ledger, and its contacts are
+counted by status. Of a run of one person, Mailchimp's values are read. A check that fails is a finding: the run
 itself is correct without it.
 """
 
@@ -60,13 +60,14 @@ class MailchimpCheck:
     contacts: StoredContacts
 
     def count(self, run: Run, plan: Plan) -> MailchimpCounts | None:
-        """Read Mailchimp's counts; None for a run whose tags are not checked.
+        """Read Mailchimp's counts; None for a run that was stopped, and for a run of one person.
 
         Unavailable when no connection is free, or storage is unavailable.
         """
         if run.is_stopped or run.mode is Mode.ONE_PERSON:
             return None
-        return count_in_mailchimp(self.sessions, plan)
+        compares_tags = _compares_tags(run, plan)
+        return count_in_mailchimp(self.sessions, plan, compares_tags=compares_tags)
 
     def check(
         self,
@@ -172,6 +173,16 @@ class MailchimpCheck:
                 raise _CallFailedError from error
             finally:
                 calls.append(session.calls)
+
+
+def _compares_tags(run: Run, plan: Plan) -> bool:
+    """Whether the tags of a run are compared and repaired. After an undo, only those of its people are.
+
+    A retry, a run without a usable row and a run that only carries out withdrawals of consent leave other people as they
+    are. People who are neither in the ledger nor in the segments may be among them: a ledger does not have everyone who has
+    a tag until a run has sent everyone.
+    """
+    return run.undo_of is not None or (plan.source_fingerprint != "" and plan.reason is None)
 
 
 def _lost_fields(counts: MailchimpCounts) -> tuple[Finding, ...]:

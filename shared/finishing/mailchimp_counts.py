@@ -26,7 +26,7 @@ _Count = TypeVar("_Count")
 
 @dataclass(frozen=True)
 class MailchimpCounts:
-    """The tags by id, None for a tag that is gone, and the number of contacts by status.
+    """The tags by id, None for a tag that is gone, and the number of contacts by status. No tags if the run compares none.
 
     `error` is that of a tag that could not be read; `statuses` is empty when one could not be counted.
     `lost_fields` are the merge tags of mapped fields that were deleted, or got another merge tag, since the plan.
@@ -39,8 +39,10 @@ class MailchimpCounts:
     lost_fields: tuple[str, ...] = ()
 
 
-def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCounts:
-    """Read the counts for a plan.
+def count_in_mailchimp(
+    sessions: OnDemandSessions, plan: Plan, *, compares_tags: bool
+) -> MailchimpCounts:
+    """Read the counts for a plan, those of the tags only with `compares_tags`.
 
     Unavailable (`noSlot`) when no connection is free, or another code when storage is unavailable.
     """
@@ -63,9 +65,7 @@ def count_in_mailchimp(sessions: OnDemandSessions, plan: Plan) -> MailchimpCount
     sent = _sent_fields(plan) if plan.people_to_send else {}
     try:
         with sessions.parallel(plan.connection_id, plan.account_id, patience=0.0) as calls:
-            # A tag that does not exist in Mailchimp has a negative id: a run without a usable row creates none. A tag of others
-            # that the run leaves alone has the id 0.
-            ids = [t.tag_id for t in plan.tags if t.tag_id > 0]
+            ids = [tag.tag_id for tag in plan.tags] if compares_tags else []
             tag_calls = {tag_id: calls.submit(partial(tag, tag_id=tag_id)) for tag_id in ids}
             status_calls = {one: calls.submit(partial(contacts, status=one)) for one in statuses}
             lost_call = calls.submit(lost_fields) if sent else None

@@ -44,12 +44,6 @@ class FoundTags:
     former_ids: Mapping[str, int]
     taken_over_ids: tuple[int, ...]
 
-    def without_tags_of_others(self) -> FoundTags:
-        """The tags for a run that takes nothing over: those that others made have the id 0, so nothing is done with them."""
-        others = {*self.foreign.values(), *self.taken_over_ids}
-        tags = tuple(replace(tag, id=0) if tag.id in others else tag for tag in self.tags)
-        return replace(self, tags=tags)
-
 
 @dataclass
 class TagPreparation:

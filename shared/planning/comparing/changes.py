@@ -5,7 +5,7 @@ When the run ends or waits instead, it still carries out withdrawals of consent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.memory import waiting_for_network
@@ -67,10 +67,7 @@ def check_and_compare(
         if request.person is not None or not any_withdrawals(db, request.export):
             raise
         _compare_withdrawals(context, inputs, eligible, end)
-        # The finish compares the tags of the plan with the ledger, and would take those of others from everyone.
-        found = eligible.audience
-        unchanged = replace(found, tags=found.tags.without_tags_of_others())
-        return ComparisonResult(unchanged, end.audience_size, end)
+        return ComparisonResult(eligible.audience, end.audience_size, end)
     return ComparisonResult(audience, size)
 
 
