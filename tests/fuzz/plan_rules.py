@@ -135,7 +135,9 @@ class World:
 
     def _profiles_of(self, address: str) -> set[str]:
         rows = (row for row in self.rows if normal_address(row.email) == address)
-        return {row.profile for row in rows if row.profile is not None}
+        known = self.known.get(address)
+        profiles = {row.profile for row in rows} | {known.customer_id if known else None}
+        return {profile for profile in profiles if profile is not None}
 
     def _decision(self, address: str) -> str | None:
         """What a person decided under an address."""
@@ -154,9 +156,6 @@ class World:
     def withdrawn(self, address: str) -> bool:
         """Whether the consent attribute is false for an address or one of its people."""
         profiles = self._profiles_of(address)
-        known = self.known.get(address)
-        if known and known.customer_id is not None:
-            profiles.add(known.customer_id)
         return any(
             self._says_no(row) and (normal_address(row.email) == address or row.profile in profiles)
             for row in self.rows

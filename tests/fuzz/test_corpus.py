@@ -85,7 +85,12 @@ _PLANTED: dict[str, tuple[str, Any, str, Callable[..., Any]]] = {
     "an address is not lowered": ("plan", plan, "read_people", _not_lower),
     "a person to keep is added": ("plan", plan, "compare", _kept_forgotten),
     "a run is not checked": ("messages", messages, "_run", lambda real: lambda f: f.get("run")),
-    "strangers are believed": ("answers", batch_response, "_key", lambda real: lambda _: "same"),
+    "strangers are believed": (
+        "answers",
+        batch_response._Assignment,
+        "_member_with",
+        lambda real: lambda assignment, _: assignment._members[0],
+    ),
     "an unexpected error is raised": ("requests", audit, "record", lambda real: None),
 }
 
