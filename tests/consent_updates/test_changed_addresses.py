@@ -393,9 +393,9 @@ def test_a_run_downloads_the_stored_contacts_once_for_all_absent_people(
     downloaded: list[str] = []
     download = made.app.files.download
 
-    def counted(name: str, path: Path) -> None:
+    def counted(name: str, path: Path) -> str:
         downloaded.append(name)
-        download(name, path)
+        return download(name, path)
 
     monkeypatch.setattr(made.app.files, "download", counted)
 
