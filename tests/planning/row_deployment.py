@@ -125,6 +125,12 @@ class RowDeployment:
         self.source.segments = {"People": list(rows), **segments}
         return self.deployment.run(Mode.PREVIEW)
 
+    def confirm(self, run: Run) -> Run:
+        """Confirm a run, and process messages until it ends or waits again."""
+        commands = self.deployment.app.commands
+        confirmed = self.deployment.started(lambda: commands.confirm(run.id))
+        return self.deployment.run_to_end(confirmed.id)
+
     def while_sending(self, change: Callable[[Run], object]) -> list[bool]:
         """Make a change before the first call while the newest run sends; returns a list that is empty until then."""
         changed: list[bool] = []

@@ -33,12 +33,6 @@ def assert_waits(run: Run, code: str, **values: str) -> None:
     assert run.calls.write == 0
 
 
-def confirm(rows: RowDeployment, run: Run) -> Run:
-    commands = rows.deployment.app.commands
-    rows.deployment.started(lambda: commands.confirm(run.id))
-    return rows.deployment.run_to_end(run.id)
-
-
 def members(rows: RowDeployment) -> set[str]:
     return set(rows.deployment.audience.members())
 
@@ -63,7 +57,7 @@ def test_a_run_that_more_than_doubles_the_people_of_the_export_waits(rows: RowDe
 
     assert_waits(run, "growthGuard", people="101", allowed="100")
     assert len(members(rows)) == 60
-    done = confirm(rows, run)
+    done = rows.confirm(run)
     assert done.status is RunStatus.SUCCESSFUL
     assert len(members(rows)) == 60 + PAST_THE_LIMIT
 
@@ -129,7 +123,7 @@ def test_a_segment_with_ten_times_its_usual_people_waits(rows: RowDeployment) ->
     run = rows.run(*everyone, VIP=everyone[:120])
 
     assert_waits(run, "segmentGrew", segment="VIP", before="10", people="120")
-    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+    assert rows.confirm(run).status is RunStatus.SUCCESSFUL
     assert "VIP" in rows.tags(119)
 
 
@@ -140,9 +134,9 @@ def test_a_confirmation_does_not_cover_people_that_a_segment_got_later(rows: Row
     run = rows.run(*everyone, VIP=everyone[:120])
     rows.source.segments["VIP"] = everyone
 
-    assert_waits(confirm(rows, run), "segmentGrew", segment="VIP", before="10", people="130")
+    assert_waits(rows.confirm(run), "segmentGrew", segment="VIP", before="10", people="130")
     assert "VIP" not in rows.tags(119)
-    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+    assert rows.confirm(run).status is RunStatus.SUCCESSFUL
 
 
 def test_an_email_attribute_with_few_addresses_waits(rows: RowDeployment) -> None:
@@ -167,7 +161,7 @@ def test_an_audience_of_other_people_waits(rows: RowDeployment, subscribers: int
         assert run.status is RunStatus.SUCCESSFUL
     else:
         assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
-        assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+        assert rows.confirm(run).status is RunStatus.SUCCESSFUL
 
 
 def test_the_question_about_other_people_is_correct_after_one_person_was_sent(
@@ -242,11 +236,11 @@ def test_a_confirmation_does_not_apply_to_an_export_that_was_edited_since(
     rows.change(segments=(SegmentChoice("VIP"),))
     rows.source.segments = {"VIP": people(1_000, 150)}
 
-    run = confirm(rows, waiting)
+    run = rows.confirm(waiting)
 
     assert_waits(run, "strangeAudience", people="150", compared="350", both="0")
     assert len(members(rows)) == 3 * FEW_PEOPLE
-    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+    assert rows.confirm(run).status is RunStatus.SUCCESSFUL
 
 
 def test_a_confirmation_does_not_apply_to_more_new_people_than_it_was_given_for(
@@ -257,8 +251,8 @@ def test_a_confirmation_does_not_apply_to_more_new_people_than_it_was_given_for(
     assert_waits(waiting, "growthGuard", people="250", allowed="150")
     rows.source.segments = {"People": people(0, 401)}
 
-    run = confirm(rows, waiting)
+    run = rows.confirm(waiting)
 
     assert_waits(run, "growthGuard", people="251", allowed="150")
     rows.source.segments = {"People": people(0, 399)}
-    assert confirm(rows, run).status is RunStatus.SUCCESSFUL
+    assert rows.confirm(run).status is RunStatus.SUCCESSFUL

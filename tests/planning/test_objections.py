@@ -44,12 +44,6 @@ def assert_waits(run: Run, *, before: int, now: int) -> None:
     assert run.calls.write == 0
 
 
-def confirm(rows: RowDeployment, run: Run) -> Run:
-    commands = rows.deployment.app.commands
-    rows.deployment.started(lambda: commands.confirm(run.id))
-    return rows.deployment.run_to_end(run.id)
-
-
 def test_a_run_waits_if_the_attribute_of_objections_is_empty_now(rows: RowDeployment) -> None:
     rows.run(*people(0)[:4])
     # Two people object after they were sent, and one was never sent.
@@ -67,7 +61,7 @@ def test_a_run_waits_if_the_attribute_of_objections_is_empty_now(rows: RowDeploy
     assert_waits(waiting, before=3, now=3)
     assert [rows.tags(n) for n in range(2)] == [frozenset()] * 2
     assert "p4@example.com" not in rows.deployment.audience.members()
-    done = confirm(rows, waiting)
+    done = rows.confirm(waiting)
     assert (done.status, done.counts.created, done.counts.updated) == (RunStatus.SUCCESSFUL, 1, 2)
     assert rows.run(*forgotten).status is RunStatus.SUCCESSFUL
 
@@ -131,8 +125,8 @@ def test_a_confirmation_does_not_cover_people_whose_objection_is_missing_since(
     assert_waits(waiting, before=5, now=3)
     rows.source.segments = {"People": [person(n, "") for n in range(5)]}
 
-    assert_waits(confirm(rows, waiting), before=5, now=5)
-    assert confirm(rows, waiting).counts.updated == 5
+    assert_waits(rows.confirm(waiting), before=5, now=5)
+    assert rows.confirm(waiting).counts.updated == 5
 
 
 def test_a_run_asks_again_after_one_that_was_confirmed_by_mistake_was_canceled(
@@ -146,7 +140,7 @@ def test_a_run_asks_again_after_one_that_was_confirmed_by_mistake_was_canceled(
         rows.deployment.clock.forward(3)
 
     rows.while_sending(cancel)
-    assert confirm(rows, waiting).status is RunStatus.CANCELED
+    assert rows.confirm(waiting).status is RunStatus.CANCELED
     del rows.deployment.call
 
     assert rows.run(*people(0)).status is RunStatus.AWAITING_CONFIRMATION
@@ -162,7 +156,7 @@ def test_a_run_asks_again_after_one_that_was_confirmed_by_mistake_was_undone(
         ledgers = rows.deployment.app.ledgers
         stored = ledgers.read(EXPORT)
         ledgers.replace(EXPORT, replace(stored.value, complete_run=""), stored.etag)
-    mistake = confirm(rows, rows.run(*people(0)))
+    mistake = rows.confirm(rows.run(*people(0)))
     assert mistake.counts.created == 3
 
     rows.deployment.undo(mistake)

@@ -19,9 +19,7 @@ def run_that_takes_over_a_tag(rows: RowDeployment) -> Run:
     rows.define(new_contacts=NewContacts())
     for number in (1, 2, 4):
         rows.deployment.audience.add(f"P{number}@Example.com", tags=["People"])
-    waiting = rows.run(person(1), person(3))
-    rows.deployment.app.commands.confirm(waiting.id)
-    return rows.deployment.run_to_end(waiting.id)
+    return rows.confirm(rows.run(person(1), person(3)))
 
 
 def run_after_export_to_another_audience(rows: RowDeployment) -> Run:
