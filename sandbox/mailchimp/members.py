@@ -56,6 +56,7 @@ def segment_members(request: ApiRequest, audience_id: str, segment_id: str) -> b
     include = included(request)
     number = found.id
     with audience.lock:
+        # Its result is not needed: it sets `members_shown` again when the cached count has expired.
         render.member_count(request.world, audience, found, include)
         if found.members_shown is not None:
             people = [one for one in found.members_shown if one.status in include]
