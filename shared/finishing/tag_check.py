@@ -163,8 +163,7 @@ class TagCheck:
         rows = _SQL.rows(self.db, "missing_part", first=0, most=_MOST_LOOKUPS)
         with waiting_for_network(self.db):
             for (address,) in rows:
-                contact = self.session.contact_of(self.audience_id, address)
-                if contact is not None and contact.status == "subscribed":
+                if self.session.status_of(self.audience_id, address) == "subscribed":
                     return 0
         if missing:
             make_next_writable(self.db)
