@@ -32,6 +32,11 @@ class ConsentMeaning(StrEnum):
     YES_MAY_BE_MAILED = "yesMayBeMailed"
     YES_MUST_NOT_BE_MAILED = "yesMustNotBeMailed"
 
+    @property
+    def empty_allows(self) -> bool:
+        """Whether people without a value may get email: they have not objected."""
+        return self is ConsentMeaning.YES_MUST_NOT_BE_MAILED
+
 
 class Leavers(StrEnum):
     """What happens to the tag of people who leave a segment."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.memory import waiting_for_network
-from shared.model.export import ConsentMeaning, Leavers
+from shared.model.export import Leavers
 from shared.model.figures import AudienceSize
 from shared.model.finding import Finding, Severity
 from shared.model.names import former_holders_blob, outcomes_table, own_tag_holders_blob
@@ -141,13 +141,13 @@ def _apply_guards(context: PlanContext, inputs: Inputs, found: FoundAudience) ->
 def _outcomes_before(context: PlanContext, inputs: Inputs) -> Path | None:
     """Download the outcomes of the last complete run, if an empty value of the consent attribute allows email."""
     contacts, pointer = context.request.export.new_contacts, inputs.source.pointer
-    forbids = contacts.consent_meaning is ConsentMeaning.YES_MUST_NOT_BE_MAILED
-    if pointer is None or contacts.consent_attribute is None or not forbids:
-        return None
-    local, blob = (
-        context.scratch / "outcomes-before.parquet",
-        outcomes_table(pointer.run_with_objections),
+    has_objections = (
+        contacts.consent_attribute is not None and contacts.consent_meaning.empty_allows
     )
+    if pointer is None or not has_objections:
+        return None
+    local = context.scratch / "outcomes-before.parquet"
+    blob = outcomes_table(pointer.run_with_objections)
     with waiting_for_network(context.db):
         return local if download_if_exists(context.dependencies.files, blob, local) else None
 

@@ -126,8 +126,7 @@ class SourceValues:
         rows, given, unclear = _SQL.row(
             db, "consent", cell=cell, attribute=attribute, blanks=BLANKS, known=known
         )
-        empty_allows = meaning is ConsentMeaning.YES_MUST_NOT_BE_MAILED
-        found = self.consent.setdefault(attribute, _Consent(empty_allows))
+        found = self.consent.setdefault(attribute, _Consent(meaning.empty_allows))
         found.rows += rows
         found.given += given
         found.unclear += unclear
