@@ -97,7 +97,7 @@ def country_code(text: str) -> str | None:
 
 @cache
 def _codes() -> dict[str, str]:
-    """The codes by names and codes in the compared form.
+    """The codes of countries, by their codes and names in the form that `_compared` gives.
 
     A name of two different countries is omitted, unless `_OTHER_NAMES` has it.
     """

@@ -92,7 +92,7 @@ def apply_guards(
     if request.is_preview:
         return findings
     # A confirmation applies to the number of new people that it was given for, and to fewer; to segments that have not
-    # changed further since; and to the export as it was then.
+    # changed further since; to the number of people who no longer object, and to fewer; and to the export as it was then.
     confirmed = request.confirmed if growth.new <= request.run.confirmed_new else ()
     for reason in reasons:
         if reason.code not in confirmed or _went_further(reason, request.run):
@@ -148,7 +148,7 @@ def _shrunk_exclusions(export: Export, excluded: ExcludedMembers) -> Iterator[Re
 def _fewer_objections(
     db: DuckDBPyConnection, export: Export, outcomes_before: Path | None
 ) -> Iterator[Reason]:
-    """Of the people who objected to email, more than half do not any more: the attribute may not be filled any more."""
+    """Of the people who objected to email, more than half no longer object: perhaps the attribute is no longer filled."""
     if outcomes_before is None:
         return
     lost, kept = _SQL.row(db, "objections", file=str(outcomes_before))

@@ -31,7 +31,7 @@ class UndoFiles:
     """Local Parquet files: the ledger, the ledger from before the run, the outcomes of the run and of later ones.
 
     `planned`: what the run planned; None if that was deleted. `changes`: the same, and what the later runs and the newest run of
-    all rows planned. `former_holders`: who had the tags that the export took over from others.
+    all rows planned. `former_holders`: who had the tags before a run that took them over, or that found no ledger.
     """
 
     ledger: Path

@@ -30,7 +30,7 @@ class StateAtUndo:
     one person, because only the newest run that sent more can be undone. `plans` are those of the undone run, the later runs
     and the newest run of all rows; plans that were deleted are left out. `earlier` is the plan of the run that wrote the
     ledger from before the undone run; None if it was deleted or damaged. `others` are the other exports to the audience,
-    `former_holders` the blobs that record who had tags that the export took over from others.
+    `former_holders` the blobs that record who had the tags before runs that took them over, or that found no ledger.
     """
 
     pointer: LedgerPointer

@@ -279,8 +279,8 @@ def _choose(candidates: list[SurveyedEntity]) -> SurveyedEntity:
     filled.sort(key=lambda each: (each.source.endswith(MANIFEST), each.fault is not None))
     first = filled[0]
     files = {_files(each) for each in filled if each.fault is None}
-    # A manifest is ignored beside a model.json, unless the model.json seems to be a leftover. None of several usable
-    # manifests is preferred.
+    # A manifest is ignored beside a model.json, unless the model.json seems to be a leftover. No usable manifest takes
+    # precedence over another.
     is_manifest = first.source.endswith(MANIFEST) and first.fault is None
     others = [
         each
